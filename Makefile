@@ -1,0 +1,56 @@
+# Everything a developer or a user runs, by name. `make help` lists it.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements-dev.lock
+STAMP := $(VENV)/.installed
+IDEA ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up check format test chaos bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+install: $(STAMP) ## create .venv and install the locked dependencies
+
+# The build runs without isolation, so that not even hatchling comes unpinned.
+$(STAMP): $(LOCK) pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "greenlight needs Python 3.11 or newer: set PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP) ## run an idea through Phase 0 on a throw-away stack (IDEA="…" takes your own)
+	@$(BIN)/greenlight demo $(if $(IDEA),"$$IDEA")
+demo: export IDEA := $(IDEA)
+
+up: $(STAMP) ## start the stack on .greenlight/ and keep it until Ctrl-C
+	@$(BIN)/greenlight up
+
+check: $(STAMP) ## formatting, lint, strict types, layering
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## format and sort imports
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+test: $(STAMP) ## the whole test suite, chaos in reduced size
+	$(BIN)/pytest
+
+chaos: $(STAMP) ## the chaos tests in full size
+	GREENLIGHT_CHAOS=full $(BIN)/pytest tests/chaos
+
+bench: $(STAMP) ## benchmarks: ratios measured in one run
+	$(BIN)/python -m benchmarks
+
+lock: $(STAMP) ## pin the dependencies of pyproject.toml anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header -c requirements-dev.lock pyproject.toml -o requirements.lock
+
+clean: ## remove the virtual environment and caches (the data folder stays)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
