@@ -1,0 +1,1 @@
+"""Everything about the PostgreSQL server: connections, migrations, the embedded server."""

@@ -1,0 +1,134 @@
+"""Connections to the studio's database.
+
+`Database` owns one pool per process. It is made after a fork, never before one. Rows come back as
+dictionaries; every connection runs in UTC and in autocommit mode, so that a transaction is always an
+explicit `with database.transaction()`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from studio.errors import DatabaseError
+from studio.settings import Settings
+
+Connection = psycopg.Connection[DictRow]
+Params = Sequence[Any] | Mapping[str, Any]
+
+# A pool slot that stays busy for this long means that something holds connections, not that load is high.
+POOL_TIMEOUT_SECONDS = 30.0
+CONNECT_TIMEOUT_SECONDS = 10
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database."""
+
+    def __init__(
+        self, url: str, *, pool_size: int = 8, prepare: bool = True, application_name: str = "greenlight"
+    ) -> None:
+        self.url = url
+        self._kwargs: dict[str, Any] = {
+            "row_factory": dict_row,
+            "autocommit": True,
+            "application_name": application_name,
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "options": "-c timezone=UTC",
+        }
+        if not prepare:
+            self._kwargs["prepare_threshold"] = None
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            url,
+            kwargs=self._kwargs,
+            connection_class=psycopg.Connection[DictRow],
+            min_size=0,
+            max_size=pool_size,
+            timeout=POOL_TIMEOUT_SECONDS,
+            check=ConnectionPool.check_connection,
+            open=False,
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Settings, application_name: str = "greenlight") -> Database:
+        """Return a database for `settings.database_url`; raise `DatabaseError` where none is set."""
+        if settings.database_url is None:
+            raise DatabaseError(
+                "No database is configured.",
+                "Start the stack with `greenlight up`, or set DATABASE_URL (`greenlight env` prints it).",
+            )
+        return cls(
+            settings.database_url,
+            pool_size=settings.db_pool_size,
+            prepare=settings.db_prepare,
+            application_name=application_name,
+        )
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection of the pool."""
+        self._pool.close()
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend a connection in autocommit mode. Raise `DatabaseError` where the server cannot be reached."""
+        self._pool.open()
+        try:
+            conn = self._pool.getconn()
+        except (PoolTimeout, psycopg.OperationalError) as exc:
+            raise DatabaseError(
+                f"The database at {redact(self.url)} cannot be reached.",
+                "Check that it runs and that DATABASE_URL is right (`greenlight doctor`).",
+            ) from exc
+        try:
+            yield conn
+        finally:
+            self._pool.putconn(conn)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Lend a connection inside one transaction: committed on a normal exit, rolled back on an error."""
+        with self.connection() as conn, conn.transaction():
+            yield conn
+
+    def fetch_all(self, query: LiteralString, params: Params = ()) -> list[DictRow]:
+        """Run one statement and return all its rows."""
+        with self.connection() as conn:
+            return conn.execute(query, params).fetchall()
+
+    def fetch_one(self, query: LiteralString, params: Params = ()) -> DictRow | None:
+        """Run one statement and return its first row, or None."""
+        with self.connection() as conn:
+            return conn.execute(query, params).fetchone()
+
+    def execute(self, query: LiteralString, params: Params = ()) -> int:
+        """Run one statement and return how many rows it touched."""
+        with self.connection() as conn:
+            return conn.execute(query, params).rowcount
+
+    def connect(self) -> Connection:
+        """Open a connection outside the pool, for LISTEN; the caller closes it."""
+        try:
+            return psycopg.Connection[DictRow].connect(self.url, **self._kwargs)
+        except psycopg.OperationalError as exc:
+            raise DatabaseError(
+                f"The database at {redact(self.url)} cannot be reached.",
+                "Check that it runs and that DATABASE_URL is right (`greenlight doctor`).",
+            ) from exc
+
+
+def redact(url: str) -> str:
+    """Return a connection URL without its password, for messages."""
+    info = psycopg.conninfo.conninfo_to_dict(url)
+    host = info.get("host") or "localhost"
+    port = f":{info['port']}" if info.get("port") else ""
+    return f"{host}{port}/{info.get('dbname') or ''}"

@@ -1,0 +1,148 @@
+"""The errors of the studio.
+
+StudioError                   something a person can act on; says what is wrong and what to do
+├── SettingsError             the configuration is missing something or contradicts itself
+├── InvalidInput              a value from outside cannot be used
+│   └── InvalidPayload        a job's payload does not fit its model
+├── NotFound                  no such project, job, packet…
+├── Conflict                  the thing has changed, or somebody else holds it
+│   ├── LeaseLost             the claim a write was made under is no longer the current one
+│   └── JobBusy               another run holds a live lease on the job
+├── DatabaseError             the database is unreachable or refuses
+│   └── MigrationError        the migration history cannot be continued
+├── UnknownJobType            no such job type
+├── NoHandler                 the job type is registered, but nothing can run it yet
+├── PermissionRefused         a permission, mode or cap forbids it
+├── BudgetExhausted           the project's spend cap does not cover the next call
+├── ModelError                the language model gave no usable answer
+│   ├── ModelUnavailable      it could not be reached, is overloaded, or timed out (worth a retry)
+│   ├── ModelRefused          key, permission or request rejected (a retry changes nothing)
+│   └── ModelAnswerInvalid    an answer came, but does not fit the schema, twice
+├── OutboundRefused           the guard does not let this address be fetched
+├── OutboundFailed            an address that may be fetched gave no usable answer
+└── StackError                the embedded stack cannot start, or is running already
+"""
+
+from __future__ import annotations
+
+
+class StudioError(Exception):
+    """Something went wrong that a person can act on.
+
+    `message` is one sentence that names what is wrong; `remedy` is one that says what to do.
+    `permanent` is true where running the same job again cannot help.
+    """
+
+    permanent = False
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class SettingsError(StudioError):
+    """The configuration is missing something or contradicts itself."""
+
+    permanent = True
+
+
+class InvalidInput(StudioError):
+    """A value from outside cannot be used."""
+
+    permanent = True
+
+
+class InvalidPayload(InvalidInput):
+    """A job's payload does not fit its model."""
+
+
+class NotFound(StudioError):
+    """There is no such thing, or it belongs to someone else."""
+
+    permanent = True
+
+
+class Conflict(StudioError):
+    """The thing has changed, or somebody else holds it."""
+
+
+class LeaseLost(Conflict):
+    """The claim under which a write was made is no longer the job's current one."""
+
+
+class JobBusy(Conflict):
+    """Another run holds a live lease on the job."""
+
+
+class DatabaseError(StudioError):
+    """The database is unreachable or refuses."""
+
+
+class MigrationError(DatabaseError):
+    """The migration history cannot be continued."""
+
+
+class UnknownJobType(StudioError):
+    """No job type has this name."""
+
+    permanent = True
+
+
+class NoHandler(StudioError):
+    """The job type is registered, but nothing can run it yet."""
+
+    permanent = True
+
+
+class PermissionRefused(StudioError):
+    """A permission, runtime mode or cap forbids it."""
+
+    permanent = True
+
+
+class BudgetExhausted(StudioError):
+    """The project's spend cap does not cover the worst case of the next model call."""
+
+    permanent = True
+
+
+class ModelError(StudioError):
+    """The language model gave no usable answer."""
+
+
+class ModelUnavailable(ModelError):
+    """The model could not be reached, is overloaded, or timed out; a retry may help."""
+
+
+class ModelRefused(ModelError):
+    """The model rejects the key, the permission or the request; a retry changes nothing."""
+
+    permanent = True
+
+
+class ModelAnswerInvalid(ModelError):
+    """The model answered twice, and neither answer fits the schema."""
+
+    permanent = True
+
+
+class OutboundRefused(StudioError):
+    """The guard does not let this address be fetched."""
+
+    permanent = True
+
+
+class OutboundFailed(StudioError):
+    """An address that may be fetched gave no usable answer; `reason` is one of `studio.outbound.Reason`."""
+
+    def __init__(self, message: str, remedy: str = "", *, reason: str = "unreachable") -> None:
+        super().__init__(message, remedy)
+        self.reason = reason
+
+
+class StackError(StudioError):
+    """The embedded stack cannot start, or is running already."""

@@ -1,0 +1,139 @@
+"""Everything that can be configured, as one typed object read from environment variables.
+
+The seed's variable names are kept where they still mean something; our own begin with `GREENLIGHT_`.
+Durations are seconds unless the name ends in `_MS`.
+"""
+
+from __future__ import annotations
+
+import functools
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from studio.errors import SettingsError
+
+
+class ModelPrice(BaseModel):
+    """What a model costs, for models the price list does not know. Dollars per million tokens."""
+
+    input_usd_per_million: Decimal = Field(ge=0)
+    output_usd_per_million: Decimal = Field(ge=0)
+    search_usd: Decimal = Field(default=Decimal("0.01"), ge=0)
+    context_window: int = Field(default=200_000, gt=0)
+
+
+class Settings(BaseSettings):
+    """The settings of every Greenlight process."""
+
+    model_config = SettingsConfigDict(extra="ignore", case_sensitive=False, populate_by_name=True)
+
+    # --- database
+    database_url: str | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL 15 to 18. Unset: the embedded server of the data folder.",
+    )
+    dagster_database_url: str | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_DAGSTER_DATABASE_URL",
+        description="Where Dagster keeps runs and events. Unset: database `dagster` on the same server.",
+    )
+    data_dir: Path = Field(
+        default=Path(".greenlight"),
+        validation_alias="GREENLIGHT_DATA_DIR",
+        description="The stack's persistent folder: database, Dagster home, logs.",
+    )
+    db_pool_size: int = Field(default=8, ge=1, validation_alias="GREENLIGHT_DB_POOL_SIZE")
+    db_prepare: bool = Field(
+        default=True,
+        validation_alias="GREENLIGHT_DB_PREPARE",
+        description="Server-side prepared statements. Turn off behind a pooler in transaction mode.",
+    )
+    db_listen: bool = Field(
+        default=True,
+        validation_alias="GREENLIGHT_DB_LISTEN",
+        description="Wake-ups by LISTEN. Turn off behind a pooler in transaction mode: polling does it alone.",
+    )
+
+    # --- owner of what the command line creates
+    owner_clerk_id: str = Field(default="local-owner", validation_alias="GREENLIGHT_OWNER")
+
+    # --- workers (names of the seed)
+    worker_id: str = Field(default="greenlight", validation_alias="WORKER_ID")
+    worker_concurrency: int = Field(default=3, ge=1, le=256, validation_alias="WORKER_CONCURRENCY")
+    worker_heavy_concurrency: int = Field(default=2, ge=1, le=256, validation_alias="WORKER_HEAVY_CONCURRENCY")
+    worker_realtime_concurrency: int = Field(
+        default=8, ge=1, le=256, validation_alias="GREENLIGHT_REALTIME_CONCURRENCY"
+    )
+    worker_project_limit: int = Field(default=2, ge=1, validation_alias="GREENLIGHT_PROJECT_CONCURRENCY")
+    worker_claim_batch: int = Field(default=5, ge=1, le=500, validation_alias="WORKER_CLAIM_BATCH")
+    worker_poll_ms: int = Field(default=1000, ge=50, validation_alias="WORKER_POLL_MS")
+    worker_job_timeout_ms: int | None = Field(
+        default=None,
+        ge=1000,
+        validation_alias="WORKER_JOB_TIMEOUT_MS",
+        description="One timeout for every job type, instead of the registry's own.",
+    )
+    worker_reclaim_interval_ms: int = Field(default=5_000, ge=100, validation_alias="WORKER_RECLAIM_INTERVAL_MS")
+    lease_seconds: float = Field(default=60.0, gt=0, validation_alias="GREENLIGHT_LEASE_SECONDS")
+    lease_renew_seconds: float = Field(default=15.0, gt=0, validation_alias="GREENLIGHT_LEASE_RENEW_SECONDS")
+    launch_lease_seconds: float = Field(default=120.0, gt=0, validation_alias="GREENLIGHT_LAUNCH_LEASE_SECONDS")
+    drain_seconds: float = Field(default=30.0, ge=0, validation_alias="GREENLIGHT_DRAIN_SECONDS")
+    run_owns_process: bool = Field(
+        default=True,
+        validation_alias="GREENLIGHT_RUN_OWNS_PROCESS",
+        description="Whether a run may interrupt its own process (cancel, lost lease, timeout). Off where runs share it.",
+    )
+    retry_base_seconds: float = Field(default=30.0, ge=0, validation_alias="GREENLIGHT_RETRY_SECONDS")
+
+    # --- events
+    event_flush_ms: int = Field(default=100, ge=1, validation_alias="GREENLIGHT_EVENT_FLUSH_MS")
+    delta_retention_hours: float = Field(default=24.0, ge=0, validation_alias="GREENLIGHT_DELTA_RETENTION_HOURS")
+    run_retention_days: float = Field(default=30.0, ge=0, validation_alias="GREENLIGHT_RUN_RETENTION_DAYS")
+
+    # --- model
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
+    model: str = Field(default="claude-sonnet-5", validation_alias="CLAUDE_DIRECT_MODEL")
+    model_max_retries: int = Field(default=2, ge=0, validation_alias="GREENLIGHT_MODEL_RETRIES")
+    model_timeout_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        validation_alias="GREENLIGHT_MODEL_TIMEOUT",
+        description="One timeout for every model call, instead of the agent profile's own.",
+    )
+    model_prices: dict[str, ModelPrice] = Field(
+        default_factory=lambda: {
+            "sandbox": ModelPrice(
+                input_usd_per_million=Decimal(0), output_usd_per_million=Decimal(0), search_usd=Decimal(0)
+            )
+        },
+        validation_alias="GREENLIGHT_MODEL_PRICES",
+        description="JSON: prices of models that the price list does not know. An unknown price refuses the call.",
+    )
+    project_budget_usd: Decimal = Field(default=Decimal(25), ge=0, validation_alias="GREENLIGHT_PROJECT_BUDGET_USD")
+    project_token_cap: int = Field(default=20_000_000, ge=0, validation_alias="GREENLIGHT_PROJECT_TOKEN_CAP")
+    project_call_cap: int = Field(default=2_000, ge=0, validation_alias="GREENLIGHT_PROJECT_CALL_CAP")
+
+    # --- outbound requests
+    outbound_enabled: bool = Field(
+        default=True,
+        validation_alias="GREENLIGHT_OUTBOUND",
+        description="Whether the studio may fetch user-given addresses at all.",
+    )
+
+    # --- where pages live, for links in mails and metadata
+    app_base_url: str | None = Field(default=None, validation_alias="APP_BASE_URL")
+
+
+@functools.cache
+def get_settings() -> Settings:
+    """Return the settings of this process, read once. Raise `SettingsError` that names each bad variable."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        problems = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in exc.errors())
+        raise SettingsError(f"The configuration cannot be read: {problems}.", "Correct these variables.") from exc
