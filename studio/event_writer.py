@@ -1,0 +1,160 @@
+"""The event writer of one claim: takes events from any thread, writes them in batches from its own.
+
+Model text (`delta`) is joined before it is written, because a token a row would flood the table. A failed
+write never fails the job: it is tried again, and what cannot be written is counted and logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import psycopg
+
+from studio import events
+from studio.claims import Claim
+from studio.errors import LeaseLost, StudioError
+from studio.events import NewEvent
+
+log = logging.getLogger(__name__)
+
+# A delta is written at the next flush, or at once when this much text has gathered.
+DELTA_CHARS = 500
+# More than a job ever has waiting while the database answers; beyond it the oldest deltas go first.
+BACKLOG_LIMIT = 10_000
+# How long `flush` waits for the database before it gives up and says so.
+FLUSH_TIMEOUT_SECONDS = 10.0
+RETRY_SECONDS = 0.5
+
+
+_by_run: dict[str, EventWriter] = {}
+
+
+def of_run(run_id: str) -> EventWriter | None:
+    """Return the writer of the run `run_id` in this process, or None: what a log handler looks up."""
+    return _by_run.get(run_id)
+
+
+class EventWriter:
+    """Writes the events of one claim, fenced by its number."""
+
+    def __init__(self, claim: Claim, run_id: str, *, flush_seconds: float) -> None:
+        self._claim = claim
+        self._run_id = run_id
+        self._flush_seconds = flush_seconds
+        self._pending: deque[NewEvent] = deque()
+        self._wake = threading.Condition()
+        self._writing = False
+        self._closed = False
+        self._delta_chars = 0
+        self.dropped = 0
+        self._thread = threading.Thread(target=self._run, name=f"events-{claim.job_id}", daemon=True)
+        self._thread.start()
+        _by_run[run_id] = self
+
+    def emit(self, event: NewEvent) -> None:
+        """Take an event; it is written within the flush interval."""
+        with self._wake:
+            if self._closed:
+                self.dropped += 1
+                return
+            self._pending.append(event)
+            self._bound()
+            if event.type != "delta":
+                self._wake.notify_all()
+
+    def delta(self, text: str, data: dict[str, Any]) -> None:
+        """Take a piece of streamed text; pieces with the same `data` in a row become one event."""
+        with self._wake:
+            if self._closed:
+                return
+            last = self._pending[-1] if self._pending else None
+            if last is not None and last.type == "delta" and last.data == data:
+                self._pending[-1] = NewEvent("delta", (last.message or "") + text, data)
+            else:
+                self._pending.append(NewEvent("delta", text, data))
+                self._bound()
+            self._delta_chars += len(text)
+            if self._delta_chars >= DELTA_CHARS:
+                self._wake.notify_all()
+
+    def flush(self) -> None:
+        """Return when everything taken so far is written, or was given up on."""
+        deadline = time.monotonic() + FLUSH_TIMEOUT_SECONDS
+        with self._wake:
+            self._wake.notify_all()
+            while (self._pending or self._writing) and self._thread.is_alive():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    log.error("%d events of job %s are not written yet", len(self._pending), self._claim.job_id)
+                    return
+                self._wake.wait(left)
+
+    def close(self) -> None:
+        """Write what is left and stop."""
+        _by_run.pop(self._run_id, None)
+        self.flush()
+        with self._wake:
+            self._closed = True
+            self._wake.notify_all()
+        self._thread.join(FLUSH_TIMEOUT_SECONDS)
+        if self.dropped:
+            log.error("%d events of job %s could not be written", self.dropped, self._claim.job_id)
+
+    def _bound(self) -> None:
+        if len(self._pending) <= BACKLOG_LIMIT:
+            return
+        for index, event in enumerate(self._pending):
+            if event.type == "delta":
+                del self._pending[index]
+                break
+        else:
+            self._pending.popleft()
+        self.dropped += 1
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._pending and not self._closed:
+                    self._wake.wait()
+                if not self._pending:
+                    return
+                if self._pending[-1].type == "delta" and self._delta_chars < DELTA_CHARS and not self._closed:
+                    self._wake.wait(self._flush_seconds)
+                batch = list(self._pending)
+                self._pending.clear()
+                self._delta_chars = 0
+                self._writing = True
+            written = self._write(batch)
+            with self._wake:
+                self._writing = False
+                if not written:
+                    self._pending.extendleft(reversed(batch))
+                    if self._closed:
+                        self.dropped += len(self._pending)
+                        self._pending.clear()
+                        self._wake.notify_all()
+                        return
+                self._wake.notify_all()
+            if not written:
+                time.sleep(RETRY_SECONDS)
+
+    def _write(self, batch: list[NewEvent]) -> bool:
+        try:
+            with self._claim.db.transaction() as conn:
+                events.append(conn, self._claim.job_id, batch, self._claim.claim_no)
+        except LeaseLost:
+            # Somebody else writes this job's events now.
+            self.dropped += len(batch)
+            return True
+        except psycopg.DataError as exc:
+            log.error("A batch of %d events of job %s was refused: %s", len(batch), self._claim.job_id, exc)
+            self.dropped += len(batch)
+            return True
+        except (StudioError, psycopg.Error) as exc:
+            log.warning("Events of job %s wait for the database: %s", self._claim.job_id, exc)
+            return False
+        return True

@@ -1,0 +1,315 @@
+"""The job-type registry: the one list of what can be enqueued, and how each type runs.
+
+The Dagster jobs, the check of payloads at enqueue, the lanes in the database, the command line and the
+documentation all read it; nothing else lists job types. Names, agent keys, payload fields and keys are
+the seed's (studio-implementation-plan §3.1, §5; domain specification §2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AliasChoices, AnyUrl, BaseModel, ConfigDict, Field, ValidationError
+
+from studio.errors import InvalidPayload, NoHandler, UnknownJobType
+from studio.text import canonical_json, require_storable_json, sha1_hex
+
+SYSTEM_PROJECT_ID = UUID("00000000-0000-0000-0000-000000000000")
+
+Lane = Literal["realtime", "standard", "heavy"]
+LANES: tuple[Lane, ...] = ("realtime", "standard", "heavy")
+
+REALTIME = 120
+USER_BLOCKING = 100
+USER_INTERACTIVE = 80
+DEFAULT = 50
+BACKGROUND = 10
+
+GUIDANCE_LIMIT = 2000
+MESSAGE_LIMIT = 3000
+
+
+class Payload(BaseModel):
+    """A job's payload. Field names on the wire are camelCase, as in the seed."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+
+class ProjectPayload(Payload):
+    """A payload that names its project again, as the seed's clients do."""
+
+    project_id: UUID = Field(alias="projectId")
+
+
+class Phase0Payload(ProjectPayload):
+    """`phase0.generate_packet`."""
+
+    owner_clerk_id: str = Field(alias="ownerClerkId", min_length=1)
+    revision_guidance: str | None = Field(default=None, alias="revisionGuidance", max_length=GUIDANCE_LIMIT)
+    force_new_approval: bool = Field(default=False, alias="forceNewApproval")
+
+
+class PhasePayload(ProjectPayload):
+    """`phase.generate_packet`."""
+
+    phase: int = Field(ge=1, le=3)
+    force_regenerate: bool = Field(default=False, alias="forceRegenerate")
+    revision_guidance: str | None = Field(default=None, alias="revisionGuidance", max_length=GUIDANCE_LIMIT)
+
+
+class ApprovalPayload(ProjectPayload):
+    """`approval.execute`."""
+
+    approval_id: UUID = Field(alias="approvalId")
+    action_type: str = Field(alias="actionType", min_length=1)
+
+
+class ChatPayload(ProjectPayload):
+    """`chat.reply`."""
+
+    owner_clerk_id: str = Field(alias="ownerClerkId", min_length=1)
+    user_message_id: UUID = Field(alias="userMessageId", validation_alias=AliasChoices("userMessageId", "userMsgId"))
+    message: str = Field(min_length=1, max_length=MESSAGE_LIMIT)
+
+
+class EmailDuePayload(Payload):
+    """`email.process_due`."""
+
+    limit: int = Field(default=100, ge=1, le=1000)
+
+
+class EmptyPayload(Payload):
+    """A payload without fields."""
+
+
+class CodePayload(ProjectPayload):
+    """`code.generate_mvp`."""
+
+    owner_clerk_id: str = Field(alias="ownerClerkId", min_length=1)
+    description: str = Field(min_length=1, max_length=20_000)
+    repo_url: str | None = Field(default=None, alias="repoUrl")
+    branch: str = Field(default="greenlight/mvp-v1", pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,120}$")
+
+
+class ReportPayload(ProjectPayload):
+    """`research.generate_report`."""
+
+    topic: str = Field(min_length=3, max_length=2000)
+    format: Literal["pptx", "pdf"] = "pdf"
+    max_slides: int = Field(default=15, ge=3, le=30, alias="maxSlides")
+
+
+class BrowserPayload(ProjectPayload):
+    """`browser.check_page`."""
+
+    url: AnyUrl
+    checks: list[Literal["screenshot", "mobile_responsive", "waitlist_form", "meta_tags"]] = Field(min_length=1)
+
+
+KeyBuilder = Callable[[UUID, Any], str]
+
+
+def _day() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d")
+
+
+def _hashed(prefix: str) -> KeyBuilder:
+    def key(project_id: UUID, payload: Payload) -> str:
+        return f"{prefix}:{project_id}:{sha1_hex(canonical_json(payload.model_dump(mode='json', by_alias=True)))}"
+
+    return key
+
+
+def _phase0_key(project_id: UUID, payload: Phase0Payload) -> str:
+    return f"phase0:{project_id}:{sha1_hex(payload.revision_guidance or '')}:{int(payload.force_new_approval)}"
+
+
+@dataclass(frozen=True)
+class JobType:
+    """One row of the registry.
+
+    `timeout_seconds` bounds one attempt; `key` builds the idempotency key from the project id and the
+    validated payload; `has_handler` says whether a Dagster job stands behind the type.
+    """
+
+    name: str
+    payload: type[Payload]
+    agent_key: str
+    priority: int
+    lane: Lane
+    timeout_seconds: int
+    key: KeyBuilder
+    description: str
+    max_attempts: int = 3
+    has_handler: bool = False
+
+    @property
+    def dagster_job(self) -> str:
+        """The name of the Dagster job: the type's name with underscores."""
+        return self.name.replace(".", "_")
+
+
+_ROWS: tuple[JobType, ...] = (
+    JobType(
+        name="phase0.generate_packet",
+        payload=Phase0Payload,
+        agent_key="ceo",
+        priority=USER_BLOCKING,
+        lane="heavy",
+        timeout_seconds=1800,
+        key=_phase0_key,
+        description="Turn the idea into a Phase 0 packet with sources, and open its gate.",
+        has_handler=True,
+    ),
+    JobType(
+        name="phase.generate_packet",
+        payload=PhasePayload,
+        agent_key="ceo",
+        priority=DEFAULT,
+        lane="heavy",
+        timeout_seconds=1800,
+        key=lambda project_id, payload: f"phasegen:{project_id}:{payload.phase}",
+        description="Generate the packet of phase 1, 2 or 3, and open its gate.",
+    ),
+    JobType(
+        name="approval.execute",
+        payload=ApprovalPayload,
+        agent_key="engineering",
+        priority=USER_BLOCKING,
+        lane="standard",
+        timeout_seconds=900,
+        key=lambda _project_id, payload: f"approval:{payload.approval_id}",
+        description="Carry out an approved action, once.",
+    ),
+    JobType(
+        name="email.process_due",
+        payload=EmailDuePayload,
+        agent_key="outreach",
+        priority=BACKGROUND,
+        lane="standard",
+        timeout_seconds=900,
+        key=lambda _project_id, _payload: f"email_due:{datetime.now(UTC).strftime('%Y-%m-%dT%H')}",
+        description="Send the mails that are due.",
+    ),
+    JobType(
+        name="drip.process_digests",
+        payload=EmptyPayload,
+        agent_key="outreach",
+        priority=BACKGROUND,
+        lane="standard",
+        timeout_seconds=900,
+        key=lambda _project_id, _payload: f"drip_digests:{_day()}",
+        description="Send the weekly digests.",
+    ),
+    JobType(
+        name="drip.process_nudges",
+        payload=EmptyPayload,
+        agent_key="outreach",
+        priority=BACKGROUND,
+        lane="standard",
+        timeout_seconds=900,
+        key=lambda _project_id, _payload: f"drip_nudges:{_day()}",
+        description="Send the nudges.",
+    ),
+    JobType(
+        name="nightshift.cycle_project",
+        payload=ProjectPayload,
+        agent_key="night_shift",
+        priority=BACKGROUND,
+        lane="standard",
+        timeout_seconds=900,
+        key=lambda project_id, _payload: f"nightshift:{project_id}:{_day()}",
+        description="Propose a project's next actions over night.",
+    ),
+    JobType(
+        name="chat.reply",
+        payload=ChatPayload,
+        agent_key="ceo",
+        priority=REALTIME,
+        lane="realtime",
+        timeout_seconds=240,
+        key=lambda project_id, payload: f"chat:{project_id}:{payload.user_message_id}",
+        description="Answer a chat message, streamed live.",
+    ),
+    JobType(
+        name="code.generate_mvp",
+        payload=CodePayload,
+        agent_key="engineering",
+        priority=DEFAULT,
+        lane="heavy",
+        timeout_seconds=3600,
+        key=_hashed("codegen"),
+        description="Write a first version of the product on a branch of its repository.",
+    ),
+    JobType(
+        name="research.generate_report",
+        payload=ReportPayload,
+        agent_key="research",
+        priority=DEFAULT,
+        lane="heavy",
+        timeout_seconds=1800,
+        key=_hashed("research"),
+        description="Research a topic and render a report.",
+    ),
+    JobType(
+        name="browser.check_page",
+        payload=BrowserPayload,
+        agent_key="engineering",
+        priority=DEFAULT,
+        lane="heavy",
+        timeout_seconds=600,
+        key=_hashed("browser"),
+        description="Check a page in a real browser.",
+    ),
+)
+
+JOB_TYPES: dict[str, JobType] = {row.name: row for row in _ROWS}
+
+
+def job_type(name: str) -> JobType:
+    """Return the registry's row for `name`, or raise `UnknownJobType` that lists the known ones."""
+    try:
+        return JOB_TYPES[name]
+    except KeyError:
+        raise UnknownJobType(
+            f"There is no job type {name!r}.", f"Known job types: {', '.join(sorted(JOB_TYPES))}."
+        ) from None
+
+
+def require_handler(kind: JobType) -> JobType:
+    """Return `kind`, or raise `NoHandler` where nothing can run it yet."""
+    if kind.has_handler:
+        return kind
+    ready = ", ".join(row.name for row in _ROWS if row.has_handler)
+    raise NoHandler(f"Job type {kind.name!r} has no handler yet.", f"Can be enqueued today: {ready}.")
+
+
+def parse_payload(kind: JobType, project_id: UUID, payload: dict[str, Any]) -> Payload:
+    """Return `payload` as the type's model. Raise `InvalidPayload` that names every field that does not fit."""
+    require_storable_json(payload, "the payload")
+    if issubclass(kind.payload, ProjectPayload):
+        payload = {"projectId": str(project_id), **payload}
+    try:
+        parsed = kind.payload.model_validate(payload)
+    except ValidationError as exc:
+        problems = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in exc.errors())
+        fields = ", ".join(f.alias or name for name, f in kind.payload.model_fields.items()) or "none"
+        raise InvalidPayload(f"The payload does not fit {kind.name}: {problems}.", f"Its fields: {fields}.") from exc
+    if isinstance(parsed, ProjectPayload) and parsed.project_id != project_id:
+        raise InvalidPayload(
+            f"The payload names project {parsed.project_id}, but the job belongs to {project_id}.",
+            "Leave projectId out, or name the same project.",
+        )
+    return parsed
+
+
+PayloadJson = Annotated[dict[str, Any], "a payload as stored in agent_jobs.payload"]
+
+
+def dump_payload(payload: Payload) -> PayloadJson:
+    """Return the JSON form of a validated payload, camelCase, without fields left at None."""
+    return payload.model_dump(mode="json", by_alias=True, exclude_none=True)

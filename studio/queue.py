@@ -1,0 +1,265 @@
+"""The queue: one row of `agent_jobs` per piece of long work.
+
+Every state change is a SQL function of `20260227000000_agent_jobs.sql`; this module is their typed face.
+What a worker does under a claim it holds lies in `studio.claims`. Functions that take a `Connection` take
+part in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar, cast
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import DictRow
+
+from studio.database.connection import Connection, Database
+from studio.database.errors import translated
+from studio.errors import Conflict, InvalidInput, NotFound
+from studio.job_types import LANES, JobType, Lane, dump_payload, job_type, parse_payload, require_handler
+from studio.text import require_storable
+
+log = logging.getLogger(__name__)
+
+JobStatus = Literal["queued", "running", "completed", "failed", "canceled"]
+Outcome = Literal["created", "existing", "revived"]
+ENDED: frozenset[str] = frozenset({"completed", "failed", "canceled"})
+
+# PostgreSQL's btree holds keys of up to about 2,700 bytes.
+KEY_LIMIT = 500
+# Two enqueues of the same keys in opposite order are settled by the deadlock detector; three rounds are
+# more than any real pair needs.
+TRANSIENT_ROUNDS = 3
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of `agent_jobs`. Times are UTC, by the database's clock."""
+
+    id: UUID
+    project_id: UUID
+    job_type: str
+    agent_key: str
+    status: JobStatus
+    lane: Lane
+    priority: int
+    payload: dict[str, Any]
+    idempotency_key: str
+    run_after: datetime
+    attempts: int
+    max_attempts: int
+    claim_no: int
+    interruptions: int
+    locked_by: str | None
+    leased_until: datetime | None
+    cancel_requested_at: datetime | None
+    dagster_run_id: str | None
+    last_error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job has reached a final status."""
+        return self.status in ENDED
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Job))
+
+
+def job_from_row(row: DictRow) -> Job:
+    """Return the `Job` of a row of `agent_jobs`."""
+    return Job(**{name: row[name] for name in _FIELDS})
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job to enqueue. `key`, `priority` and `max_attempts` default to the registry's."""
+
+    job_type: str
+    project_id: UUID
+    payload: dict[str, Any] = dataclasses.field(default_factory=dict)
+    key: str | None = None
+    priority: int | None = None
+    run_after: datetime | None = None
+    max_attempts: int | None = None
+
+
+@dataclass(frozen=True)
+class Enqueued:
+    """What became of an enqueue: which job it is, and whether it was created, was there, or was revived."""
+
+    job_id: UUID
+    outcome: Outcome
+    status: JobStatus
+
+
+def _prepare(new: NewJob, *, handler_required: bool) -> dict[str, Any]:
+    kind = job_type(new.job_type)
+    if handler_required:
+        require_handler(kind)
+    payload = parse_payload(kind, new.project_id, new.payload)
+    key = new.key if new.key is not None else kind.key(new.project_id, payload)
+    require_storable(key, "the idempotency key")
+    if not 0 < len(key) <= KEY_LIMIT:
+        raise InvalidInput(f"An idempotency key has 1 to {KEY_LIMIT} characters, this one {len(key)}.", "Shorten it.")
+    if new.run_after is not None and new.run_after.tzinfo is None:
+        raise InvalidInput("run_after has no time zone.", "Give it one, for instance a trailing Z.")
+    return {
+        "project_id": str(new.project_id),
+        "job_type": kind.name,
+        "agent_key": kind.agent_key,
+        "payload": dump_payload(payload),
+        "idempotency_key": key,
+        "priority": kind.priority if new.priority is None else new.priority,
+        "run_after": None if new.run_after is None else new.run_after.isoformat(),
+        "max_attempts": kind.max_attempts if new.max_attempts is None else new.max_attempts,
+        "lane": kind.lane,
+    }
+
+
+def enqueue_many(conn: Connection, jobs: Sequence[NewJob]) -> list[Enqueued]:
+    """Enqueue `jobs` in the caller's transaction; the answers stand in the order of `jobs`.
+
+    Raises `UnknownJobType`, `NoHandler`, `InvalidPayload` before anything is written, `NotFound` for an
+    unknown project, `Conflict` where a key belongs to a job of another type.
+    """
+    rows = [_prepare(new, handler_required=True) for new in jobs]
+    if not rows:
+        return []
+    with translated():
+        found = conn.execute(
+            "select * from public.enqueue_agent_jobs(%s::jsonb) order by ordinality", [json.dumps(rows)]
+        ).fetchall()
+    return [Enqueued(row["job_id"], row["outcome"], row["status"]) for row in found]
+
+
+def enqueue(conn: Connection, new: NewJob) -> Enqueued:
+    """Enqueue one job in the caller's transaction; see `enqueue_many`."""
+    return enqueue_many(conn, [new])[0]
+
+
+def claim(
+    db: Database,
+    worker_id: str,
+    *,
+    limit: int,
+    lane: Lane | None,
+    lease: timedelta,
+    slots: int | None = None,
+    project_limit: int | None = None,
+) -> list[Job]:
+    """Claim up to `limit` due jobs into free slots of `lane` (all lanes where None), each under `lease`.
+
+    `slots` and `project_limit` override the lane's stored limits.
+    """
+    with db.connection() as conn, translated():
+        rows = conn.execute(
+            "select * from public.claim_agent_jobs(%s, %s, %s, %s, %s, %s)",
+            [worker_id, limit, lane, lease, slots, project_limit],
+        ).fetchall()
+    return [job_from_row(row) for row in rows]
+
+
+def get(db: Database, job_id: UUID) -> Job:
+    """Return the job, or raise `NotFound`."""
+    row = db.fetch_one("select * from public.agent_jobs where id = %s", [job_id])
+    if row is None:
+        raise NotFound(f"There is no job {job_id}.", "See `greenlight jobs list`.")
+    return job_from_row(row)
+
+
+def find(
+    db: Database, *, project_id: UUID | None = None, status: JobStatus | None = None, limit: int = 50
+) -> list[Job]:
+    """Return the newest jobs first, filtered by project and status."""
+    rows = db.fetch_all(
+        "select * from public.agent_jobs where (%(project)s::uuid is null or project_id = %(project)s)"
+        " and (%(status)s::text is null or status = %(status)s) order by created_at desc, id limit %(limit)s",
+        {"project": project_id, "status": status, "limit": limit},
+    )
+    return [job_from_row(row) for row in rows]
+
+
+def cancel(db: Database, job_id: UUID, reason: str | None = None) -> str:
+    """Cancel a job. Return `canceled`, `cancel_requested` (its run is being stopped), or the status it had ended in."""
+    with db.connection() as conn, translated():
+        row = conn.execute("select public.cancel_agent_job(%s, %s) as status", [job_id, reason]).fetchone()
+    return cast("str", row["status"]) if row else ""
+
+
+def retry(db: Database, job_id: UUID) -> Enqueued:
+    """Put a failed or canceled job back in the queue as it was; raise `Conflict` where it has not ended so."""
+    job = get(db, job_id)
+    if job.status not in ("failed", "canceled"):
+        raise Conflict(
+            f"Job {job_id} is {job.status}; only a failed or canceled job can be retried.",
+            "Cancel it first." if job.status in ("queued", "running") else "Enqueue it under a new key.",
+        )
+    kind = job_type(job.job_type)
+    new = NewJob(job.job_type, job.project_id, job.payload, job.idempotency_key, job.priority, None, job.max_attempts)
+    require_handler(kind)
+    with db.transaction() as conn:
+        return enqueue(conn, new)
+
+
+def reclaim_stale(db: Database) -> int:
+    """Bring back the jobs whose worker is lost, and settle what those workers had reserved; return how many jobs."""
+    with db.connection() as conn, translated():
+        row = conn.execute("select public.reclaim_stale_jobs() as n").fetchone()
+        conn.execute("select public.settle_abandoned_model_calls()")
+    return int(row["n"]) if row else 0
+
+
+def depth(db: Database) -> dict[str, dict[str, int]]:
+    """Return how many jobs are queued and running per lane: `{lane: {"queued": n, "running": n}}`."""
+    counts: dict[str, dict[str, int]] = {lane: {"queued": 0, "running": 0} for lane in LANES}
+    for row in db.fetch_all(
+        "select lane, status, count(*) as n from public.agent_jobs"
+        " where status in ('queued', 'running') group by lane, status"
+    ):
+        counts.setdefault(row["lane"], {"queued": 0, "running": 0})[row["status"]] = row["n"]
+    return counts
+
+
+def synchronize_registry(conn: Connection, kinds: Iterable[JobType], slots: dict[Lane, tuple[int, int]]) -> None:
+    """Write the registry's lanes and types into the database, for rows that other clients insert.
+
+    `slots` gives per lane how many jobs run at once, in all and for one project.
+    """
+    for lane, (total, per_project) in slots.items():
+        conn.execute(
+            "insert into public.agent_job_lanes (lane, slots, project_limit) values (%s, %s, %s)"
+            " on conflict (lane) do update set slots = excluded.slots, project_limit = excluded.project_limit",
+            [lane, total, per_project],
+        )
+    for kind in kinds:
+        conn.execute(
+            "insert into public.agent_job_types (job_type, lane) values (%s, %s)"
+            " on conflict (job_type) do update set lane = excluded.lane",
+            [kind.name, kind.lane],
+        )
+
+
+def transiently(work: Callable[[], T]) -> T:
+    """Run `work`, a whole transaction, again where PostgreSQL broke a deadlock or a serialization conflict."""
+    for round_number in range(1, TRANSIENT_ROUNDS + 1):
+        try:
+            return work()
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as exc:
+            if round_number == TRANSIENT_ROUNDS:
+                raise
+            log.info("The database broke a conflict between transactions; trying again: %s", exc)
+            time.sleep(random.uniform(0.01, 0.05) * round_number)  # noqa: S311 - jitter, not a secret
+    raise AssertionError("unreachable")
