@@ -1,0 +1,1 @@
+"""The agents: who they are, what they are told, what they return."""

@@ -1,0 +1,1 @@
+"""Packets: their schemas, versions and how they read."""

@@ -1,0 +1,357 @@
+"""Phase 0: an idea becomes a packet. Each function is one step; the Dagster ops of `jobs/` call them in order.
+
+    load_context → measure_presence → research (competitors and market side by side)
+    → synthesize → save_packet → open_gate → remember → announce
+
+Steps hand JSON to each other, because a step's output is its checkpoint. Whatever costs money is a
+checkpoint of its own below its step, so that a killed run pays for no model call twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextvars import copy_context
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any, TypeVar
+from uuid import UUID
+
+from studio import approvals, memory, notices, projects, research
+from studio.agents.ceo import Ceo
+from studio.agents.researcher import Researcher
+from studio.claims import Claim, Json
+from studio.database.connection import Connection, Database
+from studio.errors import PermissionRefused
+from studio.job_types import Phase0Payload
+from studio.model import spend
+from studio.model.client import Model
+from studio.model.spend import Spender
+from studio.outbound import OutboundClient
+from studio.packets import versions
+from studio.packets.phase0 import (
+    SYNTHESIS_PROMPT_VERSION,
+    CompetitorFindings,
+    ExistingPresence,
+    MarketFindings,
+    Phase0Packet,
+)
+from studio.packets.phase0_assembly import assemble, changed_keys, competitors, market, patched
+from studio.presence import look_at_domain
+from studio.progress import Progress
+from studio.project_events import record
+from studio.research import Dossier, for_prompt, numbered
+from studio.settings import Settings
+from studio.tasks import TaskStatus, log_task
+from studio.text import clip
+
+PHASE = 0
+# A stored idea may be longer than the limit at creation (other clients compose their own); beyond this it is
+# cut for the prompt, and the run says so.
+PROMPT_IDEA_CHARS = 20_000
+
+COMPETITOR_TASK = (
+    "Find up to six products or companies that compete with the idea: name, positioning, price, what they leave open."
+)
+MARKET_TASK = (
+    "Find figures for the size of the idea's market: total (TAM), serviceable (SAM), obtainable in two years (SOM)."
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Phase0:
+    """One attempt at a project's Phase 0: the claim it works under, and what it works with."""
+
+    claim: Claim
+    payload: Phase0Payload
+    settings: Settings
+    model: Callable[[], Model]
+    outbound: Callable[[], OutboundClient]
+    progress: Progress
+
+    @property
+    def db(self) -> Database:
+        """The studio's database."""
+        return self.claim.db
+
+    @property
+    def project_id(self) -> UUID:
+        """The project the job belongs to."""
+        return self.claim.job.project_id
+
+    @property
+    def spender(self) -> Spender:
+        """On whose account model calls are made."""
+        return Spender(self.project_id, self.claim.job_id, self.claim.claim_no)
+
+    # --- steps
+
+    def load_context(self) -> Json:
+        """Check ownership and lifecycle; return the project's facts, its memory and the prior packet's version."""
+        project = projects.get(self.db, self.project_id)
+        if project.owner_clerk_id != self.payload.owner_clerk_id:
+            raise PermissionRefused(
+                f"Project {project.id} does not belong to {self.payload.owner_clerk_id}.",
+                "Launch it as its owner.",
+            )
+        if project.status != "active":
+            raise PermissionRefused(f"Project {project.id} is {project.status}.", "Make it active first.")
+        idea = project.idea_description
+        if len(idea) > PROMPT_IDEA_CHARS:
+            self.progress.log(
+                f"The idea has {len(idea):,} characters; the agents read the first {PROMPT_IDEA_CHARS:,}."
+            )
+        memories = memory.recall(self.db, project.id)
+        prior = versions.latest(self.db, project.id, PHASE) if self.payload.revision_guidance else None
+        self._task("ceo_agent", "phase0_revision" if prior else "phase0_init", "completed")
+        self.progress.log(
+            f"Loaded {project.name!r}: {len(memories)} memories"
+            + (f", prior packet version {prior.version}" if prior else "")
+        )
+        return {
+            "project": {
+                "name": project.name,
+                "domain": project.domain,
+                "repo_url": project.repo_url,
+                "focus_areas": project.focus_areas,
+            },
+            "idea": clip(idea, PROMPT_IDEA_CHARS),
+            "memory": memory.prompt_block(memories),
+            "guidance": self.payload.revision_guidance,
+            "prior_version_id": str(prior.id) if prior else None,
+        }
+
+    def measure_presence(self, context: Json) -> Json:
+        """Look at the project's domain; return `[{domain, status, detail, scanned_at}]`, empty without a domain."""
+        domain = context["project"]["domain"]
+        if not domain:
+            self.progress.log("The project has no domain: there is no presence to measure.")
+            return []
+        self.progress.tool_call("look_at_domain", domain=domain)
+        found = look_at_domain(domain, self.outbound())
+        self.progress.tool_result("look_at_domain", domain=found.domain, status=found.status, detail=found.detail)
+        return [
+            ExistingPresence(
+                domain=found.domain, status=found.status, detail=found.detail, scanned_at=found.scanned_at
+            ).model_dump(mode="json")
+        ]
+
+    def research(self, context: Json) -> Json:
+        """Research competitors and market side by side; a revision keeps what its prior packet found."""
+        if context["prior_version_id"]:
+            self.progress.log("A revision keeps the research of its prior packet.")
+            return None
+        self._task("research_agent", "phase0_research", "running")
+        researcher = Researcher(self.model(), self.spender, self.progress)
+        facts = {key: context[key] for key in ("project", "idea", "memory", "guidance")}
+
+        def look(topic: str, task: str, schema: type[CompetitorFindings] | type[MarketFindings]) -> Json:
+            found = Dossier.model_validate(
+                self._paid(f"research/{topic}", lambda: researcher.run(task, f"research/{topic}", facts))
+            )
+            if found.empty:
+                self.progress.log(f"The {topic} research retrieved nothing that can be cited, so it lists nothing.")
+                return {"dossier": found.model_dump(), "findings": None}
+            with self.claim.transaction() as conn:
+                research.store(conn, self.project_id, self.claim.job_id, found.passages, "web_search")
+            step = f"research/{topic}_findings"
+            findings = self._paid(step, lambda: researcher.sort(task, step, schema, facts, found))
+            return {"dossier": found.model_dump(), "findings": findings}
+
+        both = _side_by_side(
+            lambda: look("competitors", COMPETITOR_TASK, CompetitorFindings),
+            lambda: look("market", MARKET_TASK, MarketFindings),
+        )
+        self._task("research_agent", "phase0_research", "completed", _research_summary(both))
+        return {"competitors": both[0], "market": both[1]}
+
+    def synthesize(self, context: Json, presence: Json, found: Json) -> Json:
+        """Let the CEO weigh the research, or revise the prior packet; return the packet and its provenance."""
+        self._task("ceo_agent", "phase0_synthesis", "running")
+        ceo = Ceo(self.model(), self.spender, self.progress)
+        measured = [ExistingPresence.model_validate(item) for item in presence]
+        facts = {key: context[key] for key in ("project", "idea", "memory", "guidance")}
+        if found is None:
+            prior = versions.get(self.db, UUID(context["prior_version_id"]))
+            patch, answer = ceo.revise(
+                "synthesize", {**facts, "presence": presence or None, "prior_packet": prior.packet}
+            )
+            packet = patched(Phase0Packet.model_validate(prior.packet), patch, measured)
+            provenance: dict[str, Any] = {"revision_of": str(prior.id), "changed": changed_keys(patch)}
+            self.progress.log(f"The revision of version {prior.version} changes {', '.join(changed_keys(patch))}.")
+        else:
+            rivals, sizes = (Dossier.model_validate(found[k]["dossier"]) for k in ("competitors", "market"))
+            rival_sources = numbered(rivals.passages)
+            size_sources = numbered(sizes.passages)
+            # The CEO sees one numbering over both researches.
+            sources = numbered([*rivals.passages, *sizes.passages])
+            listed, note = competitors(
+                _parsed(CompetitorFindings, found["competitors"]["findings"]), rival_sources, rivals
+            )
+            sizing = market(_parsed(MarketFindings, found["market"]["findings"]), size_sources, sizes)
+            synthesis, answer = ceo.run(
+                "synthesize",
+                {
+                    **facts,
+                    "presence": presence or None,
+                    "sources": for_prompt(sources),
+                    "competitors": {"competitors": [_brief(c) for c in listed], "note": note},
+                    "market": {"tam": sizing.tam, "sam": sizing.sam, "som": sizing.som},
+                },
+            )
+            packet = assemble(synthesis, listed, note, sizing, measured, sources)
+            provenance = {"sources": len(sources), "searches": rivals.searches + sizes.searches}
+        return {
+            "packet": packet.model_dump(mode="json"),
+            "model": answer.model,
+            "provenance": {**provenance, "prompt_version": SYNTHESIS_PROMPT_VERSION, "calls": list(answer.call_ids)},
+        }
+
+    def save_packet(self, conn: Connection, synthesized: Json) -> Json:
+        """Save the packet as a new version; return its id, number, verdict and cost."""
+        packet = synthesized["packet"]
+        spent = spend.spent_by_job(self.db, self.claim.job_id)
+        version = versions.save(
+            conn,
+            self.project_id,
+            PHASE,
+            packet,
+            synopsis=packet["reasoning_synopsis"],
+            job_id=self.claim.job_id,
+            claim_no=self.claim.claim_no,
+            model=synthesized["model"],
+            prompt_version=SYNTHESIS_PROMPT_VERSION,
+            spent=spent,
+            provenance=synthesized["provenance"],
+        )
+        log_task(
+            conn,
+            self.project_id,
+            "ceo_agent",
+            "phase0_synthesis",
+            "completed",
+            f"{packet['recommendation']}, confidence {version.confidence}",
+        )
+        record(
+            conn,
+            self.project_id,
+            "phase.packet_generated",
+            f"Phase 0 packet version {version.version}",
+            {"phase": PHASE, "version": version.version, "job_id": str(self.claim.job_id)},
+        )
+        return {
+            "packet_version_id": str(version.id),
+            "packet_id": _packet_id(conn, self.project_id),
+            "version": version.version,
+            "recommendation": packet["recommendation"],
+            "confidence": version.confidence,
+            "tagline": packet["tagline"],
+            "model": synthesized["model"],
+            "cost_micros": spent.cost_micros,
+            "model_calls": spent.calls,
+            "tokens": spent.input_tokens + spent.output_tokens,
+        }
+
+    def open_gate(self, conn: Connection, saved: Json) -> Json:
+        """Make sure that one gate is pending and shows this packet; return the approval's id and risk."""
+        version = versions.get_in(conn, UUID(saved["packet_version_id"]))
+        gate = approvals.open_gate(
+            conn,
+            version,
+            title="Review the Phase 0 packet",
+            description=clip(saved["tagline"], 400),
+            supersede=self.payload.force_new_approval,
+            job_id=self.claim.job_id,
+        )
+        return {
+            "approval_id": str(gate.approval_id),
+            "risk": gate.risk,
+            "outcome": gate.outcome,
+            "superseded": gate.superseded,
+        }
+
+    def remember(self, conn: Connection, saved: Json) -> Json:
+        """Remember the verdict for every later agent."""
+        memory.remember(
+            conn,
+            self.project_id,
+            "decision",
+            "phase0_completed",
+            f"Phase 0 packet version {saved['version']}: {saved['recommendation']} with confidence"
+            f" {saved['confidence']}. {saved['tagline']}",
+            agent_key="ceo",
+            job_id=self.claim.job_id,
+        )
+        return {"remembered": ["decision.phase0_completed"]}
+
+    def announce(self, conn: Connection, saved: Json) -> Json:
+        """Tell the founder that the packet is ready, once; return what became of the mail."""
+        project = projects.get(self.db, self.project_id)
+        notice = notices.phase0_ready(
+            conn, self.settings, project, versions.get_in(conn, UUID(saved["packet_version_id"]))
+        )
+        log_task(conn, self.project_id, "ceo_agent", "phase0_complete", "completed", saved["tagline"])
+        return {"mail": notice.mail}
+
+    # --- helpers
+
+    def _paid(self, step: str, work: Callable[[], Any]) -> Json:
+        return self.claim.once(step, lambda: work().model_dump(mode="json"))
+
+    def _task(self, agent: str, description: str, status: TaskStatus, detail: str | None = None) -> None:
+        with self.claim.transaction() as conn:
+            log_task(conn, self.project_id, agent, description, status, detail)
+
+
+def fail_open_tasks(conn: Connection, project_id: UUID, error: str) -> None:
+    """Close the tasks that a failed Phase 0 left open, and say why."""
+    conn.execute(
+        "update public.tasks set status = 'failed', error = %s, completed_at = now()"
+        " where project_id = %s and description like 'phase0\\_%%' and status in ('queued', 'running')",
+        [clip(error, 1000), project_id],
+    )
+    log_task(conn, project_id, "ceo_agent", "phase0_failed", "failed", error)
+
+
+def _side_by_side(*work: Callable[[], T]) -> list[T]:
+    """Run each piece of work in its own thread with the caller's context; raise the first error after all ended.
+
+    The threads are daemons: an interrupt must end the run at once, not after the last model call.
+    """
+    results: dict[int, Future[T]] = {index: Future() for index in range(len(work))}
+
+    def run(index: int) -> None:
+        try:
+            results[index].set_result(work[index]())
+        except BaseException as exc:  # noqa: BLE001 - a thread's boundary: the caller raises it again
+            results[index].set_exception(exc)
+
+    for index in results:
+        Thread(target=copy_context().run, args=(run, index), name=f"phase0-{index}", daemon=True).start()
+    wait(results.values())
+    return [future.result() for future in results.values()]
+
+
+def _parsed(schema: type[Any], value: Json) -> Any:
+    return None if value is None else schema.model_validate(value)
+
+
+def _brief(competitor: Any) -> dict[str, Any]:
+    brief: dict[str, Any] = competitor.model_dump(mode="json", exclude={"sources"})
+    return brief
+
+
+def _research_summary(both: list[Json]) -> str:
+    cited = sum(len(part["dossier"]["passages"]) for part in both)
+    searches = sum(part["dossier"]["searches"] for part in both)
+    return f"{searches} searches, {cited} cited passages"
+
+
+def _packet_id(conn: Connection, project_id: UUID) -> str:
+    row = conn.execute(
+        "select id from public.phase_packets where project_id = %s and phase = %s", [project_id, PHASE]
+    ).fetchone()
+    assert row is not None  # noqa: S101 - saved in this transaction
+    return str(row["id"])

@@ -1,0 +1,146 @@
+"""Projects: what a founder starts with, and who owns it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from studio.database.connection import Connection, Database
+from studio.errors import InvalidInput, NotFound
+from studio.job_types import SYSTEM_PROJECT_ID
+from studio.model import spend
+from studio.project_events import record
+from studio.settings import Settings
+from studio.text import clip, require_storable
+
+# One limit, at creation; whatever is stored is accepted by every phase. It is the length to which the
+# onboarding composes an idea out of the founder's text and its context lines (domain specification §8).
+IDEA_LIMIT = 3600
+IDEA_MINIMUM = 3
+NAME_LIMIT = 80
+_DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A row of `projects`. `phase` runs from 0 to 3; 4 is finished."""
+
+    id: UUID
+    owner_clerk_id: str
+    name: str
+    idea_description: str
+    domain: str | None
+    repo_url: str | None
+    phase: int
+    status: str
+    runtime_mode: str
+    permissions: dict[str, Any]
+    night_shift: bool
+    focus_areas: list[str]
+    scan_results: dict[str, Any] | None
+    created_at: datetime
+
+
+def _project(row: dict[str, Any]) -> Project:
+    return Project(**{name: row[name] for name in Project.__dataclass_fields__})
+
+
+def create(
+    conn: Connection,
+    settings: Settings,
+    *,
+    owner_clerk_id: str,
+    idea: str,
+    name: str | None = None,
+    domain: str | None = None,
+    repo_url: str | None = None,
+    email: str | None = None,
+) -> UUID:
+    """Create a project with every permission off and the default budget, in the caller's transaction.
+
+    `idea` has 3 to 3,600 characters. Raises `InvalidInput` that names the field and what to change.
+    """
+    idea = _idea(idea)
+    domain = _domain(domain)
+    name = require_storable(name.strip(), "The name") if name else None
+    if name is not None and not 0 < len(name) <= NAME_LIMIT:
+        raise InvalidInput(f"The name has {len(name)} characters; 1 to {NAME_LIMIT} are allowed.", "Shorten it.")
+    user = conn.execute(
+        "insert into public.users (clerk_id, email) values (%s, %s)"
+        " on conflict (clerk_id) do update set email = coalesce(excluded.email, users.email) returning id",
+        [owner_clerk_id, email],
+    ).fetchone()
+    row = conn.execute(
+        "insert into public.projects (owner_clerk_id, user_id, name, domain, idea_description, repo_url)"
+        " values (%s, %s, %s, %s, %s, %s) returning id",
+        [owner_clerk_id, user and user["id"], name or domain or name_from(idea), domain, idea, repo_url],
+    ).fetchone()
+    assert row is not None  # noqa: S101 - an insert returns its row
+    project_id = UUID(str(row["id"]))
+    spend.set_budget(
+        conn, project_id, settings.project_budget_usd, settings.project_token_cap, settings.project_call_cap
+    )
+    record(conn, project_id, "project.created", f"Project created: {name or domain or name_from(idea)}")
+    return project_id
+
+
+def _idea(idea: str) -> str:
+    require_storable(idea, "The idea")
+    text = idea.strip()
+    if len(text) < IDEA_MINIMUM:
+        raise InvalidInput("The idea is empty.", "Describe it in a sentence or more.")
+    if len(text) > IDEA_LIMIT:
+        raise InvalidInput(
+            f"The idea has {len(text):,} characters; at most {IDEA_LIMIT:,} are allowed.",
+            "Keep the essence; details can follow as guidance or uploads.",
+        )
+    return text
+
+
+def _domain(domain: str | None) -> str | None:
+    if domain is None or not domain.strip():
+        return None
+    text = domain.strip().lower().removeprefix("https://").removeprefix("http://").split("/", 1)[0].rstrip(".")
+    if not _DOMAIN.fullmatch(text):
+        raise InvalidInput(f"{domain!r} is not a domain name.", "Give one like example.org.")
+    return text
+
+
+def name_from(idea: str) -> str:
+    """Return a name for a project that was given none: the idea's first words, at most 80 characters."""
+    first = re.split(r"(?<=[.!?])\s|\n", idea.strip(), maxsplit=1)[0].rstrip(".!?")
+    return clip(" ".join(first.split()), NAME_LIMIT)
+
+
+def get(db: Database, project_id: UUID) -> Project:
+    """Return the project, or raise `NotFound`."""
+    row = db.fetch_one("select * from public.projects where id = %s", [project_id])
+    if row is None:
+        raise NotFound(f"There is no project {project_id}.", "See `greenlight projects list`.")
+    return _project(row)
+
+
+def find(db: Database, *, owner_clerk_id: str | None = None, limit: int = 100) -> list[Project]:
+    """Return the newest projects first, without the system project; only those of an owner where given."""
+    rows = db.fetch_all(
+        "select * from public.projects where id <> %(system)s"
+        " and (%(owner)s::text is null or owner_clerk_id = %(owner)s) order by created_at desc, id limit %(limit)s",
+        {"system": SYSTEM_PROJECT_ID, "owner": owner_clerk_id, "limit": limit},
+    )
+    return [_project(row) for row in rows]
+
+
+def set_budget(conn: Connection, project_id: UUID, usd: Decimal, tokens: int, calls: int) -> None:
+    """Set a project's spend caps and leave a ledger entry, in the caller's transaction."""
+    spend.set_budget(conn, project_id, usd, tokens, calls)
+    record(
+        conn,
+        project_id,
+        "project.budget_set",
+        f"Budget set to ${usd}, {tokens:,} tokens, {calls:,} calls",
+        {"usd": str(usd), "tokens": tokens, "calls": calls},
+    )
