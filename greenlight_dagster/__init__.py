@@ -1,0 +1,1 @@
+"""The Dagster application: definitions, event mirror, command line, embedded stack."""

@@ -1,0 +1,30 @@
+"""Everything Dagster loads: the jobs of the registry, pickup, watcher, upkeep, and the resources they share."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from jobs.phase0_generate_packet import phase0_generate_packet
+from resources.agent_job import AgentJobResource
+from resources.database import StudioDatabase
+from resources.model import AnthropicResource, OutboundResource
+from resources.step_io import step_io_manager
+from schedules.upkeep import build_upkeep
+from sensors.pickup import build_pickup_sensors
+from sensors.watcher import build_watcher
+
+_database = StudioDatabase()
+_jobs = [phase0_generate_packet]
+
+defs = dg.Definitions(
+    jobs=_jobs,
+    sensors=[*build_pickup_sensors(_jobs), build_watcher()],
+    schedules=[build_upkeep()],
+    resources={
+        "studio_database": _database,
+        "agent_job": AgentJobResource.configure_at_launch(database=_database),
+        "agent_job_steps": step_io_manager,
+        "anthropic": AnthropicResource(database=_database),
+        "outbound": OutboundResource(),
+    },
+)

@@ -1,0 +1,202 @@
+"""From a job type and its ops to a Dagster job.
+
+An op is a function of its `Work` and of the outputs of the ops it needs. It returns JSON, which is saved as
+the job's checkpoint under the op's name; where the checkpoint is there already, the op is not run again.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from resources.agent_job import JobSession, OnFailure
+from studio.claims import Claim, Json
+from studio.database.connection import Connection
+from studio.job_types import JobType, Payload
+from studio.model.client import Model
+from studio.outbound import OutboundClient
+from studio.settings import Settings
+from studio.text import clip
+
+# A tool call in the log is a line to skim; the whole of it is in the event's data.
+BRIEF_CHARS = 200
+RESOURCE_KEYS = {"agent_job", "anthropic", "outbound"}
+
+
+class OpProgress:
+    """Reports the work of an op: log lines and tool calls through Dagster's log, text to the event stream."""
+
+    def __init__(self, context: dg.OpExecutionContext, session: JobSession) -> None:
+        self._log = context.log
+        self._writer = session.writer
+        self._op = context.op_def.name
+
+    def log(self, message: str, **data: Any) -> None:
+        """Log a line; it is mirrored to the event stream with `data`."""
+        self._say(message, "log", data)
+
+    def delta(self, text: str, **data: Any) -> None:
+        """Pass streamed text straight to the event stream: as a Dagster event each piece would cost too much."""
+        self._writer.delta(text, {"op": self._op, **data})
+
+    def tool_call(self, tool: str, **data: Any) -> None:
+        """Log the use of a tool."""
+        self._say(f"{tool} ← {_brief(data)}", "tool_call", {"tool": tool, **data})
+
+    def tool_result(self, tool: str, **data: Any) -> None:
+        """Log what a tool gave."""
+        self._say(f"{tool} → {_brief(data)}", "tool_result", {"tool": tool, **data})
+
+    def _say(self, message: str, event_type: str, data: dict[str, Any]) -> None:
+        # The event mirror reads this mark off the log record.
+        self._log.info(message, extra={"greenlight": {"type": event_type, "data": data}})
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an op works with."""
+
+    claim: Claim
+    payload: Payload
+    settings: Settings
+    progress: OpProgress
+    model: Callable[[], Model]
+    outbound: Callable[[], OutboundClient]
+    dagster: dg.OpExecutionContext
+
+    def seconds_since_start(self) -> float:
+        """Return how long the run has been going."""
+        record = self.dagster.instance.get_run_record_by_id(self.dagster.run_id)
+        started = record.start_time if record is not None else None
+        return max(0.0, time.time() - started) if started else 0.0
+
+
+@dataclass(frozen=True)
+class AgentOp:
+    """An op of an agent job.
+
+    `compute` takes the `Work` and the outputs of `needs`, in that order. A `transactional` op takes a
+    connection after the work, whose transaction also saves the op's checkpoint. `after` is called with the
+    output whenever the op's checkpoint stands, also where an earlier attempt had saved it.
+    """
+
+    name: str
+    description: str
+    compute: Callable[..., Json]
+    needs: Sequence[str] = ()
+    transactional: bool = False
+    after: Callable[[Work, Json], None] | None = None
+
+
+class AgentJobConfig(dg.Config):
+    """What a run started by hand needs: `job_id`, or `project_id` and `payload`.
+
+    A run started by pickup is told its job by its tags and needs nothing.
+    """
+
+    job_id: str | None = Field(default=None, description="An existing job to run now (from `greenlight jobs list`).")
+    project_id: str | None = Field(
+        default=None, description="The project of a new job that this run inserts and claims."
+    )
+    payload: dict[str, Any] | None = Field(
+        default=None, description="The payload of the new job, as in `greenlight enqueue`; projectId may be left out."
+    )
+
+
+@dg.config_mapping
+def agent_job_config(config: AgentJobConfig) -> dict[str, Any]:
+    """Hand the run's configuration to the resource that claims the job."""
+    given = {name: value for name, value in dict(config).items() if value is not None}
+    return {"resources": {"agent_job": {"config": given}}}
+
+
+def build_agent_job(kind: JobType, ops: Sequence[AgentOp], *, on_failure: OnFailure | None = None) -> dg.JobDefinition:
+    """Return the Dagster job of a job type. The last of `ops` finishes the job; all run in one process."""
+    definitions = [_op(spec, last=ops[-1].name, on_failure=on_failure) for spec in ops]
+    dependencies = {spec.name: {_input(need): dg.DependencyDefinition(need) for need in spec.needs} for spec in ops}
+    graph = dg.GraphDefinition(
+        name=kind.dagster_job, node_defs=definitions, dependencies=dependencies, description=kind.description
+    )
+    return graph.to_job(
+        name=kind.dagster_job,
+        description=kind.description,
+        config=agent_job_config,
+        executor_def=dg.in_process_executor,
+        tags={"greenlight/job_type": kind.name, "greenlight/lane": kind.lane},
+    )
+
+
+def _input(need: str) -> str:
+    # Inputs may not be called like Dagster's own arguments (`context`), op names may.
+    return f"{need}_output"
+
+
+def _op(spec: AgentOp, *, last: str, on_failure: OnFailure | None) -> dg.OpDefinition:
+    def compute(context: dg.OpExecutionContext, inputs: dict[str, Any]) -> Iterator[dg.Output[Json]]:
+        session: JobSession = context.resources.agent_job
+        if session.refusal is not None:
+            raise dg.Failure(str(session.refusal), allow_retries=False)
+        if not session.active:
+            context.log.info("Another run has this job; this one has nothing to do.")
+            return
+        session.on_failure, session.last_op = on_failure, last
+        try:
+            output = _run(spec, context, session, [inputs[_input(need)] for need in spec.needs])
+        except BaseException as exc:
+            session.fail(exc)
+            raise
+        if spec.name == last:
+            session.finish()
+        yield dg.Output(output)
+
+    return dg.OpDefinition(
+        name=spec.name,
+        description=spec.description,
+        compute_fn=compute,
+        ins={_input(need): dg.In(dagster_type=dg.Any) for need in spec.needs},
+        # Optional, so that a run without a claim can end quietly: Dagster then skips what follows.
+        outs={"result": dg.Out(dagster_type=dg.Any, is_required=False, io_manager_key="agent_job_steps")},
+        required_resource_keys=RESOURCE_KEYS,
+    )
+
+
+def _run(spec: AgentOp, context: dg.OpExecutionContext, session: JobSession, inputs: list[Json]) -> Json:
+    work = Work(
+        claim=session.claim,
+        payload=session.payload,
+        settings=session.settings,
+        progress=OpProgress(context, session),
+        model=context.resources.anthropic.get,
+        outbound=context.resources.outbound.get,
+        dagster=context,
+    )
+    done, output = session.claim.saved_step(spec.name)
+    if done:
+        context.log.info(f"{spec.name} was finished by an earlier attempt; its output is taken.")
+    elif spec.transactional:
+
+        def in_transaction(conn: Connection) -> Json:
+            return spec.compute(work, conn, *inputs)
+
+        output = session.claim.once_in_transaction(spec.name, in_transaction)
+    else:
+        output = session.claim.once(spec.name, lambda: spec.compute(work, *inputs))
+    if spec.after is not None:
+        spec.after(work, output)
+    return output
+
+
+def emitted_before(work: Work, key: str, value: str) -> bool:
+    """Return whether the job's stream holds an artifact event with this value: an attempt may end right after it."""
+    row = work.claim.db.fetch_one(
+        "select 1 from public.agent_job_events where job_id = %s and type = 'artifact' and data ->> %s = %s limit 1",
+        [work.claim.job_id, key, value],
+    )
+    return row is not None
+
+
+def _brief(data: dict[str, Any]) -> str:
+    return clip(", ".join(f"{name}={value}" for name, value in data.items() if name != "step"), BRIEF_CHARS)

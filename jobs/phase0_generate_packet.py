@@ -1,0 +1,119 @@
+"""`phase0.generate_packet`: the ops of Phase 0, one per step of `studio.phase0`."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import dagster as dg
+
+from jobs.factory import AgentOp, Work, build_agent_job, emitted_before
+from studio.claims import Json
+from studio.database.connection import Connection
+from studio.job_types import JOB_TYPES, Phase0Payload
+from studio.model.spend import usd
+from studio.phase0 import Phase0, fail_open_tasks
+
+
+def _phase0(work: Work) -> Phase0:
+    return Phase0(
+        claim=work.claim,
+        payload=cast("Phase0Payload", work.payload),
+        settings=work.settings,
+        model=work.model,
+        outbound=work.outbound,
+        progress=work.progress,
+    )
+
+
+def _save_packet(work: Work, conn: Connection, synthesized: Json) -> Json:
+    return _phase0(work).save_packet(conn, synthesized)
+
+
+def _materialize_packet(work: Work, saved: Json) -> None:
+    """Record the packet as an asset materialization, which the mirror turns into the artifact event."""
+    if emitted_before(work, "packet_version_id", saved["packet_version_id"]):
+        return
+    base = work.settings.app_base_url
+    link = (
+        dg.MetadataValue.url(f"{base.rstrip('/')}/projects/{work.claim.job.project_id}")
+        if base
+        else dg.MetadataValue.text(f"greenlight projects show {work.claim.job.project_id}")
+    )
+    work.dagster.log_event(
+        dg.AssetMaterialization(
+            asset_key=["packets", "phase0"],
+            partition=str(work.claim.job.project_id),
+            description=f"Phase 0 packet, version {saved['version']}: {saved['tagline']}",
+            metadata={
+                "recommendation": saved["recommendation"],
+                "confidence": saved["confidence"],
+                "packet": link,
+                "packet_id": saved["packet_id"],
+                "packet_version_id": saved["packet_version_id"],
+                "version": saved["version"],
+                "model": saved["model"],
+                "cost_usd": usd(saved["cost_micros"]),
+                "model_calls": saved["model_calls"],
+                "tokens": saved["tokens"],
+                "duration_seconds": round(work.seconds_since_start(), 1),
+            },
+        )
+    )
+
+
+OPS = (
+    AgentOp(
+        "load_context",
+        "Check ownership; load the project, its memory and, for a revision, the prior packet.",
+        lambda work: _phase0(work).load_context(),
+    ),
+    AgentOp(
+        "measure_presence",
+        "Look at the project's domain through the guarded client; never asked of a model.",
+        lambda work, context: _phase0(work).measure_presence(context),
+        needs=("load_context",),
+    ),
+    AgentOp(
+        "research",
+        "Research competitors and market side by side, each a search call and a structuring call.",
+        lambda work, context: _phase0(work).research(context),
+        needs=("load_context",),
+    ),
+    AgentOp(
+        "synthesize",
+        "Let the CEO agent weigh the findings into a packet, or patch the prior one on guidance.",
+        lambda work, context, presence, found: _phase0(work).synthesize(context, presence, found),
+        needs=("load_context", "measure_presence", "research"),
+    ),
+    AgentOp(
+        "save_packet",
+        "Save the packet as an immutable version and make it the latest.",
+        _save_packet,
+        needs=("synthesize",),
+        transactional=True,
+        after=_materialize_packet,
+    ),
+    AgentOp(
+        "open_gate",
+        "Make sure that one gate approval is pending and shows this packet.",
+        lambda work, conn, saved: _phase0(work).open_gate(conn, saved),
+        needs=("save_packet",),
+        transactional=True,
+    ),
+    AgentOp(
+        "remember",
+        "Remember the verdict for later agents.",
+        lambda work, conn, saved, _gate: _phase0(work).remember(conn, saved),
+        needs=("save_packet", "open_gate"),
+        transactional=True,
+    ),
+    AgentOp(
+        "announce",
+        "Tell the founder, once, that the packet is ready.",
+        lambda work, conn, saved, _remembered: _phase0(work).announce(conn, saved),
+        needs=("save_packet", "remember"),
+        transactional=True,
+    ),
+)
+
+phase0_generate_packet = build_agent_job(JOB_TYPES["phase0.generate_packet"], OPS, on_failure=fail_open_tasks)

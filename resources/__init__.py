@@ -1,0 +1,1 @@
+"""Dagster resources over real systems."""

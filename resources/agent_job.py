@@ -1,0 +1,276 @@
+"""The run-scoped resource that holds the job: it claims before the first op and ends the job after the last.
+
+A resource does the claiming, so that a re-execution from failure, which skips ops, cannot skip it. What a
+run may find:
+
+- its tags name a job and a claim that pickup made → it takes that claim up; where the claim is no longer
+  current (a duplicate launch, a late one), the run does nothing and ends quietly;
+- it re-executes another run → it claims the job afresh, unless somebody holds a live lease;
+- its configuration names a job, or a project and a payload → it claims that job, or inserts and claims it
+  in one transaction.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Callable, Generator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import dagster as dg
+import psycopg
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
+from pydantic import Field
+
+from resources import run_tags
+from resources.database import StudioDatabase
+from studio import claims
+from studio.claims import Claim
+from studio.database.connection import Connection, Database
+from studio.errors import Conflict, InvalidInput, LeaseLost, StudioError
+from studio.event_writer import EventWriter
+from studio.job_types import JOB_TYPES, JobType, Payload, parse_payload
+from studio.leases import Alarm, LeaseKeeper
+from studio.queue import NewJob
+from studio.settings import Settings, get_settings
+
+log = logging.getLogger(__name__)
+
+OnFailure = Callable[[Connection, UUID, str], None]
+
+
+class JobSession:
+    """The job as a run holds it. Without a claim (`claim is None`) its ops do nothing, or say why they may not."""
+
+    def __init__(
+        self,
+        *,
+        run: DagsterRun,
+        instance: DagsterInstance,
+        settings: Settings,
+        kind: JobType,
+        claim: Claim | None,
+        refusal: StudioError | None = None,
+    ) -> None:
+        self.run = run
+        self.settings = settings
+        self.kind = kind
+        self.refusal = refusal
+        self.on_failure: OnFailure | None = None
+        self.last_op: str | None = None
+        self._claim = claim
+        self._instance = instance
+        self._failure: BaseException | None = None
+        self._finished = False
+        self._alarm: Alarm | None = None
+        self._writer: EventWriter | None = None
+        self._keeper: LeaseKeeper | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether the run holds the job."""
+        return self._claim is not None
+
+    @property
+    def claim(self) -> Claim:
+        """The claim; only where `active`."""
+        if self._claim is None:
+            raise LeaseLost("This run holds no claim.", "It was superseded by another one.")
+        return self._claim
+
+    @property
+    def writer(self) -> EventWriter:
+        """The claim's event writer; only where `active`."""
+        if self._writer is None:
+            raise LeaseLost("This run holds no claim.", "It was superseded by another one.")
+        return self._writer
+
+    @property
+    def payload(self) -> Payload:
+        """The job's payload as its model."""
+        return parse_payload(self.kind, self.claim.job.project_id, self.claim.job.payload)
+
+    def open(self) -> None:
+        """Begin to write events and to renew the lease."""
+        if self._claim is None:
+            return
+        self._writer = EventWriter(self._claim, self.run.run_id, flush_seconds=self.settings.event_flush_ms / 1000)
+        timeout_ms = self.settings.worker_job_timeout_ms
+        self._keeper = LeaseKeeper(
+            self._claim,
+            lease_seconds=self.settings.lease_seconds,
+            renew_seconds=self.settings.lease_renew_seconds,
+            timeout_seconds=timeout_ms / 1000 if timeout_ms else self.kind.timeout_seconds,
+            on_alarm=self._raise_alarm,
+            watchdog=self.settings.run_owns_process,
+        )
+        self._keeper.start()
+
+    def fail(self, failure: BaseException) -> None:
+        """Note why the run cannot finish the job; the job's transition follows when the run ends."""
+        self._failure = self._failure or failure
+
+    def finish(self) -> None:
+        """Note that the job's last op has done its work."""
+        self._finished = True
+
+    def close(self) -> None:
+        """End the job as the run ended: completed, failed, canceled, or back in the queue."""
+        if self._claim is None:
+            return
+        if self._keeper is not None:
+            self._keeper.stop()
+        if self._writer is not None:
+            self._writer.flush()
+        try:
+            status = self._transition(self._claim)
+        except LeaseLost as exc:
+            log.warning("Run %s ends without a say: %s", self.run.run_id, exc)
+        except (StudioError, psycopg.Error) as exc:
+            # The lease runs out, and the next attempt finds every finished step.
+            log.error("Job %s could not be ended and will be taken up again: %s", self._claim.job_id, exc)
+        else:
+            log.info("Job %s: %s", self._claim.job_id, status)
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+
+    def _transition(self, claim: Claim) -> str:
+        if self._finished and self._failure is None:
+            claim.complete()
+            return "completed"
+        if self._alarm == "lease_lost":
+            return "lost"
+        if self._alarm == "cancel_requested" or self._canceling():
+            self._tell_failure(claim, "canceled")
+            claim.cancel("Canceled while it ran.")
+            return "canceled"
+        if self._alarm == "timeout":
+            return self._fail(claim, f"The run took longer than its {self.kind.timeout_seconds} s.", permanent=False)
+        failure = self._failure
+        if failure is None and (error := self._step_failure()):
+            return self._fail(claim, error, permanent=False)
+        if failure is None and self._partial():
+            return self._fail(claim, "Only some of the job's ops were selected for the run.", permanent=True)
+        if failure is None or isinstance(failure, dg.DagsterExecutionInterruptedError):
+            return claim.release("The run was interrupted.")
+        permanent = isinstance(failure, StudioError) and failure.permanent
+        return self._fail(claim, str(failure) or type(failure).__name__, permanent=permanent)
+
+    def _fail(self, claim: Claim, error: str, *, permanent: bool) -> str:
+        self._tell_failure(claim, error)
+        base = timedelta(seconds=self.settings.retry_base_seconds)
+        return claim.fail(error, permanent=permanent, retry_base=base)
+
+    def _tell_failure(self, claim: Claim, error: str) -> None:
+        if self.on_failure is not None:
+            with claim.transaction() as conn:
+                self.on_failure(conn, claim.job.project_id, error)
+
+    def _canceling(self) -> bool:
+        run = self._instance.get_run_by_id(self.run.run_id)
+        return run is not None and run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
+
+    def _partial(self) -> bool:
+        selected = self.run.step_keys_to_execute
+        return selected is not None and self.last_op is not None and self.last_op not in selected
+
+    def _step_failure(self) -> str | None:
+        """Return why a step failed outside its own code, from the run's event log; None where none did."""
+        failed = self._instance.all_logs(self.run.run_id, of_type=DagsterEventType.STEP_FAILURE)
+        for entry in failed:
+            error = entry.dagster_event and entry.dagster_event.step_failure_data.error
+            if error:
+                return f"Step {entry.step_key} failed: {error.message.strip()}"
+        return None
+
+    def _raise_alarm(self, alarm: Alarm) -> None:
+        self._alarm = alarm
+        log.warning("Run %s of job %s stops: %s", self.run.run_id, self.claim.job_id, alarm)
+        if not self.settings.run_owns_process:
+            return
+        if alarm == "cancel_requested":
+            # Dagster tells a cancel from a crash by the run's status at the interrupt.
+            self._instance.report_run_canceling(self.run, "The job was canceled.")
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+class AgentJobResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Claims the run's job, keeps its lease, and ends it with the run."""
+
+    database: dg.ResourceDependency[StudioDatabase]
+    job_id: str | None = Field(default=None, description="The job to run.")
+    project_id: str | None = Field(default=None, description="The project of a new job.")
+    payload: dict[str, Any] | None = Field(default=None, description="The payload of a new job.")
+
+    @contextlib.contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[JobSession, None, None]:
+        """Yield the session of the run's job."""
+        run, instance = context.dagster_run, context.instance
+        if run is None or instance is None:
+            raise InvalidInput("An agent job runs inside a Dagster run.", "Launch it from the queue or the UI.")
+        session = self._session(run, instance)
+        session.open()
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def _session(self, run: DagsterRun, instance: DagsterInstance) -> JobSession:
+        settings = get_settings()
+        kind = next(kind for kind in JOB_TYPES.values() if kind.dagster_job == run.job_name)
+        claim: Claim | None = None
+        refusal: StudioError | None = None
+        stored = instance.get_run_by_id(run.run_id)
+        if stored is None or not stored.is_finished:
+            # `dagster job execute` sets resources up once more when the run is over.
+            try:
+                claim = self._claim(run, instance, kind, self.database.get(), settings)
+            except LeaseLost as exc:
+                log.info("Run %s has nothing to do: %s", run.run_id, exc)
+            except StudioError as exc:
+                refusal = exc
+        return JobSession(run=run, instance=instance, settings=settings, kind=kind, claim=claim, refusal=refusal)
+
+    def _claim(
+        self, run: DagsterRun, instance: DagsterInstance, kind: JobType, db: Database, settings: Settings
+    ) -> Claim:
+        lease = timedelta(seconds=settings.lease_seconds)
+        job_id, claim_no = run.tags.get(run_tags.JOB_ID), run.tags.get(run_tags.CLAIM_NO)
+        if run.parent_run_id is None and job_id and claim_no:
+            return claims.start(db, UUID(job_id), int(claim_no), run.run_id, lease)
+        worker = f"run:{run.run_id}"
+        if run.parent_run_id is not None and job_id:
+            with db.transaction() as conn:
+                claim = claims.claim_by_id(conn, db, UUID(job_id), worker, run.run_id, lease)
+                if run.tags.get(run_tags.RESUME_RETRY) != "true":
+                    claim.forget_steps(conn, run.step_keys_to_execute)
+        elif self.job_id:
+            with db.transaction() as conn:
+                claim = claims.claim_by_id(
+                    conn, db, _uuid(self.job_id, "job_id"), worker, run.run_id, lease, unless_completed=True
+                )
+                if claim.job.job_type != kind.name:
+                    raise Conflict(
+                        f"Job {claim.job_id} is of type {claim.job.job_type}, not {kind.name}.",
+                        "Use the Dagster job of its type.",
+                    )
+        elif self.project_id:
+            new = NewJob(kind.name, _uuid(self.project_id, "project_id"), self.payload or {})
+            claim = claims.enqueue_and_claim(db, new, worker, run.run_id, lease)
+        else:
+            raise InvalidInput(
+                "The run's configuration names no job.",
+                "Give job_id, or project_id and payload.",
+            )
+        instance.add_run_tags(run.run_id, run_tags.tags_of(claim.job))
+        return claim
+
+
+def _uuid(text: str, what: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as exc:
+        raise InvalidInput(f"{what} {text!r} is not a UUID.", "Copy it from `greenlight jobs list`.") from exc

@@ -1,0 +1,30 @@
+"""The tags that tie a Dagster run to its job."""
+
+from __future__ import annotations
+
+from studio.queue import Job
+
+JOB_ID = "greenlight/job_id"
+PROJECT_ID = "greenlight/project_id"
+ATTEMPT = "greenlight/attempt"
+CLAIM_NO = "greenlight/claim_no"
+JOB_TYPE = "greenlight/job_type"
+
+# Dagster's own tag on a re-execution from failure.
+RESUME_RETRY = "dagster/is_resume_retry"
+
+
+def tags_of(job: Job) -> dict[str, str]:
+    """Return the tags of the run that carries out the job's current claim."""
+    return {
+        JOB_ID: str(job.id),
+        PROJECT_ID: str(job.project_id),
+        JOB_TYPE: job.job_type,
+        ATTEMPT: str(job.attempts),
+        CLAIM_NO: str(job.claim_no),
+    }
+
+
+def run_key(job: Job) -> str:
+    """Return the run key of the job's current claim, which never repeats."""
+    return f"{job.id}:{job.claim_no}"

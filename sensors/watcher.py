@@ -1,0 +1,94 @@
+"""The watcher: brings jobs back whose run crashed, failed to launch, or was canceled in the Dagster UI.
+
+A run ends its job itself. A job that is still running after its run has ended has lost its worker. Two signs
+tell of it: the state of the run in Dagster (at once), and a lease that ran out (in any case).
+"""
+
+import logging
+from collections.abc import Iterator
+
+import dagster as dg
+import psycopg
+from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+
+from resources import run_tags
+from resources.database import StudioDatabase
+from studio import queue
+from studio.claims import Claim
+from studio.database.connection import Database
+from studio.errors import LeaseLost, StudioError
+from studio.queue import Job
+
+log = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 1
+
+
+def running_jobs(db: Database) -> list[Job]:
+    """Return the jobs that a claim with a lease holds."""
+    return [
+        queue.job_from_row(row)
+        for row in db.fetch_all(
+            "select * from public.agent_jobs where status = 'running' and leased_until is not null order by id"
+        )
+    ]
+
+
+def run_of(instance: DagsterInstance, job: Job) -> DagsterRun | None:
+    """Return the run that carries out the job's current claim, or the one that was launched for it; else None."""
+    if job.dagster_run_id is not None:
+        return instance.get_run_by_id(job.dagster_run_id)
+    launched = instance.get_runs(
+        dg.RunsFilter(tags={run_tags.JOB_ID: str(job.id), run_tags.CLAIM_NO: str(job.claim_no)}), limit=1
+    )
+    return launched[0] if launched else None
+
+
+def watch_once(db: Database, instance: DagsterInstance) -> list[str]:
+    """Bring back every job whose run has ended without it, and every job whose lease ran out; say what was done."""
+    done: list[str] = []
+    for job in running_jobs(db):
+        run = run_of(instance, job)
+        if run is None or not run.is_finished:
+            continue
+        claim = Claim(db, job)
+        try:
+            if run.status is DagsterRunStatus.CANCELED:
+                claim.cancel("Canceled in Dagster.")
+                status = "canceled"
+            else:
+                status = claim.release(_why(job, run))
+        except LeaseLost:
+            continue  # the run's own last word came in between
+        done.append(f"job {job.id}: {status}, run {run.run_id} had ended {run.status.value.lower()}")
+    if reclaimed := queue.reclaim_stale(db):
+        done.append(f"{reclaimed} jobs whose lease ran out")
+    return done
+
+
+def _why(job: Job, run: DagsterRun) -> str:
+    if job.dagster_run_id is None:
+        return f"Run {run.run_id} failed to launch."
+    return f"The process of run {run.run_id} was lost."
+
+
+def build_watcher() -> dg.SensorDefinition:
+    """Return the watcher sensor."""
+
+    @dg.sensor(
+        name="watcher",
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Brings jobs of crashed, unlaunched and canceled runs back to the queue.",
+    )
+    def watcher(context: dg.SensorEvaluationContext, studio_database: StudioDatabase) -> Iterator[dg.SkipReason]:
+        try:
+            done = watch_once(studio_database.get(), context.instance)
+        except (StudioError, psycopg.OperationalError) as exc:
+            yield dg.SkipReason(f"The queue cannot be read: {exc}")
+            return
+        for line in done:
+            context.log.info(line)
+        yield dg.SkipReason("; ".join(done) or "Every running job has its run.")
+
+    return watcher
