@@ -13,7 +13,7 @@ import psycopg
 
 from resources import run_tags
 from resources.database import StudioDatabase
-from studio import queue
+from studio import lanes, queue
 from studio.claims import Claim
 from studio.database.connection import Database
 from studio.errors import StudioError
@@ -25,25 +25,17 @@ from studio.settings import Settings, get_settings
 INTERVAL_SECONDS = 1
 
 
-def slots_of(lane: Lane, settings: Settings) -> int:
-    """Return how many jobs of a lane run at once."""
-    return {
-        "realtime": settings.worker_realtime_concurrency,
-        "standard": settings.worker_concurrency,
-        "heavy": settings.worker_heavy_concurrency,
-    }[lane]
-
-
 def claim_for_launch(db: Database, lane: Lane, settings: Settings) -> Iterator[dg.RunRequest]:
     """Claim what fits into the lane's free slots and yield a run request for each job that has a handler."""
+    limit = lanes.limits(settings)[lane]
     jobs = queue.claim(
         db,
         f"{settings.worker_id}:{lane}",
         limit=settings.worker_claim_batch,
         lane=lane,
         lease=timedelta(seconds=settings.launch_lease_seconds),
-        slots=slots_of(lane, settings),
-        project_limit=settings.worker_project_limit,
+        slots=limit.slots,
+        project_limit=limit.per_project,
     )
     for job in jobs:
         if (request := _request(db, job)) is not None:

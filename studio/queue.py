@@ -12,7 +12,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar, cast
@@ -35,6 +35,8 @@ ENDED: frozenset[str] = frozenset({"completed", "failed", "canceled"})
 
 # PostgreSQL's btree holds keys of up to about 2,700 bytes.
 KEY_LIMIT = 500
+# The column is a 32-bit integer; the registry's priorities lie between 0 and 200.
+PRIORITY_LIMIT = 1_000_000
 # Two enqueues of the same keys in opposite order are settled by the deadlock detector; three rounds are
 # more than any real pair needs.
 TRANSIENT_ROUNDS = 3
@@ -114,6 +116,11 @@ def _prepare(new: NewJob, *, handler_required: bool) -> dict[str, Any]:
     require_storable(key, "the idempotency key")
     if not 0 < len(key) <= KEY_LIMIT:
         raise InvalidInput(f"An idempotency key has 1 to {KEY_LIMIT} characters, this one {len(key)}.", "Shorten it.")
+    if new.priority is not None and abs(new.priority) > PRIORITY_LIMIT:
+        raise InvalidInput(
+            f"A priority lies between -{PRIORITY_LIMIT} and {PRIORITY_LIMIT}, not at {new.priority}.",
+            "Leave it out, or choose another.",
+        )
     if new.run_after is not None and new.run_after.tzinfo is None:
         raise InvalidInput("run_after has no time zone.", "Give it one, for instance a trailing Z.")
     return {
@@ -233,7 +240,7 @@ def depth(db: Database) -> dict[str, dict[str, int]]:
     return counts
 
 
-def synchronize_registry(conn: Connection, kinds: Iterable[JobType], slots: dict[Lane, tuple[int, int]]) -> None:
+def synchronize_registry(conn: Connection, kinds: Iterable[JobType], slots: Mapping[Lane, tuple[int, int]]) -> None:
     """Write the registry's lanes and types into the database, for rows that other clients insert.
 
     `slots` gives per lane how many jobs run at once, in all and for one project.

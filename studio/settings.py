@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     run_owns_process: bool = Field(
         default=True,
         validation_alias="GREENLIGHT_RUN_OWNS_PROCESS",
-        description="Whether a run may interrupt its own process (cancel, lost lease, timeout). Off where runs share it.",
+        description="Whether a run may interrupt its process (cancel, lost lease, timeout). Off where runs share it.",
     )
     retry_base_seconds: float = Field(default=30.0, ge=0, validation_alias="GREENLIGHT_RETRY_SECONDS")
 

@@ -216,6 +216,15 @@ class Model:
                 message = stream.get_final_message()
             used = usage_of(message)
             reservation.settle(used)
+        progress.log(
+            f"{call.profile.name}: {used.input_tokens:,} tokens in, {used.output_tokens:,} out,"
+            f" ${spend.usd(reservation.cost_micros)}",
+            step=call.step,
+            model=message.model,
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
+            cost_micros=reservation.cost_micros,
+        )
         return message, used, reservation.cost_micros, reservation.call_id
 
     # --- tools
@@ -389,4 +398,4 @@ def _translated(exc: anthropic.AnthropicError, model: str) -> ModelError:
 
 
 def _one_line(exc: BaseException) -> str:
-    return clip(" ".join(str(exc).split()) or type(exc).__name__, SHOWN_ERROR_CHARS)
+    return clip(" ".join(str(exc).split()).rstrip(".") or type(exc).__name__, SHOWN_ERROR_CHARS)

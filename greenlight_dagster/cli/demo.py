@@ -1,0 +1,104 @@
+"""`greenlight demo`: an idea through Phase 0 on a stack of its own that is gone afterwards."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.rule import Rule
+
+from greenlight_dagster.cli.context import adopt
+from greenlight_dagster.cli.output import err, out, print_json
+from greenlight_dagster.cli.packet_view import packet_panels
+from greenlight_dagster.cli.tailing import follow_job
+from greenlight_dagster.stack.stack import Stack
+from studio import projects, queue
+from studio.database.connection import Database
+from studio.launch import launch
+from studio.packets import versions
+from studio.settings import Settings, get_settings
+
+DEFAULT_IDEA = (
+    "A tool library for city blocks: neighbours lend each other drills, ladders and sewing machines. The app keeps"
+    " the calendar and holds a small deposit, and a shared locker in the hallway makes pick-up easy at any hour."
+)
+
+
+def demo(
+    idea: Annotated[str, typer.Argument(help="Your own idea.")] = DEFAULT_IDEA,
+    domain: Annotated[str | None, typer.Option(help="A domain to look at, for instance example.org.")] = None,
+) -> None:
+    """Run an idea through Phase 0 on a throw-away stack, live, and print the packet. The last line is JSON."""
+    # The demo brings everything itself; a database that happens to be configured is not its to fill.
+    settings = get_settings().model_copy(update={"database_url": None, "dagster_database_url": None})
+    with tempfile.TemporaryDirectory(prefix="greenlight-demo-") as folder:
+        result = _run(Path(folder), settings, idea, domain)
+    print_json(result)
+    if result["status"] != "completed":
+        raise typer.Exit(1)
+
+
+def _run(folder: Path, settings: Settings, idea: str, domain: str | None) -> dict[str, Any]:
+    began = time.monotonic()
+    with out.status("Starting the stack…") as status:
+
+        def say(line: str) -> None:
+            status.update(line)
+
+        stack = Stack(folder / "data", settings, ui_port=0, log=say)
+        stack.start()
+    try:
+        out.print(
+            f"Stack up in {stack.timings['total']:.1f} s. Dagster UI while the demo runs: {stack.addresses['ui']}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        adopt(stack.environment())
+        with Database.from_settings(get_settings(), application_name="greenlight-demo") as db:
+            return _phase0(db, get_settings(), idea, domain, began)
+    finally:
+        with out.status("Stopping the stack…"):
+            stack.stop()
+
+
+def _phase0(db: Database, settings: Settings, idea: str, domain: str | None, began: float) -> dict[str, Any]:
+    with db.transaction() as conn:
+        project_id = projects.create(conn, settings, owner_clerk_id=settings.owner_clerk_id, idea=idea, domain=domain)
+        launched = launch(conn, project_id)
+    out.print(Rule(f"Phase 0 of “{projects.get(db, project_id).name}”", style="dim"))
+    view = follow_job(db, launched.job_id, listen=settings.db_listen)
+    job = queue.get(db, launched.job_id)
+    packet = versions.latest(db, project_id, 0)
+    if packet is not None and job.status == "completed":
+        out.print()
+        for panel in packet_panels(packet.packet):
+            out.print(panel)
+        if packet.model == "sandbox":
+            out.print(
+                "\n[yellow]Written by the sandbox model from the idea's own words. Set ANTHROPIC_API_KEY for a real"
+                " one.[/]"
+            )
+        out.print()
+    else:
+        err.print(f"The job is {job.status}: {job.last_error}", style="red", highlight=False, soft_wrap=True)
+    return {
+        "job_id": job.id,
+        "project_id": project_id,
+        "packet_id": _packet_id(db, project_id),
+        "status": job.status,
+        "recommendation": packet.packet["recommendation"] if packet else None,
+        "confidence": packet.confidence if packet else None,
+        "events": view.events,
+        "dagster_run_id": job.dagster_run_id,
+        "attempt": job.attempts,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def _packet_id(db: Database, project_id: UUID) -> UUID | None:
+    row = db.fetch_one("select id from public.phase_packets where project_id = %s and phase = 0", [project_id])
+    return row["id"] if row else None

@@ -1,0 +1,144 @@
+"""`greenlight doctor`: what is set, reachable and missing. Looks only; changes nothing and calls no model."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import httpx
+import psycopg
+import typer
+from rich.markup import escape
+
+from greenlight_dagster.cli.context import adopt
+from greenlight_dagster.cli.output import JsonFlag, out, print_json
+from greenlight_dagster.stack.state import running_state
+from studio import queue
+from studio.database import migrations
+from studio.database.connection import Database, redact
+from studio.errors import BudgetExhausted, StudioError
+from studio.model.prices import PriceList
+from studio.settings import Settings, get_settings
+
+State = Literal["ok", "warning", "problem"]
+
+SUPPORTED_POSTGRES = range(15, 19)
+REACH_SECONDS = 5.0
+_ICONS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "problem": "[red]✗[/]"}
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    what: str
+    state: State
+    detail: str
+
+
+def doctor(as_json: JsonFlag = False) -> None:
+    """Say what is set, reachable and missing; exit 1 where something is broken."""
+    found = list(findings())
+    if as_json:
+        print_json(found)
+    else:
+        for finding in found:
+            out.print(
+                f"{_ICONS[finding.state]} [bold]{finding.what}[/]  {escape(finding.detail)}",
+                highlight=False,
+                soft_wrap=True,
+            )
+    if any(finding.state == "problem" for finding in found):
+        raise typer.Exit(1)
+
+
+def findings() -> Iterator[Finding]:
+    """Yield every finding, from the interpreter to the queue."""
+    yield Finding("python", "ok", sys.version.split()[0])
+    yield Finding("dagster", "ok", importlib.metadata.version("dagster"))
+    settings = get_settings()
+    yield from _stack(settings)
+    settings = get_settings()
+    yield from _database(settings)
+    yield from _model(settings)
+    yield Finding(
+        "outbound requests",
+        "ok" if settings.outbound_enabled else "warning",
+        "allowed, to public addresses only" if settings.outbound_enabled else "turned off: presence is not measured",
+    )
+    yield Finding(
+        "page links",
+        "ok" if settings.app_base_url else "warning",
+        settings.app_base_url or "APP_BASE_URL is not set: mails and metadata carry no link",
+    )
+
+
+def _stack(settings: Settings) -> Iterator[Finding]:
+    try:
+        running = running_state(settings.data_dir)
+    except StudioError as exc:
+        state: State = "ok" if settings.database_url else "warning"
+        yield Finding("stack", state, str(exc))
+        return
+    addresses = ", ".join(f"{name} {address}" for name, address in running.addresses.items())
+    yield Finding("stack", "ok" if running.phase == "running" else "warning", f"{running.phase}: {addresses}")
+    if settings.database_url is None and running.phase == "running":
+        adopt(running.environment)
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url is None:
+        yield Finding("database", "warning", "DATABASE_URL is not set; `greenlight up` brings a database of its own")
+        return
+    try:
+        with Database.from_settings(settings, application_name="greenlight-doctor") as db:
+            row = db.fetch_one("select current_setting('server_version_num')::int / 10000 as major")
+            major = int(row["major"]) if row else 0
+            supported = major in SUPPORTED_POSTGRES
+            yield Finding(
+                "database",
+                "ok" if supported else "problem",
+                f"PostgreSQL {major} at {redact(settings.database_url)}"
+                + ("" if supported else "; versions 15 to 18 are supported"),
+            )
+            yield from _schema(db)
+    except (StudioError, psycopg.Error) as exc:
+        yield Finding("database", "problem", str(exc))
+
+
+def _schema(db: Database) -> Iterator[Finding]:
+    states = [migration.state for migration in migrations.status(db)]
+    odd = [state for state in states if state not in ("applied", "pending")]
+    if odd:
+        yield Finding("schema", "problem", f"{len(odd)} migrations are {', '.join(sorted(set(odd)))}: see `db status`")
+        return
+    if "pending" in states:
+        yield Finding("schema", "problem", f"{states.count('pending')} migrations are pending: `greenlight db migrate`")
+        return
+    yield Finding("schema", "ok", f"{len(states)} migrations applied")
+    depth = queue.depth(db)
+    lanes = ", ".join(f"{lane} {n['running']} running, {n['queued']} queued" for lane, n in depth.items())
+    yield Finding("queue", "ok", lanes)
+
+
+def _model(settings: Settings) -> Iterator[Finding]:
+    if settings.anthropic_api_key is None:
+        yield Finding("model", "warning", "ANTHROPIC_API_KEY is not set; `greenlight up` brings a sandbox model")
+        return
+    try:
+        PriceList(settings.model_prices).worst_case(settings.model, request_bytes=1, max_tokens=1, searches=0)
+    except BudgetExhausted as exc:
+        yield Finding("model", "problem", str(exc))
+        return
+    where = settings.anthropic_base_url or os.environ.get("ANTHROPIC_BASE_URL")
+    if where is None:
+        yield Finding("model", "ok", f"{settings.model}, key set (not tried)")
+        return
+    try:
+        httpx.get(where, timeout=REACH_SECONDS)
+    except httpx.HTTPError as exc:
+        yield Finding("model", "problem", f"{settings.model} at {where} cannot be reached: {exc}")
+        return
+    yield Finding("model", "ok", f"{settings.model} at {where}")

@@ -1,0 +1,104 @@
+"""The `greenlight` command: its commands, and how an error reaches a person.
+
+An expected error is one sentence with its remedy and exit code 1; a wrong call is exit code 2; a traceback is
+shown only with `--debug`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import psycopg
+import typer
+from typer.exceptions import Abort
+
+from greenlight_dagster.cli import db, demo, doctor, jobs, projects, stack, work
+from greenlight_dagster.cli.output import err, print_error
+from studio.database.errors import translate
+from studio.errors import StudioError
+
+log = logging.getLogger("greenlight")
+
+# What a shell reports for a process that Ctrl-C ended.
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="greenlight",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="An autonomous startup studio: an idea goes in, reviewed work comes out.",
+    epilog="Example: greenlight demo",
+)
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log lines.")] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+
+
+app.command(epilog="Example: greenlight up --ui-port 3100")(stack.up)
+app.command(epilog='Example: greenlight demo "A bakery that delivers by bicycle"')(demo.demo)
+app.command(epilog="Example: greenlight launch 7b0e1c9a-… --guidance 'Aim it at schools'")(work.launch)
+app.command(
+    epilog="Example: greenlight enqueue phase0.generate_packet --project 7b0e1c9a-…"
+    ' --payload \'{"ownerClerkId": "local-owner"}\''
+)(work.enqueue)
+app.command(epilog='Example: eval "$(greenlight env)"')(stack.env)
+app.command(epilog="Example: greenlight doctor --json")(doctor.doctor)
+app.add_typer(projects.app, name="projects")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(db.app, name="db")
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; everything a person should know has been printed."""
+    try:
+        code = app(arguments, standalone_mode=False)
+    except typer.TyperException as exc:
+        show = getattr(exc, "show", None)
+        if show is None:
+            print_error(str(exc))
+        else:
+            show()
+        return exc.exit_code
+    except (Abort, KeyboardInterrupt):
+        err.print("Interrupted.")
+        return EXIT_INTERRUPTED
+    except StudioError as exc:
+        _trace(arguments, exc)
+        print_error(exc.message, exc.remedy)
+        return 1
+    except psycopg.Error as exc:
+        _trace(arguments, exc)
+        known = translate(exc)
+        if isinstance(known, StudioError):
+            print_error(known.message, known.remedy)
+        else:
+            print_error(f"The database refuses: {str(exc).strip()}.", "Run again with --debug for details.")
+        return 1
+    except BrokenPipeError:
+        # The reader of our output has gone, as `| head` does; there is nobody left to tell.
+        return 1
+    except Exception as exc:  # noqa: BLE001 - the process's boundary
+        _trace(arguments, exc)
+        print_error(f"Unexpected {type(exc).__name__}: {exc}.", "Run again with --debug for details.")
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _trace(arguments: list[str], exc: Exception) -> None:
+    if "--debug" in arguments:
+        log.error("%s", exc, exc_info=exc)
+    else:
+        log.debug("%s", exc)

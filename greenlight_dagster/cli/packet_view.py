@@ -1,0 +1,123 @@
+"""A packet as a terminal shows it: the verdict first, then what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+VERDICT_STYLE = {"greenlight": "bold green", "revise": "bold yellow", "kill": "bold red"}
+BAR_WIDTH = 20
+# A quote in a list is a reminder; the whole passage is stored with its hash.
+QUOTE_CHARS = 140
+
+
+def packet_panels(packet: dict[str, Any]) -> Iterator[RenderableType]:
+    """Yield the packet's sections as rich renderables, from the verdict down to the evidence."""
+    synopsis = packet["reasoning_synopsis"]
+    verdict = Text.assemble(
+        (packet["recommendation"].upper(), VERDICT_STYLE[packet["recommendation"]]),
+        f"  confidence {synopsis['confidence']} of 100",
+    )
+    yield Panel(
+        Group(Text(packet["tagline"], style="bold"), "", Text(packet["elevator_pitch"]), "", verdict),
+        title="Phase 0 packet",
+        border_style=VERDICT_STYLE[packet["recommendation"]].split()[-1],
+    )
+    yield _confidence(packet["confidence_breakdown"])
+    yield _section("Why", _bullets(synopsis["rationale"]))
+    persona = packet["target_persona"]
+    yield _section(
+        "For whom",
+        Group(Text(persona["name"], style="bold"), Text(persona["description"]), _bullets(persona["pain_points"])),
+    )
+    scope = packet["mvp_scope"]
+    parts: list[RenderableType] = [Text("In scope", style="dim"), _bullets(scope["in_scope"])]
+    if scope["deferred"]:
+        parts += [Text("Deferred", style="dim"), _bullets(scope["deferred"])]
+    yield _section("First version", Group(*parts))
+    yield _section("Competitors", _competitors(packet))
+    yield _section("Market", _market(packet["market_sizing"]))
+    if packet["existing_presence"]:
+        yield _section(
+            "Existing presence, measured",
+            _bullets(
+                f"{p['domain']}: {p['status'].replace('_', ' ')}. {p['detail']}" for p in packet["existing_presence"]
+            ),
+        )
+    if synopsis["evidence"]:
+        yield _section("Evidence", _bullets(_evidence(item) for item in synopsis["evidence"]))
+    yield _section("Risks", _bullets(synopsis["risks"]))
+    yield _section("Next", _bullets(synopsis["next_actions"]))
+
+
+def _section(title: str, body: RenderableType) -> RenderableType:
+    return Group(Text(f"\n{title}", style="bold cyan"), body)
+
+
+def _bullets(items: Any) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=1)
+    table.add_column(overflow="fold")
+    for item in items:
+        table.add_row("•", item if isinstance(item, Text) else Text(str(item)))
+    return table
+
+
+def _confidence(breakdown: dict[str, int]) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    for name, value in breakdown.items():
+        filled = round(value * BAR_WIDTH / 100)
+        bar = Text.assemble(("█" * filled, "green"), ("░" * (BAR_WIDTH - filled), "dim"))
+        table.add_row(Text(name), bar, Text(f"{value:>3}"))
+    return table
+
+
+def _competitors(packet: dict[str, Any]) -> RenderableType:
+    listed = packet["competitor_analysis"]
+    note = Text(packet["competitor_note"], style="dim")
+    if not listed:
+        return note
+    lines: list[RenderableType] = []
+    for rival in listed:
+        lines.append(
+            Text.assemble(
+                (rival["name"], "bold"),
+                f"  {rival['positioning']} Leaves open: {rival['gap']} Price: {rival['pricing']}  ",
+                _origin(rival),
+            )
+        )
+    return Group(_bullets(lines), note)
+
+
+def _market(market: dict[str, Any]) -> RenderableType:
+    figures = market["figures"]
+    if not any(figure["sourced"] for figure in figures.values()) and len({f["text"] for f in figures.values()}) == 1:
+        return Group(Text(market["tam"]), _bullets(Text.assemble(n["text"], "  ", _origin(n)) for n in market["notes"]))
+    table = Table.grid(padding=(0, 1))
+    for key in ("tam", "sam", "som"):
+        table.add_row(Text(key.upper(), style="bold"), Text.assemble(figures[key]["text"], "  ", _origin(figures[key])))
+    return table
+
+
+def _evidence(item: dict[str, Any]) -> Text:
+    return Text.assemble(item["claim"], "  ", _origin(item))
+
+
+def _origin(item: dict[str, Any]) -> Text:
+    if not item["sourced"]:
+        return Text("unsourced", style="dim italic")
+    source = item["sources"][0]
+    quote = source["quote"] if len(source["quote"]) <= QUOTE_CHARS else source["quote"][: QUOTE_CHARS - 1] + "…"
+    return Text.assemble((f"“{quote}” ", "italic"), (source["url"], "blue underline"))
+
+
+def one_line(text: str, width: int = 100) -> str:
+    """Return `text` on one line of at most `width` characters, safe to stand in markup."""
+    flat = " ".join(text.split())
+    return escape(flat if len(flat) <= width else flat[: width - 1] + "…")

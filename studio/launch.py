@@ -1,0 +1,84 @@
+"""Launching Phase 0: the same rules for every front end.
+
+A launch is keyed as in the seed. A relaunch, with guidance or with a forced new approval, is keyed by the gate
+it answers, so that a second revision is not swallowed by the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from studio.approvals import GATE_ACTIONS
+from studio.database.connection import Connection
+from studio.errors import Conflict, NotFound, PermissionRefused
+from studio.queue import Enqueued, JobStatus, NewJob, Outcome, enqueue
+
+JOB_TYPE = "phase0.generate_packet"
+
+
+@dataclass(frozen=True)
+class Launched:
+    """The job of a launch. `started` says whether this launch put it into the queue."""
+
+    job_id: UUID
+    outcome: Outcome
+    status: JobStatus
+
+    @property
+    def started(self) -> bool:
+        """Whether the launch created or revived the job."""
+        return self.outcome != "existing"
+
+
+def launch(
+    conn: Connection, project_id: UUID, *, guidance: str | None = None, force_new_approval: bool = False
+) -> Launched:
+    """Enqueue the project's Phase 0 in the caller's transaction.
+
+    The same launch again returns the same job. Raises `NotFound`, `PermissionRefused` for a project that is
+    not active, `Conflict` while another Phase 0 job of the project is queued or running.
+    """
+    project = conn.execute(
+        # The row lock makes two launches of one project take turns.
+        "select owner_clerk_id, status from public.projects where id = %s for no key update",
+        [project_id],
+    ).fetchone()
+    if project is None:
+        raise NotFound(f"There is no project {project_id}.", "See `greenlight projects list`.")
+    if project["status"] != "active":
+        raise PermissionRefused(f"Project {project_id} is {project['status']}.", "Make it active first.")
+    payload: dict[str, Any] = {
+        "projectId": str(project_id),
+        "ownerClerkId": project["owner_clerk_id"],
+        "forceNewApproval": force_new_approval,
+    }
+    if guidance:
+        payload["revisionGuidance"] = guidance
+    key = _relaunch_key(conn, project_id) if guidance or force_new_approval else None
+    new = NewJob(JOB_TYPE, project_id, payload, key=key)
+    enqueued: Enqueued = enqueue(conn, new)
+    other = conn.execute(
+        "select id, status from public.agent_jobs where project_id = %(project)s and job_type = %(type)s"
+        " and status in ('queued', 'running') and (id <> %(job)s"
+        # The same key, but other guidance: the new wish must not vanish behind the old one.
+        " or coalesce(payload ->> 'revisionGuidance', '') <> %(guidance)s) limit 1",
+        {"project": project_id, "type": JOB_TYPE, "job": enqueued.job_id, "guidance": guidance or ""},
+    ).fetchone()
+    if other is not None:
+        raise Conflict(
+            f"Phase 0 of this project is already {other['status']} as job {other['id']}.",
+            "Wait until it ends (`greenlight jobs tail`), or cancel it first.",
+        )
+    return Launched(enqueued.job_id, enqueued.outcome, enqueued.status)
+
+
+def _relaunch_key(conn: Connection, project_id: UUID) -> str | None:
+    """Return the key of a relaunch: the latest gate and its version; None (the seed's key) before any gate."""
+    gate = conn.execute(
+        "select id, version from public.approval_queue where project_id = %s and action_type = %s"
+        " order by created_at desc limit 1",
+        [project_id, GATE_ACTIONS[0]],
+    ).fetchone()
+    return f"phase0:{project_id}:{gate['id']}:{gate['version']}" if gate else None

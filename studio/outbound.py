@@ -1,0 +1,319 @@
+"""The one way out to addresses that a user or a model gave us.
+
+Each hop of a fetch is parsed, looked up once, checked, and then connected to exactly the addresses
+that were checked: the connection layer never sees a name, so no second DNS answer can lead elsewhere
+(DNS rebinding), while TLS still verifies the name. This sits on httpx's own connection layer, httpcore,
+because that is where an address can be pinned and a deadline holds for every single read; cookies,
+proxies, automatic redirects and pooling do not exist there and need no switching off.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import logging
+import ssl
+import time
+import urllib.parse
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import httpcore
+import httpx
+
+from studio.addresses import Address, Target, literal_address, parse_url, require_public, shown
+from studio.errors import OutboundFailed, OutboundRefused
+from studio.pinned_network import Endpoint, Limits, PinnedNetwork
+from studio.resolver import Resolver, look_up, system_resolver
+from studio.settings import Settings
+from studio.webpage import decode_text
+
+log = logging.getLogger(__name__)
+
+# Why a permitted fetch gave nothing. The first three say what DNS answered: no such name; a name without
+# an address; no usable answer. `refused` is a closed port, `limit` an endless head or too many redirects.
+Reason = Literal["no_name", "no_address", "no_dns", "refused", "unreachable", "timeout", "tls", "broken", "limit"]
+
+ALLOWED_PORTS = frozenset({80, 443})
+MAX_REDIRECTS = 5
+DEFAULT_MAX_BYTES = 1024 * 1024
+DEFAULT_TIMEOUT_SECONDS = 12.0
+MAX_ADDRESSES = 4
+# What a hop may send in all, headers and framing included, beside four times its body: more is an attack.
+WIRE_ALLOWANCE_BYTES = 256 * 1024
+MAX_ERROR_LENGTH = 200
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HEADERS = {
+    "User-Agent": "Greenlight/1.0 (looks once at a page that its user named)",
+    "Accept": "text/html,application/xhtml+xml,application/json;q=0.9,text/*;q=0.8,*/*;q=0.5",
+    "Accept-Language": "en,*;q=0.5",
+    # Only what is decoded here with a bound on its output.
+    "Accept-Encoding": "gzip, deflate",
+    "Connection": "close",
+}
+_WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS}
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One answer. `hops` are all URLs visited, the requested one first and `final_url` last."""
+
+    url: str
+    final_url: str
+    hops: tuple[str, ...]
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    truncated: bool
+    fetched_at: datetime
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case, without parameters; empty where the server named none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The body as storable text, bad bytes replaced; empty for a type that is not text."""
+        return decode_text(self.body, self.headers.get("content-type", ""))
+
+
+class OutboundClient:
+    """A guarded GET for URLs that somebody outside the code chose."""
+
+    def __init__(
+        self,
+        *,
+        enabled: bool = True,
+        resolver: Resolver = system_resolver,
+        network: httpcore.NetworkBackend | None = None,
+        tls: ssl.SSLContext | None = None,
+        allow: Mapping[Endpoint, Endpoint] | None = None,
+    ) -> None:
+        """Make a client.
+
+        `resolver` turns a name into addresses (see `studio.resolver`). `network` opens the TCP
+        connection to a checked address. `tls` replaces the trusted authorities. `allow` maps a (host,
+        port) of a URL to a (loopback address, port) that it is pinned to without lookup and check: it
+        lets tests serve pages from this machine, so no setting leads to it. Raise `ValueError` where
+        `allow` points anywhere but to loopback.
+        """
+        for address, _ in (allow or {}).values():
+            if not ipaddress.ip_address(address).is_loopback:
+                raise ValueError(f"allow pins to loopback addresses only, not to {address}")
+        self.enabled = enabled
+        self._resolver = resolver
+        self._network = network or httpcore.SyncBackend()
+        self._tls = tls
+        self._allow = dict(allow or {})
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> OutboundClient:
+        """Return the client of this installation."""
+        return cls(enabled=settings.outbound_enabled)
+
+    def get(
+        self,
+        url: str,
+        *,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,  # the whole fetch's seconds, redirects and lookups included
+    ) -> Fetched:
+        """Fetch `url`, following at most five redirects, each checked like the first address.
+
+        At most `max_bytes` of decoded body are kept; a longer or incomplete one is marked `truncated`.
+        Any status is an answer. Raise `OutboundRefused` where the guard forbids the address or outbound
+        requests are off, `OutboundFailed` where a permitted address gives no usable answer in time.
+        """
+        self._require_enabled()
+        deadline = time.monotonic() + timeout
+        target = parse_url(url)
+        hops: list[str] = []
+        while True:
+            hops.append(target.url)
+            answer = self._fetch(target, max_bytes, deadline)
+            if answer.location is None:
+                return Fetched(
+                    url=url,
+                    final_url=target.url,
+                    hops=tuple(hops),
+                    status=answer.status,
+                    headers=answer.headers,
+                    body=answer.body,
+                    truncated=answer.truncated,
+                    fetched_at=datetime.now(UTC),
+                )
+            if len(hops) > MAX_REDIRECTS:
+                raise OutboundFailed(
+                    f"{shown(url)} redirects more than {MAX_REDIRECTS} times.",
+                    "Give the address it should end at.",
+                    reason="limit",
+                )
+            target = _redirected(target, answer.location)
+
+    def resolve(self, host: str, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> list[Address]:
+        """Return the addresses of `host` (as `ascii_host` spells it), every one of them checked.
+
+        Raise `OutboundRefused` if any is not public or outbound requests are off, `OutboundFailed` with
+        reason no_name, no_address or no_dns if there is none.
+        """
+        self._require_enabled()
+        pinned = [pin for (name, _), (pin, _) in self._allow.items() if name == host]
+        if pinned:
+            return [ipaddress.ip_address(pin) for pin in pinned]
+        return self._checked_addresses(host, timeout)
+
+    def _require_enabled(self) -> None:
+        if not self.enabled:
+            raise OutboundRefused("Outbound requests are turned off.", "Set GREENLIGHT_OUTBOUND=true to allow them.")
+
+    def _fetch(self, target: Target, max_bytes: int, deadline: float) -> _Answer:
+        endpoints = self._endpoints(target, deadline)
+        limits = Limits(deadline, 4 * max_bytes + WIRE_ALLOWANCE_BYTES)
+        secure = target.scheme == "https"
+        url = httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
+        connection = httpcore.HTTPConnection(
+            origin=url.origin,
+            ssl_context=(self._tls or _system_tls()) if secure else None,
+            network_backend=PinnedNetwork(self._network, endpoints, limits),
+        )
+        try:
+            with (
+                connection,
+                connection.stream("GET", url, headers=[("Host", _host_header(target)), *_HEADERS.items()]) as response,
+            ):
+                return _read_answer(target, response, max_bytes)
+        except httpcore.TimeoutException as exc:
+            raise _failed(target, "did not answer in time", "timeout") from exc
+        except httpcore.ConnectError as exc:
+            raise _connection_failure(target, exc) from exc
+        except (httpcore.NetworkError, httpcore.ProtocolError) as exc:
+            if limits.exceeded:
+                raise _failed(target, "sends far more than a page", "limit") from exc
+            raise _failed(target, f"broke off its answer ({_brief(exc)})", "broken") from exc
+
+    def _endpoints(self, target: Target, deadline: float) -> list[Endpoint]:
+        pinned = self._allow.get((target.host, target.port))
+        if pinned is not None:
+            return [pinned]
+        if target.port not in ALLOWED_PORTS:
+            log.warning("outbound request refused: port %s of %s", target.port, target.host)
+            raise OutboundRefused(
+                f"{shown(target.url)} is on port {target.port}.", "Only the web's ports 80 and 443 are visited."
+            )
+        addresses = self._checked_addresses(target.host, deadline - time.monotonic())
+        return [(str(address), target.port) for address in addresses[:MAX_ADDRESSES]]
+
+    def _checked_addresses(self, host: str, seconds: float) -> list[Address]:
+        literal = literal_address(host)
+        texts: Sequence[str] = [str(literal)] if literal is not None else look_up(self._resolver, host, seconds)
+        try:
+            # All of them, not the first good one: a name with one private address is not to be trusted.
+            return [require_public(text, host) for text in texts]
+        except OutboundRefused as exc:
+            log.warning("outbound request refused: %s", exc.message)
+            raise
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    location: str | None
+    body: bytes = b""
+    truncated: bool = False
+
+
+@functools.cache
+def _system_tls() -> ssl.SSLContext:
+    # Reads SSL_CERT_FILE and SSL_CERT_DIR: an operator's own authorities, not an attacker's.
+    return httpx.create_ssl_context(verify=True, trust_env=True)
+
+
+def _host_header(target: Target) -> str:
+    return urllib.parse.urlsplit(target.url).netloc
+
+
+def _redirected(target: Target, location: str) -> Target:
+    try:
+        # Servers often leave spaces in here unescaped, and browsers follow them.
+        return parse_url(urllib.parse.urljoin(target.url, location.replace(" ", "%20")))
+    except ValueError as exc:
+        raise _failed(target, "redirects to an address that cannot be read", "broken") from exc
+    except OutboundRefused as exc:
+        log.warning("outbound redirect refused: %s", exc.message)
+        raise
+
+
+def _read_answer(target: Target, response: httpcore.Response, max_bytes: int) -> _Answer:
+    headers = httpx.Headers([(name, value) for name, value in response.headers])
+    flat = {name.lower(): value for name, value in headers.items()}
+    if response.status in _REDIRECTS and flat.get("location", "").strip():
+        return _Answer(response.status, flat, flat["location"].strip())
+    encoding = flat.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+        raise _failed(target, "answers in an encoding that was not asked for", "broken")
+    body, truncated = _read_body(target, response, encoding, max_bytes)
+    return _Answer(response.status, flat, None, body, truncated)
+
+
+def _read_body(target: Target, response: httpcore.Response, encoding: str, max_bytes: int) -> tuple[bytes, bool]:
+    inflater = None if encoding in ("", "identity") else _Inflater(encoding)
+    body = bytearray()
+    for chunk in response.iter_stream():
+        room = max_bytes + 1 - len(body)
+        try:
+            body += chunk[:room] if inflater is None else inflater.feed(chunk, room)
+        except zlib.error as exc:
+            raise _failed(target, "sends compressed data that is damaged", "broken") from exc
+        if len(body) > max_bytes:
+            return bytes(body[:max_bytes]), True
+    return bytes(body), inflater is not None and inflater.unfinished
+
+
+class _Inflater:
+    """Decompression that never produces more than it is asked for, however small its input is."""
+
+    def __init__(self, encoding: str) -> None:
+        self._started = False
+        self._window_bits = _WINDOW_BITS.get(encoding)
+        self._stream: Any = None if self._window_bits is None else zlib.decompressobj(self._window_bits)
+
+    def feed(self, data: bytes, room: int) -> bytes:
+        # What follows the compressed stream is dropped, as browsers do.
+        if not data or (self._stream is not None and self._stream.eof):
+            return b""
+        if self._stream is None:
+            # "deflate" means zlib by RFC 9110, but some servers send it bare; a zlib stream starts with
+            # method 8 in its low four bits, which as bare deflate would be a block no encoder begins with.
+            self._stream = zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS)
+        self._started = True
+        output: bytes = self._stream.decompress(data, room)
+        return output
+
+    @property
+    def unfinished(self) -> bool:
+        return self._started and not self._stream.eof
+
+
+def _connection_failure(target: Target, exc: httpcore.ConnectError) -> OutboundFailed:
+    cause = exc.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _failed(target, f"has a certificate that does not fit ({cause.verify_message})", "tls")
+    if isinstance(cause, ssl.SSLError):
+        return _failed(target, "offers no usable encrypted connection", "tls")
+    if isinstance(cause, ConnectionRefusedError):
+        return _failed(target, "refuses connections", "refused")
+    return _failed(target, f"cannot be reached ({_brief(exc)})", "unreachable")
+
+
+def _brief(exc: Exception) -> str:
+    return (str(exc) or type(exc).__name__)[:MAX_ERROR_LENGTH]
+
+
+def _failed(target: Target, what: str, reason: Reason) -> OutboundFailed:
+    return OutboundFailed(f"{shown(target.url)} {what}.", "Try again later.", reason=reason)
