@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 IDEA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up check format test chaos bench lock clean
+.PHONY: help install demo up check format test chaos bench docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -34,6 +34,7 @@ check: $(STAMP) ## formatting, lint, strict types, layering
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/readme.py --check
 
 format: $(STAMP) ## format and sort imports
 	$(BIN)/ruff check --fix-only .
@@ -51,6 +52,10 @@ bench: $(STAMP) ## benchmarks: ratios measured in one run
 lock: $(STAMP) ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header -c requirements-dev.lock pyproject.toml -o requirements.lock
+
+docs: $(STAMP) ## write the generated parts of the README, and record the demo
+	$(BIN)/python scripts/readme.py
+	$(BIN)/python scripts/record_demo.py docs/demo.svg
 
 clean: ## remove the virtual environment and caches (the data folder stays)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -9,17 +9,17 @@ from resources.agent_job import AgentJobResource
 from resources.database import StudioDatabase
 from resources.model import AnthropicResource, OutboundResource
 from resources.step_io import step_io_manager
-from schedules.upkeep import build_upkeep
+from schedules.upkeep import upkeep, upkeep_schedule
 from sensors.pickup import build_pickup_sensors
 from sensors.watcher import build_watcher
 
 _database = StudioDatabase()
-_jobs = [phase0_generate_packet]
+_agent_jobs = [phase0_generate_packet]
 
 defs = dg.Definitions(
-    jobs=_jobs,
-    sensors=[*build_pickup_sensors(_jobs), build_watcher()],
-    schedules=[build_upkeep()],
+    jobs=[*_agent_jobs, upkeep],
+    sensors=[*build_pickup_sensors(_agent_jobs), build_watcher()],
+    schedules=[upkeep_schedule],
     resources={
         "studio_database": _database,
         "agent_job": AgentJobResource.configure_at_launch(database=_database),

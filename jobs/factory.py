@@ -199,4 +199,14 @@ def emitted_before(work: Work, key: str, value: str) -> bool:
 
 
 def _brief(data: dict[str, Any]) -> str:
-    return clip(", ".join(f"{name}={value}" for name, value in data.items() if name != "step"), BRIEF_CHARS)
+    parts: list[str] = []
+    for name, value in data.items():
+        if name == "step" or value in ([], {}, None):
+            continue
+        if isinstance(value, dict):
+            parts += [f"{key}={item}" for key, item in value.items()]
+        elif isinstance(value, list):
+            parts.append(f"{name}: {', '.join(str(item) for item in value)}")
+        else:
+            parts.append(f"{name}={value}")
+    return clip(", ".join(parts), BRIEF_CHARS)

@@ -4,7 +4,6 @@ Streamed text of ended jobs, finished Dagster runs with their events, expired sc
 by the daemon itself (`retention` in `dagster.yaml`).
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -16,9 +15,9 @@ from studio.database.connection import Database
 from studio.settings import Settings, get_settings
 
 CRON = "17 * * * *"
-# One evaluation stays far within Dagster's limit of 60 s for a tick; the next hour takes the rest.
-RUNS_PER_TICK = 200
-DELTAS_PER_TICK = 50_000
+# Small enough that a run takes seconds; the next hour takes the rest.
+RUNS_PER_SWEEP = 500
+DELTAS_PER_SWEEP = 100_000
 DELTA_BATCH = 5_000
 
 _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
@@ -27,7 +26,7 @@ _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.C
 def prune_deltas(db: Database, settings: Settings) -> int:
     """Delete streamed text of ended jobs; return how many events."""
     total = 0
-    while total < DELTAS_PER_TICK:
+    while total < DELTAS_PER_SWEEP:
         row = db.fetch_one(
             "select public.prune_agent_job_deltas(%s, %s) as n",
             [timedelta(hours=settings.delta_retention_hours), DELTA_BATCH],
@@ -43,7 +42,7 @@ def prune_runs(instance: DagsterInstance, settings: Settings) -> int:
     """Delete Dagster runs that ended before the retention, with their event logs; return how many."""
     before = datetime.now(UTC) - timedelta(days=settings.run_retention_days)
     records = instance.get_run_records(
-        dg.RunsFilter(statuses=_ENDED, updated_before=before), limit=RUNS_PER_TICK, ascending=True
+        dg.RunsFilter(statuses=_ENDED, updated_before=before), limit=RUNS_PER_SWEEP, ascending=True
     )
     for record in records:
         instance.delete_run(record.dagster_run.run_id)
@@ -55,22 +54,35 @@ def prune_caches(db: Database) -> int:
     return db.execute("delete from public.domain_scan_cache where expires_at < now()")
 
 
-def build_upkeep() -> dg.ScheduleDefinition:
-    """Return the hourly upkeep schedule. It works in its own evaluation: a run would be one more to delete."""
-
-    @dg.schedule(
-        name="upkeep",
-        cron_schedule=CRON,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        job_name="phase0_generate_packet",
-        description="Deletes old streamed text, old runs and expired caches.",
+@dg.op(description="Delete streamed text of ended jobs, old runs and expired scans; bring lost jobs back.")
+def sweep(context: dg.OpExecutionContext, studio_database: StudioDatabase) -> None:
+    """Do the upkeep once and say what was done."""
+    db, settings = studio_database.get(), get_settings()
+    context.add_output_metadata(
+        {
+            "reclaimed_jobs": queue.reclaim_stale(db),
+            "deleted_deltas": prune_deltas(db, settings),
+            "deleted_runs": prune_runs(context.instance, settings),
+            "deleted_scans": prune_caches(db),
+        }
     )
-    def upkeep(context: dg.ScheduleEvaluationContext, studio_database: StudioDatabase) -> Iterator[dg.SkipReason]:
-        db, settings = studio_database.get(), get_settings()
-        reclaimed = queue.reclaim_stale(db)
-        deltas, caches = prune_deltas(db, settings), prune_caches(db)
-        runs = prune_runs(context.instance, settings)
-        yield dg.SkipReason(f"Deleted {deltas} deltas, {runs} runs, {caches} cached scans; reclaimed {reclaimed} jobs.")
 
-    return upkeep
+
+@dg.job(
+    description="Deletes what would otherwise grow for ever.",
+    executor_def=dg.in_process_executor,
+    tags={"greenlight/upkeep": "true"},
+)
+def upkeep() -> None:
+    """Run the upkeep."""
+    sweep()
+
+
+upkeep_schedule = dg.ScheduleDefinition(
+    name="upkeep_hourly",
+    job=upkeep,
+    cron_schedule=CRON,
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Runs the upkeep every hour.",
+)

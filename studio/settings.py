@@ -10,7 +10,7 @@ import functools
 from decimal import Decimal
 from pathlib import Path
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from studio.errors import SettingsError
@@ -46,7 +46,9 @@ class Settings(BaseSettings):
         validation_alias="GREENLIGHT_DATA_DIR",
         description="The stack's persistent folder: database, Dagster home, logs.",
     )
-    db_pool_size: int = Field(default=8, ge=1, validation_alias="GREENLIGHT_DB_POOL_SIZE")
+    db_pool_size: int = Field(
+        default=8, ge=1, validation_alias="GREENLIGHT_DB_POOL_SIZE", description="Connections per process."
+    )
     db_prepare: bool = Field(
         default=True,
         validation_alias="GREENLIGHT_DB_PREPARE",
@@ -59,46 +61,136 @@ class Settings(BaseSettings):
     )
 
     # --- owner of what the command line creates
-    owner_clerk_id: str = Field(default="local-owner", validation_alias="GREENLIGHT_OWNER")
+    owner_clerk_id: str = Field(
+        default="local-owner",
+        validation_alias="GREENLIGHT_OWNER",
+        description="Whom projects belong to that the command line creates.",
+    )
 
     # --- workers (names of the seed)
-    worker_id: str = Field(default="greenlight", validation_alias="WORKER_ID")
-    worker_concurrency: int = Field(default=3, ge=1, le=256, validation_alias="WORKER_CONCURRENCY")
-    worker_heavy_concurrency: int = Field(default=2, ge=1, le=256, validation_alias="WORKER_HEAVY_CONCURRENCY")
-    worker_realtime_concurrency: int = Field(
-        default=8, ge=1, le=256, validation_alias="GREENLIGHT_REALTIME_CONCURRENCY"
+    worker_id: str = Field(
+        default="greenlight", validation_alias="WORKER_ID", description="How this installation signs its claims."
     )
-    worker_project_limit: int = Field(default=2, ge=1, validation_alias="GREENLIGHT_PROJECT_CONCURRENCY")
-    worker_claim_batch: int = Field(default=5, ge=1, le=500, validation_alias="WORKER_CLAIM_BATCH")
-    worker_poll_ms: int = Field(default=1000, ge=50, validation_alias="WORKER_POLL_MS")
+    worker_concurrency: int = Field(
+        default=3,
+        ge=1,
+        le=256,
+        validation_alias="WORKER_CONCURRENCY",
+        description="How many jobs of the standard lane run at once.",
+    )
+    worker_heavy_concurrency: int = Field(
+        default=2,
+        ge=1,
+        le=256,
+        validation_alias="WORKER_HEAVY_CONCURRENCY",
+        description="How many jobs of the heavy lane run at once.",
+    )
+    worker_realtime_concurrency: int = Field(
+        default=8,
+        ge=1,
+        le=256,
+        validation_alias="GREENLIGHT_REALTIME_CONCURRENCY",
+        description="How many jobs of the realtime lane run at once.",
+    )
+    worker_project_limit: int = Field(
+        default=2,
+        ge=1,
+        validation_alias="GREENLIGHT_PROJECT_CONCURRENCY",
+        description="How many jobs of one project run at once, per lane.",
+    )
+    worker_claim_batch: int = Field(
+        default=5,
+        ge=1,
+        le=500,
+        validation_alias="WORKER_CLAIM_BATCH",
+        description="How many jobs a pickup claims at most.",
+    )
+    worker_poll_ms: int = Field(
+        default=1000,
+        ge=50,
+        validation_alias="WORKER_POLL_MS",
+        description="How long a follower without LISTEN waits between looks.",
+    )
     worker_job_timeout_ms: int | None = Field(
         default=None,
         ge=1000,
         validation_alias="WORKER_JOB_TIMEOUT_MS",
         description="One timeout for every job type, instead of the registry's own.",
     )
-    worker_reclaim_interval_ms: int = Field(default=5_000, ge=100, validation_alias="WORKER_RECLAIM_INTERVAL_MS")
-    lease_seconds: float = Field(default=60.0, gt=0, validation_alias="GREENLIGHT_LEASE_SECONDS")
-    lease_renew_seconds: float = Field(default=15.0, gt=0, validation_alias="GREENLIGHT_LEASE_RENEW_SECONDS")
-    launch_lease_seconds: float = Field(default=120.0, gt=0, validation_alias="GREENLIGHT_LAUNCH_LEASE_SECONDS")
-    drain_seconds: float = Field(default=30.0, ge=0, validation_alias="GREENLIGHT_DRAIN_SECONDS")
+    lease_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        validation_alias="GREENLIGHT_LEASE_SECONDS",
+        description="How long a claim lasts without being renewed.",
+    )
+    lease_renew_seconds: float = Field(
+        default=15.0,
+        gt=0,
+        validation_alias="GREENLIGHT_LEASE_RENEW_SECONDS",
+        description="How often a run renews its claim.",
+    )
+    launch_lease_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        validation_alias="GREENLIGHT_LAUNCH_LEASE_SECONDS",
+        description="How long a claimed job may wait for its run to start.",
+    )
+    drain_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        validation_alias="GREENLIGHT_DRAIN_SECONDS",
+        description="How long runs in flight may finish when the stack stops.",
+    )
     run_owns_process: bool = Field(
         default=True,
         validation_alias="GREENLIGHT_RUN_OWNS_PROCESS",
         description="Whether a run may interrupt its process (cancel, lost lease, timeout). Off where runs share it.",
     )
-    retry_base_seconds: float = Field(default=30.0, ge=0, validation_alias="GREENLIGHT_RETRY_SECONDS")
+    retry_base_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        validation_alias="GREENLIGHT_RETRY_SECONDS",
+        description="A failed attempt is tried again after this, times the attempt, ± 20 %.",
+    )
 
     # --- events
-    event_flush_ms: int = Field(default=100, ge=1, validation_alias="GREENLIGHT_EVENT_FLUSH_MS")
-    delta_retention_hours: float = Field(default=24.0, ge=0, validation_alias="GREENLIGHT_DELTA_RETENTION_HOURS")
-    run_retention_days: float = Field(default=30.0, ge=0, validation_alias="GREENLIGHT_RUN_RETENTION_DAYS")
+    event_flush_ms: int = Field(
+        default=100,
+        ge=1,
+        validation_alias="GREENLIGHT_EVENT_FLUSH_MS",
+        description="How long streamed text is gathered before it is written.",
+    )
+    delta_retention_hours: float = Field(
+        default=24.0,
+        ge=0,
+        validation_alias="GREENLIGHT_DELTA_RETENTION_HOURS",
+        description="How long the streamed text of ended jobs is kept.",
+    )
+    run_retention_days: float = Field(
+        default=30.0,
+        ge=0,
+        validation_alias="GREENLIGHT_RUN_RETENTION_DAYS",
+        description="How long finished Dagster runs are kept.",
+    )
 
     # --- model
-    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
-    anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
-    model: str = Field(default="claude-sonnet-5", validation_alias="CLAUDE_DIRECT_MODEL")
-    model_max_retries: int = Field(default=2, ge=0, validation_alias="GREENLIGHT_MODEL_RETRIES")
+    anthropic_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="ANTHROPIC_API_KEY",
+        description="Unset: the embedded stack brings a sandbox model.",
+    )
+    anthropic_base_url: str | None = Field(
+        default=None, validation_alias="ANTHROPIC_BASE_URL", description="Another server that speaks the Messages API."
+    )
+    model: str = Field(
+        default="claude-sonnet-5", validation_alias="CLAUDE_DIRECT_MODEL", description="The model that the agents use."
+    )
+    model_max_retries: int = Field(
+        default=2,
+        ge=0,
+        validation_alias="GREENLIGHT_MODEL_RETRIES",
+        description="How often an overloaded model is asked again.",
+    )
     model_timeout_seconds: float | None = Field(
         default=None,
         gt=0,
@@ -114,9 +206,24 @@ class Settings(BaseSettings):
         validation_alias="GREENLIGHT_MODEL_PRICES",
         description="JSON: prices of models that the price list does not know. An unknown price refuses the call.",
     )
-    project_budget_usd: Decimal = Field(default=Decimal(25), ge=0, validation_alias="GREENLIGHT_PROJECT_BUDGET_USD")
-    project_token_cap: int = Field(default=20_000_000, ge=0, validation_alias="GREENLIGHT_PROJECT_TOKEN_CAP")
-    project_call_cap: int = Field(default=2_000, ge=0, validation_alias="GREENLIGHT_PROJECT_CALL_CAP")
+    project_budget_usd: Decimal = Field(
+        default=Decimal(25),
+        ge=0,
+        validation_alias="GREENLIGHT_PROJECT_BUDGET_USD",
+        description="What a new project may spend on models.",
+    )
+    project_token_cap: int = Field(
+        default=20_000_000,
+        ge=0,
+        validation_alias="GREENLIGHT_PROJECT_TOKEN_CAP",
+        description="How many tokens a new project may use.",
+    )
+    project_call_cap: int = Field(
+        default=2_000,
+        ge=0,
+        validation_alias="GREENLIGHT_PROJECT_CALL_CAP",
+        description="How many model calls a new project may make.",
+    )
 
     # --- outbound requests
     outbound_enabled: bool = Field(
@@ -126,7 +233,18 @@ class Settings(BaseSettings):
     )
 
     # --- where pages live, for links in mails and metadata
-    app_base_url: str | None = Field(default=None, validation_alias="APP_BASE_URL")
+    app_base_url: str | None = Field(
+        default=None,
+        validation_alias="APP_BASE_URL",
+        description="Where the pages live, for links in mails and metadata.",
+    )
+
+    @model_validator(mode="after")
+    def _lease_outlives_renewals(self) -> Settings:
+        # One renewal may be missed, for instance while the database restarts, without losing the job.
+        if self.lease_renew_seconds * 2 > self.lease_seconds:
+            raise ValueError("GREENLIGHT_LEASE_RENEW_SECONDS must be at most half of GREENLIGHT_LEASE_SECONDS")
+        return self
 
 
 @functools.cache
@@ -135,5 +253,8 @@ def get_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as exc:
-        problems = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in exc.errors())
+        problems = "; ".join(
+            f"{'.'.join(str(p) for p in e['loc']) or 'settings'}: {e['msg'].removeprefix('Value error, ')}"
+            for e in exc.errors()
+        )
         raise SettingsError(f"The configuration cannot be read: {problems}.", "Correct these variables.") from exc

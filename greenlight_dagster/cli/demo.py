@@ -70,7 +70,7 @@ def _phase0(db: Database, settings: Settings, idea: str, domain: str | None, beg
         project_id = projects.create(conn, settings, owner_clerk_id=settings.owner_clerk_id, idea=idea, domain=domain)
         launched = launch(conn, project_id)
     out.print(Rule(f"Phase 0 of “{projects.get(db, project_id).name}”", style="dim"))
-    view = follow_job(db, launched.job_id, listen=settings.db_listen)
+    view = follow_job(db, launched.job_id, settings=settings)
     job = queue.get(db, launched.job_id)
     packet = versions.latest(db, project_id, 0)
     if packet is not None and job.status == "completed":

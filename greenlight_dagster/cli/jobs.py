@@ -126,7 +126,7 @@ def tail(
 ) -> None:
     """Follow a job's events until it ends; exit 1 where it did not complete."""
     with open_database() as (db, settings):
-        follow_job(db, parse_id(job, "JOB"), after=after, listen=settings.db_listen, as_json=as_json)
+        follow_job(db, parse_id(job, "JOB"), settings=settings, after=after, as_json=as_json)
         status = queue.get(db, parse_id(job, "JOB")).status
     if status != "completed":
         raise typer.Exit(1)

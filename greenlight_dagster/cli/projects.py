@@ -47,7 +47,11 @@ def create(
     if as_json:
         print_json({"project_id": project.id, "name": project.name, "phase": project.phase})
     else:
-        out.print(f"Created [bold]{project.id}[/]. Launch it with: greenlight launch {project.id}", highlight=False)
+        out.print(
+            f"Created [bold]{project.id}[/]. Launch it with: greenlight launch {project.id}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @app.command("list", epilog="Example: greenlight projects list --json")

@@ -12,6 +12,7 @@ from greenlight_dagster.cli.run_view import RunView, line
 from studio import events, queue
 from studio.database.connection import Database
 from studio.events import Event
+from studio.settings import Settings
 
 # The display draws streamed words as they come; faster than this no eye follows.
 FRAMES_PER_SECOND = 12
@@ -21,8 +22,8 @@ def follow_job(
     db: Database,
     job_id: UUID,
     *,
+    settings: Settings,
     after: int = 0,
-    listen: bool = True,
     live: bool | None = None,
     as_json: bool = False,
     stop: Callable[[], bool] = lambda: False,
@@ -38,7 +39,11 @@ def follow_job(
         return stop() or (queue.get(db, job_id).ended and events.last_seq(db, job.project_id) <= seen)
 
     seen = after
-    stream = events.follow(db, job.project_id, after, job_id=job_id, listen=listen, stop=ended)
+    # Without LISTEN the pause between looks is all there is; with it, the safety net keeps its own.
+    poll = None if settings.db_listen else settings.worker_poll_ms / 1000
+    stream = events.follow(
+        db, job.project_id, after, job_id=job_id, listen=settings.db_listen, stop=ended, poll_seconds=poll
+    )
     if as_json or not (out.is_terminal if live is None else live):
         for event in stream:
             seen = event.seq
