@@ -1,5 +1,5 @@
 # Everything a developer or a user runs, by name. `make help` lists it.
-PYTHON ?= python3.11
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do command -v $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements-dev.lock
@@ -16,10 +16,12 @@ install: $(STAMP) ## create .venv and install the locked dependencies
 
 # The build runs without isolation, so that not even hatchling comes unpinned.
 $(STAMP): $(LOCK) pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "greenlight needs Python 3.11 or newer: set PYTHON=/path/to/python3"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Greenlight needs Python 3.11 or newer: set PYTHON=/path/to/python3."; exit 1; }
+	@echo "Installing the locked dependencies into $(VENV), once; this takes about a minute."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
 demo: $(STAMP) ## run an idea through Phase 0 on a throw-away stack (IDEA="…" takes your own)

@@ -109,6 +109,12 @@ def last_seq(db: Database, project_id: UUID) -> int:
     return int(row["last_seq"]) if row else 0
 
 
+def last_seq_of_job(db: Database, job_id: UUID) -> int:
+    """Return the seq of the job's last event, 0 where it has none."""
+    row = db.fetch_one("select max(seq) as seq from public.agent_job_events where job_id = %s", [job_id])
+    return int(row["seq"]) if row and row["seq"] is not None else 0
+
+
 def follow(
     db: Database,
     project_id: UUID,

@@ -291,7 +291,7 @@ def require_handler(kind: JobType) -> JobType:
 def parse_payload(kind: JobType, project_id: UUID, payload: dict[str, Any]) -> Payload:
     """Return `payload` as the type's model. Raise `InvalidPayload` that names every field that does not fit."""
     require_storable_json(payload, "the payload")
-    if issubclass(kind.payload, ProjectPayload):
+    if issubclass(kind.payload, ProjectPayload) and "project_id" not in payload:
         payload = {"projectId": str(project_id), **payload}
     try:
         parsed = kind.payload.model_validate(payload)

@@ -130,7 +130,7 @@ class Settings(BaseSettings):
         description="How often a run renews its claim.",
     )
     launch_lease_seconds: float = Field(
-        default=120.0,
+        default=60.0,
         gt=0,
         validation_alias="GREENLIGHT_LAUNCH_LEASE_SECONDS",
         description="How long a claimed job may wait for its run to start.",

@@ -16,6 +16,8 @@ from typing import Any
 from studio.errors import InvalidInput
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# Everything that steers a terminal; tab and newline are text.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 REPLACEMENT = "�"
 
 
@@ -34,6 +36,17 @@ def storable_json(value: Any) -> Any:
         return {storable(str(key)): storable_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [storable_json(item) for item in value]
+    return value
+
+
+def printable(value: Any) -> Any:
+    """Return JSON-like `value` with every character replaced that could steer the terminal it is printed on."""
+    if isinstance(value, str):
+        return _STEERING.sub(REPLACEMENT, value)
+    if isinstance(value, dict):
+        return {printable(str(key)): printable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [printable(item) for item in value]
     return value
 
 

@@ -77,11 +77,7 @@ def _phase0(db: Database, settings: Settings, idea: str, domain: str | None, beg
         out.print()
         for panel in packet_panels(packet.packet):
             out.print(panel)
-        if packet.model == "sandbox":
-            out.print(
-                "\n[yellow]Written by the sandbox model from the idea's own words. Set ANTHROPIC_API_KEY for a real"
-                " one.[/]"
-            )
+        out.print(f"\n[dim]Written by model {packet.model} with prompt {packet.prompt_version}.[/]", highlight=False)
         out.print()
     else:
         err.print(f"The job is {job.status}: {job.last_error}", style="red", highlight=False, soft_wrap=True)

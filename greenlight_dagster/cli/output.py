@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from studio.text import printable
+
 out = Console()
 err = Console(stderr=True)
 
@@ -78,7 +80,7 @@ def cell(value: Any) -> str:
         return "–"
     if isinstance(value, datetime):
         return since(value)
-    text = escape(str(value))
+    text = escape(printable(str(value)))
     style = STATUS_STYLE.get(text)
     return f"[{style}]{text}[/]" if style else text
 
@@ -96,4 +98,6 @@ def since(moment: datetime) -> str:
 
 def print_error(message: str, remedy: str = "") -> None:
     """Print an error on standard error: what is wrong in red, what to do behind it."""
-    err.print(f"[bold red]Error:[/] {escape(message)} {escape(remedy)}".rstrip(), soft_wrap=True, highlight=False)
+    err.print(
+        f"[bold red]Error:[/] {escape(printable(message))} {escape(remedy)}".rstrip(), soft_wrap=True, highlight=False
+    )

@@ -11,6 +11,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from studio.text import printable
+
 VERDICT_STYLE = {"greenlight": "bold green", "revise": "bold yellow", "kill": "bold red"}
 BAR_WIDTH = 20
 # A quote in a list is a reminder; the whole passage is stored with its hash.
@@ -19,6 +21,7 @@ QUOTE_CHARS = 140
 
 def packet_panels(packet: dict[str, Any]) -> Iterator[RenderableType]:
     """Yield the packet's sections as rich renderables, from the verdict down to the evidence."""
+    packet = printable(packet)
     synopsis = packet["reasoning_synopsis"]
     verdict = Text.assemble(
         (packet["recommendation"].upper(), VERDICT_STYLE[packet["recommendation"]]),
@@ -119,5 +122,5 @@ def _origin(item: dict[str, Any]) -> Text:
 
 def one_line(text: str, width: int = 100) -> str:
     """Return `text` on one line of at most `width` characters, safe to stand in markup."""
-    flat = " ".join(text.split())
+    flat = " ".join(printable(text).split())
     return escape(flat if len(flat) <= width else flat[: width - 1] + "…")

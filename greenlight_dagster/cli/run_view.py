@@ -24,6 +24,7 @@ from greenlight_dagster.cli.output import STATUS_STYLE
 from greenlight_dagster.cli.packet_view import one_line
 from studio.events import Event
 from studio.model.spend import usd
+from studio.text import printable
 
 StepState = Literal["running", "done", "failed", "skipped"]
 
@@ -78,9 +79,9 @@ class RunView:
             self._status(event)
         elif event.type == "delta":
             step = str(data.get("step", ""))
-            self.streams[step] = (self.streams.get(step, "") + (event.message or ""))[-STREAM_CHARS:]
+            self.streams[step] = (self.streams.get(step, "") + printable(event.message or ""))[-STREAM_CHARS:]
         elif event.type == "artifact":
-            self.artifacts.append(event.message or "")
+            self.artifacts.append(printable(event.message or ""))
         elif "step_event" in data:
             self._step(event)
         else:

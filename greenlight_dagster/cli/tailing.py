@@ -36,7 +36,7 @@ def follow_job(
     view = RunView()
 
     def ended() -> bool:
-        return stop() or (queue.get(db, job_id).ended and events.last_seq(db, job.project_id) <= seen)
+        return stop() or (queue.get(db, job_id).ended and events.last_seq_of_job(db, job_id) <= seen)
 
     seen = after
     # Without LISTEN the pause between looks is all there is; with it, the safety net keeps its own.

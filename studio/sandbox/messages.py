@@ -1,0 +1,37 @@
+"""From a request to what the model says to it."""
+
+from __future__ import annotations
+
+from studio.sandbox import answers, prose, search, tools
+from studio.sandbox.errors import invalid
+from studio.sandbox.reply import Reply, finish, text_reply
+from studio.sandbox.request import MessagesRequest
+from studio.sandbox.search import Corpus
+
+
+def compose(request: MessagesRequest, corpus: Corpus) -> Reply:
+    """Return the answer to a request, already ended at its token limit and stop sequences.
+
+    In this order: a call of one of the client's tools, JSON for the schema asked for, a report of tool results,
+    a web search, and else prose. The same request gives the same answer.
+    """
+    return finish(_compose(request, corpus), request.max_tokens, request.stop_sequences)
+
+
+def _compose(request: MessagesRequest, corpus: Corpus) -> Reply:
+    call = tools.call_for(request)
+    if call is not None:
+        return Reply((call,), stop_reason="tool_use")
+    facts = request.facts
+    if request.schema is not None:
+        try:
+            return text_reply(answers.compose_text(request.schema, facts))
+        except RecursionError as exc:
+            raise invalid("output_config.format.schema: no finite value fits this schema") from exc
+    results = tools.results(request)
+    if results:
+        return text_reply(prose.after_tools(facts, results))
+    if request.web_search is not None and request.tool_choice["type"] != "none":
+        asked = f"{request.system_text}\n{facts.question}"
+        return search.research(facts, asked, request.web_search, corpus)
+    return text_reply(prose.chat(facts))

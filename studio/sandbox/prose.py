@@ -1,0 +1,137 @@
+"""Prose: short answers that quote what the project says about the question."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from studio.sandbox import synthesis, words
+from studio.sandbox.facts import Facts
+from studio.sandbox.wording import quoted, quoted_sentence, say
+
+MAX_WORDS = 140
+_MAX_PASSAGES = 3
+_PASSAGE_CHARS = 200
+_RESULT_CHARS = 600
+
+# What people ask in many words: the part of the project that answers it.
+_ASKED = (
+    ("money", r"price|pricing|charges?|costs?|pay|money|preise?|kosten|kostet|geld|verlangen"),
+    ("others", r"competitors?|competition|alternatives?|rivals?|wettbewerb\w*|konkurren\w+"),
+    ("risks", r"risks?|worr\w+|dangers?|go wrong|risik\w+|gefahr\w*|schief"),
+    ("people", r"who|whom|audience|customers?|users?|persona|wer|wen|wem|zielgruppe|kunden"),
+    ("steps", r"next|first|start|begin|should (?:we|i) do|nächste\w*|zuerst|anfangen|beginnen|tun"),
+)
+
+
+def chat(facts: Facts) -> str:
+    """Return an answer of at most `MAX_WORDS` words to the last question, from the project's own words."""
+    asked = facts.question if facts.question != facts.idea else ""
+    if asked:
+        facts = dataclasses.replace(facts, language=words.language_of(asked))
+    language = facts.reading.language
+    if not facts.idea:
+        return say(language, "chat_empty")
+    subject = next((name for name, cues in _ASKED if re.search(rf"\b(?:{cues})\b", asked, re.IGNORECASE)), "")
+    passages = _about(subject, facts) or _ranked(facts, words.stems(asked))
+    parts = [say(language, "chat_author")]
+    if passages:
+        parts.append("\n".join([say(language, "chat_found"), *(f"- {passage}" for passage in passages)]))
+    else:
+        topic = next(iter(words.key_phrases(asked, 1)), "")
+        if topic:
+            parts.append(say(language, "chat_missing", topic=quoted(topic, language)))
+        opening = words.plain(facts.reading.sentences[0]) if facts.reading.sentences else facts.idea
+        parts.append(say(language, "chat_idea", idea=quoted_sentence(opening, language, _PASSAGE_CHARS)))
+    step = next(iter(_steps(facts)), None)
+    if step and subject != "steps":
+        parts.append(say(language, "chat_next", action=step))
+    return _within("\n\n".join(parts))
+
+
+def after_tools(facts: Facts, results: list[tuple[str, str, bool]]) -> str:
+    """Return an answer that reports what the tools returned, at most `MAX_WORDS` words."""
+    language = words.language_of(facts.question) if facts.question else facts.reading.language
+    lines = [
+        say(
+            language,
+            "tool_error" if failed else "tool_result",
+            tool=name,
+            result=words.clip_words(text or "–", _RESULT_CHARS),
+        )
+        for name, text, failed in results
+    ]
+    return _within("\n\n".join(lines))
+
+
+def _about(subject: str, facts: Facts) -> list[str]:
+    """Return what the project has on one of the usual subjects; empty where it has nothing."""
+    reading, language = facts.reading, facts.reading.language
+    if subject == "money":
+        return [quoted_sentence(price, language, _PASSAGE_CHARS) for price in reading.prices]
+    if subject == "people" and reading.audience:
+        return [synthesis.persona(facts)["description"]]
+    if subject == "risks":
+        return (_lines(facts.prior, "risks") or synthesis.risks(facts))[:_MAX_PASSAGES]
+    if subject == "steps":
+        return _steps(facts)[:_MAX_PASSAGES]
+    if subject == "others":
+        found = synthesis.sourced_competitors(facts)
+        named = [f"{entry['name']}: {entry.get('positioning') or ''}".strip(": ") for entry in found]
+        return named[:_MAX_PASSAGES] or [say(language, "risk_unchecked")]
+    return []
+
+
+def _steps(facts: Facts) -> list[str]:
+    return _lines(facts.prior, "next_actions") or synthesis.next_actions(facts)
+
+
+def _ranked(facts: Facts, wanted: set[str]) -> list[str]:
+    """Return the project's sentences that share words with the question, most shared first."""
+    if not wanted:
+        return []
+    scored = [(len(wanted & words.stems(line)), -position, line) for position, line in enumerate(_known(facts))]
+    best = sorted((entry for entry in scored if entry[0]), reverse=True)[:_MAX_PASSAGES]
+    found = words.unique(words.plain(line) for _, _, line in best)
+    return [quoted_sentence(line, facts.reading.language, _PASSAGE_CHARS) for line in found]
+
+
+def _known(facts: Facts) -> Iterator[str]:
+    yield from facts.reading.sentences
+    for text in (facts.memory, facts.guidance):
+        yield from words.sentences(text)
+    yield from _strings(facts.prior)
+    for source in facts.sources:
+        yield from words.sentences(source.quote)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and " " in value:
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+
+
+def _lines(prior: dict[str, Any], key: str) -> list[str]:
+    synopsis = prior.get("reasoning_synopsis")
+    found = prior.get(key) or (synopsis.get(key) if isinstance(synopsis, dict) else None)
+    return [line for line in found if isinstance(line, str)] if isinstance(found, list) else []
+
+
+def _within(text: str) -> str:
+    kept: list[str] = []
+    left = MAX_WORDS
+    for line in text.split("\n"):
+        row = line.split()
+        if len(row) > left:
+            kept += [" ".join(row[:left]).rstrip(" ,;:") + " …"] if left else []
+            return "\n".join(kept).rstrip()
+        kept.append(line)
+        left -= len(row)
+    return "\n".join(kept)
