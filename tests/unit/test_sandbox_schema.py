@@ -149,7 +149,7 @@ def _fits(schema: dict[str, Any], value: Any) -> bool:
             and all(_fits(schema["properties"][key], item) for key, item in value.items())
         )
     if kind == "array":
-        counted = schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value))
+        counted = isinstance(value, list) and schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", 99)
         return counted and all(_fits(schema["items"], item) for item in value)
     if kind == "string":
         return isinstance(value, str) and schema.get("minLength", 0) <= len(value) <= schema.get(
@@ -208,4 +208,5 @@ def test_any_proposal_is_bent_to_fit(schema: dict[str, Any], proposal: Any) -> N
 
 def test_a_clipped_text_ends_with_a_word_and_a_mark() -> None:
     assert words.clip_words("one two three four", 12) == "one two…"
+    assert words.clip_words("one two three four", 14) == "one two three…"
     assert words.clip_words("short", 12) == "short"

@@ -1,0 +1,75 @@
+"""What every test may use: a real PostgreSQL, a migrated database of its own, a clean environment.
+
+The server is the embedded one, in a temporary folder; `GREENLIGHT_TEST_DATABASE_URL` names another,
+whose user may create databases and roles.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from studio.database.connection import Database
+from studio.database.embedded import EmbeddedPostgres
+from studio.database.migrations import migrate
+from studio.settings import Settings, get_settings
+from tests.support.postgres import TestServer
+
+EXTERNAL_SERVER = os.environ.get("GREENLIGHT_TEST_DATABASE_URL")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees the developer's own keys, database or settings; each sets what it needs."""
+    aliases = {str(field.validation_alias or name) for name, field in Settings.model_fields.items()}
+    known = {alias.upper() for alias in aliases}
+    for variable in list(os.environ):
+        if variable.upper() in known or variable.startswith("PG"):
+            monkeypatch.delenv(variable)
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[TestServer]:
+    """The session's server. Not under pytest's own folders: those may be too long for a socket."""
+    if EXTERNAL_SERVER:
+        yield TestServer.at(EXTERNAL_SERVER)
+        return
+    folder = Path(tempfile.mkdtemp(prefix="greenlight-tests-"))
+    server = EmbeddedPostgres(folder)
+    server.start()
+    try:
+        yield TestServer.on(server)
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_template(postgres: TestServer) -> Iterator[str]:
+    """A migrated database that nobody connects to: cloning it takes milliseconds, migrating seconds."""
+    with postgres.temporary() as name:
+        with Database(postgres.url(name), pool_size=1) as database:
+            migrate(database)
+        yield name
+
+
+@pytest.fixture
+def database_url(postgres: TestServer, database_template: str) -> Iterator[str]:
+    """The URL of a freshly migrated database that only this test uses."""
+    with postgres.temporary(database_template) as name:
+        yield postgres.url(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A freshly migrated database that only this test uses."""
+    with Database(database_url) as database:
+        yield database

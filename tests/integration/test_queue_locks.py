@@ -1,0 +1,187 @@
+"""Transitions that meet in the middle wait for each other and never deadlock.
+
+The contract is the lock order at the head of the queue's migration: job rows, then the projects' event
+counters in the order of project ids. Each test holds one counter, lets two transitions queue up behind it
+in the one order in which a wrong lock order deadlocks, and lets go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from studio.database.connection import Connection, Database
+from tests.support.queue import (
+    InBackground,
+    claim_next,
+    enqueue,
+    enqueue_in,
+    expire_lease,
+    job,
+    make_project,
+    separate_connection,
+    statuses,
+    wait_until_blocked,
+)
+
+
+@contextlib.contextmanager
+def held_counter(db: Database, project_id: UUID) -> Iterator[None]:
+    """Hold a project's event counter, as a transaction does that has just written an event."""
+    with separate_connection(db) as conn:
+        # Only a row that is there, and that its holder leaves as it is, serves its waiters in their order.
+        conn.execute("select public.reserve_event_seqs(%s, 0)", [project_id])
+        with conn.transaction():
+            conn.execute("select 1 from public.project_event_counters where project_id = %s for update", [project_id])
+            yield
+
+
+class Queueing:
+    """Starts statements one after the other, each once its predecessor waits for a lock."""
+
+    def __init__(self, db: Database, stack: contextlib.ExitStack) -> None:
+        self._db = db
+        self._stack = stack
+        self._running: list[InBackground] = []
+
+    def start(self, work: Callable[[Connection], Any]) -> None:
+        conn = self._stack.enter_context(separate_connection(self._db))
+        self._running.append(InBackground(lambda: work(conn)))
+        wait_until_blocked(self._db, conn.info.backend_pid)
+
+    def results(self) -> list[Any]:
+        return [running.result() for running in self._running]
+
+
+@pytest.fixture
+def queueing(database: Database) -> Iterator[Queueing]:
+    with contextlib.ExitStack() as stack:
+        yield Queueing(database, stack)
+
+
+def two_projects(db: Database) -> tuple[UUID, UUID]:
+    first, second = sorted([make_project(db), make_project(db)])
+    return first, second
+
+
+def failed_job(db: Database, project_id: UUID, key: str) -> UUID:
+    job_id = enqueue(db, project_id, key)
+    claim_next(db).fail("It broke.", permanent=True, retry_base=job(db, job_id).run_after - job(db, job_id).run_after)
+    return job_id
+
+
+def enqueue_both(conn: Connection, *wanted: tuple[UUID, str]) -> list[str]:
+    rows = ", ".join(
+        f"jsonb_build_object('project_id', '{project}'::text, 'job_type', 'test.work', 'agent_key', 'ceo',"
+        f" 'idempotency_key', '{key}'::text)"
+        for project, key in wanted
+    )
+    statement: Any = f"select outcome from public.enqueue_agent_jobs(jsonb_build_array({rows})) order by ordinality"
+    return [row["outcome"] for row in conn.execute(statement).fetchall()]
+
+
+def test_an_event_of_a_foreign_worker_meets_a_cancel(database: Database, queueing: Queueing) -> None:
+    project = make_project(database)
+    job_id = enqueue(database, project)
+    with held_counter(database, project):
+        queueing.start(
+            lambda conn: conn.execute(
+                "insert into public.agent_job_events (project_id, job_id, type, message) values (%s, %s, 'log', 'hm')",
+                [project, job_id],
+            )
+        )
+        queueing.start(lambda conn: conn.execute("select public.cancel_agent_job(%s)", [job_id]))
+    queueing.results()
+    assert statuses(database, job_id) == ["queued", "canceled"]
+
+
+def test_a_batch_of_new_and_failed_jobs_meets_a_claim_of_the_failed_one(database: Database, queueing: Queueing) -> None:
+    project = make_project(database)
+    failed = failed_job(database, project, "old")
+    with held_counter(database, project):
+        queueing.start(lambda conn: enqueue_both(conn, (project, "new"), (project, "old")))
+        queueing.start(
+            lambda conn: conn.execute("select public.claim_agent_job(%s, 'operator', interval '1 hour')", [failed])
+        )
+    outcomes, _ = queueing.results()
+    assert outcomes[0] == "created"
+    assert job(database, failed).status in ("queued", "running")
+
+
+def test_batches_over_two_projects_that_create_in_one_and_revive_in_the_other(
+    database: Database, queueing: Queueing
+) -> None:
+    first, second = two_projects(database)
+    failed_job(database, first, "old")
+    with held_counter(database, second):
+        queueing.start(lambda conn: enqueue_both(conn, (second, "new"), (first, "old")))
+        queueing.start(lambda conn: enqueue_both(conn, (second, "newer"), (first, "newer")))
+    assert queueing.results() == [["created", "revived"], ["created", "created"]]
+
+
+def test_a_reclaim_over_two_projects_meets_a_batch_over_both(database: Database, queueing: Queueing) -> None:
+    first, second = two_projects(database)
+    lost = sorted(enqueue(database, project) for project in (first, second))
+    # The lower job id in the higher project: whoever goes by job id takes the counters the wrong way round.
+    database.execute("update public.agent_jobs set project_id = %s where id = %s", [second, lost[0]])
+    database.execute("update public.agent_jobs set project_id = %s where id = %s", [first, lost[1]])
+    for _ in lost:
+        expire_lease(database, claim_next(database).job_id)
+    with held_counter(database, second):
+        queueing.start(lambda conn: conn.execute("select public.reclaim_stale_jobs()"))
+        queueing.start(lambda conn: enqueue_both(conn, (first, "new"), (second, "new")))
+    queueing.results()
+    assert {job(database, job_id).status for job_id in lost} == {"queued"}
+
+
+def test_two_batches_of_the_same_new_keys_in_opposite_order(database: Database, queueing: Queueing) -> None:
+    project = make_project(database)
+    with separate_connection(database) as holder:
+        with holder.transaction(force_rollback=True):
+            enqueue_in(holder, project, "middle")
+            queueing.start(lambda conn: enqueue_both(conn, (project, "a"), (project, "middle"), (project, "z")))
+            queueing.start(lambda conn: enqueue_both(conn, (project, "z"), (project, "middle"), (project, "a")))
+    assert sorted(queueing.results()) == [["created"] * 3, ["existing"] * 3]
+
+
+def test_an_enqueue_of_a_running_job_does_not_wait_for_its_run(database: Database) -> None:
+    project = make_project(database)
+    enqueue(database, project, "long")
+    claim = claim_next(database)
+    with claim.transaction():
+        with database.transaction() as conn:
+            conn.execute("set local lock_timeout = '5s'")
+            assert enqueue_in(conn, project, "long").outcome == "existing"
+
+
+def test_the_sweep_of_abandoned_calls_meets_a_late_settlement(database: Database, queueing: Queueing) -> None:
+    project = make_project(database)
+    database.execute(
+        "insert into public.project_budgets (project_id, cap_micros, cap_tokens, cap_calls)"
+        " values (%s, 1000, 1000, 1000)",
+        [project],
+    )
+    enqueue(database, project)
+    claim = claim_next(database)
+    calls = sorted(
+        row["id"]
+        for _ in range(2)
+        for row in database.fetch_all(
+            "select public.reserve_model_call(%s, %s, %s, 'step', 'ceo', 'm', 10, 10) as id",
+            [project, claim.job_id, claim.claim_no],
+        )
+    )
+    claim.complete()
+    with separate_connection(database) as holder, holder.transaction():
+        holder.execute("select 1 from public.project_budgets where project_id = %s for update", [project])
+        queueing.start(lambda conn: conn.execute("select public.settle_abandoned_model_calls()"))
+        late = "select public.settle_model_call(%s, 1, 1, 1, 0, 5)"
+        queueing.start(lambda conn: conn.execute(late, [calls[1]]))
+    queueing.results()
+    states = database.fetch_all("select status, count(*)::int as n from public.model_calls group by 1 order by 1")
+    assert sum(row["n"] for row in states) == 2
+    assert {row["status"] for row in states} <= {"abandoned", "settled"}
