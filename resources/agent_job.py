@@ -238,35 +238,45 @@ class AgentJobResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         self, run: DagsterRun, instance: DagsterInstance, kind: JobType, db: Database, settings: Settings
     ) -> Claim:
         lease = timedelta(seconds=settings.lease_seconds)
-        job_id, claim_no = run.tags.get(run_tags.JOB_ID), run.tags.get(run_tags.CLAIM_NO)
-        if run.parent_run_id is None and job_id and claim_no:
-            return claims.start(db, UUID(job_id), int(claim_no), run.run_id, lease)
-        worker = f"run:{run.run_id}"
-        if run.parent_run_id is not None and job_id:
-            with db.transaction() as conn:
-                claim = claims.claim_by_id(conn, db, UUID(job_id), worker, run.run_id, lease)
-                if run.tags.get(run_tags.RESUME_RETRY) != "true":
-                    claim.forget_steps(conn, run.step_keys_to_execute)
+        tagged, claim_no = run.tags.get(run_tags.JOB_ID), run.tags.get(run_tags.CLAIM_NO)
+        if tagged and run.parent_run_id is None and run.tags.get(run_tags.RUN_KEY) == f"{tagged}:{claim_no}":
+            return claims.start(db, UUID(tagged), int(claim_no or 0), run.run_id, lease)
+        if tagged and run.parent_run_id is not None:
+            claim = self._claim_again(run, UUID(tagged), db, lease)
         elif self.job_id:
-            with db.transaction() as conn:
-                claim = claims.claim_by_id(
-                    conn, db, _uuid(self.job_id, "job_id"), worker, run.run_id, lease, unless_completed=True
-                )
-                if claim.job.job_type != kind.name:
-                    raise Conflict(
-                        f"Job {claim.job_id} is of type {claim.job.job_type}, not {kind.name}.",
-                        "Use the Dagster job of its type.",
-                    )
+            claim = self._claim_existing(run, kind, _uuid(self.job_id, "job_id"), db, lease)
         elif self.project_id:
             new = NewJob(kind.name, _uuid(self.project_id, "project_id"), self.payload or {})
-            claim = claims.enqueue_and_claim(db, new, worker, run.run_id, lease)
+            claim = claims.enqueue_and_claim(db, new, _worker(run), run.run_id, lease)
+        elif tagged:
+            # An earlier run was opened in the launchpad: its tags came along, its configuration was empty.
+            claim = self._claim_existing(run, kind, UUID(tagged), db, lease)
         else:
-            raise InvalidInput(
-                "The run's configuration names no job.",
-                "Give job_id, or project_id and payload.",
-            )
+            raise InvalidInput("The run's configuration names no job.", "Give job_id, or project_id and payload.")
         instance.add_run_tags(run.run_id, run_tags.tags_of(claim.job))
         return claim
+
+    def _claim_again(self, run: DagsterRun, job_id: UUID, db: Database, lease: timedelta) -> Claim:
+        """Claim the job of a re-execution; what is to be executed again is forgotten in the same transaction."""
+        with db.transaction() as conn:
+            claim = claims.claim_by_id(conn, db, job_id, _worker(run), run.run_id, lease)
+            if run.tags.get(run_tags.RESUME_RETRY) != "true":
+                claim.forget_steps(conn, run.step_keys_to_execute)
+        return claim
+
+    def _claim_existing(self, run: DagsterRun, kind: JobType, job_id: UUID, db: Database, lease: timedelta) -> Claim:
+        with db.transaction() as conn:
+            claim = claims.claim_by_id(conn, db, job_id, _worker(run), run.run_id, lease, unless_completed=True)
+            if claim.job.job_type != kind.name:
+                raise Conflict(
+                    f"Job {claim.job_id} is of type {claim.job.job_type}, not {kind.name}.",
+                    "Use the Dagster job of its type.",
+                )
+        return claim
+
+
+def _worker(run: DagsterRun) -> str:
+    return f"run:{run.run_id}"
 
 
 def _uuid(text: str, what: str) -> UUID:

@@ -10,7 +10,8 @@ ATTEMPT = "greenlight/attempt"
 CLAIM_NO = "greenlight/claim_no"
 JOB_TYPE = "greenlight/job_type"
 
-# Dagster's own tag on a re-execution from failure.
+# Dagster's own tags: of a run that a sensor launched under a key, and of a re-execution from failure.
+RUN_KEY = "dagster/run_key"
 RESUME_RETRY = "dagster/is_resume_retry"
 
 
