@@ -101,7 +101,7 @@ def _competitors(packet: dict[str, Any]) -> RenderableType:
 def _market(market: dict[str, Any]) -> RenderableType:
     figures = market["figures"]
     if not any(figure["sourced"] for figure in figures.values()) and len({f["text"] for f in figures.values()}) == 1:
-        return Group(Text(market["tam"]), _bullets(Text.assemble(n["text"], "  ", _origin(n)) for n in market["notes"]))
+        return Group(Text(market["tam"]), Text(" ".join(note["text"] for note in market["notes"]), style="dim"))
     table = Table.grid(padding=(0, 1))
     for key in ("tam", "sam", "som"):
         table.add_row(Text(key.upper(), style="bold"), Text.assemble(figures[key]["text"], "  ", _origin(figures[key])))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -72,6 +72,7 @@ class RunView:
 
     def apply(self, event: Event) -> None:
         """Take the next event of the job."""
+        event = _shown(event)
         self.events += 1
         data = event.data
         self.run_id = data.get("dagster_run_id") or self.run_id
@@ -79,9 +80,9 @@ class RunView:
             self._status(event)
         elif event.type == "delta":
             step = str(data.get("step", ""))
-            self.streams[step] = (self.streams.get(step, "") + printable(event.message or ""))[-STREAM_CHARS:]
+            self.streams[step] = (self.streams.get(step, "") + (event.message or ""))[-STREAM_CHARS:]
         elif event.type == "artifact":
-            self.artifacts.append(printable(event.message or ""))
+            self.artifacts.append(event.message or "")
         elif "step_event" in data:
             self._step(event)
         else:
@@ -90,7 +91,8 @@ class RunView:
 
     def _status(self, event: Event) -> None:
         self.status = event.message or self.status
-        self.error = event.data.get("error")
+        error = event.data.get("error")
+        self.error = str(error) if error else None
         if self.status == "running":
             self.attempt = event.attempt
             self.steps.clear()
@@ -156,14 +158,14 @@ class RunView:
 
 def line(event: Event) -> str | None:
     """Return one event as one line of markup, or None for one that a line per event would only bury."""
+    event = _shown(event)
     clock = f"[dim]{event.created_at:%H:%M:%S}[/]"
     data = event.data
     if event.type == "status":
         style = STATUS_STYLE.get(event.message or "", "white")
-        error = f"  {one_line(data['error'], 200)}" if data.get("error") else ""
-        return (
-            f"{clock} [bold {style}]{event.message}[/]{f' (attempt {event.attempt})' if event.attempt else ''}{error}"
-        )
+        error = f"  {one_line(str(data['error']), 200)}" if data.get("error") else ""
+        attempt = f" (attempt {event.attempt})" if event.attempt else ""
+        return f"{clock} [bold {style}]{one_line(event.message or '')}[/]{attempt}{error}"
     if event.type == "delta":
         return None
     if event.type == "artifact":
@@ -171,6 +173,11 @@ def line(event: Event) -> str | None:
     if "step_event" in data:
         return f"{clock} {_step_line(data)}"
     return f"{clock}   {_note(event)}"
+
+
+def _shown(event: Event) -> Event:
+    """Return the event without what could steer a terminal; foreign writers choose every text of theirs."""
+    return replace(event, message=printable(event.message), data=printable(event.data))
 
 
 def _step_line(data: dict[str, Any]) -> str:
