@@ -9,7 +9,8 @@ own words and from the passages the request carries; it has no knowledge, and sa
 | `server`, `routes`, `wire` | the socket and its end, the routes, how an answer leaves |
 | `request`, `checks`, `errors`, `threads` | what a client asks, what is refused, the conversations the server keeps |
 | `messages`, `reply`, `sse`, `tokens` | from a request to content blocks, to bytes, to a bill |
-| `facts`, `words`, `lexicon`, `reading` | what the request says, and what an idea says about itself |
+| `facts`, `words`, `lexicon` | what the request says, in sentences, words and phrases |
+| `reading`, `audience`, `deeds`, `verbs` | what an idea says about itself |
 | `answers`, `schema`, `patterns` | JSON for any schema, with composers for the schemas we know |
 | `synthesis`, `research`, `patch`, `prose`, `topics`, `wording` | the composers, and the sentences they use |
 | `search`, `tools` | the server-side web search over a folder, and calls of the client's tools |

@@ -18,6 +18,13 @@ from studio.sandbox.server import SandboxServer, listening_socket
 logger = logging.getLogger("studio.sandbox")
 
 
+def port_number(text: str) -> int:
+    """Return a port from the command line; raise argparse's error where it is none."""
+    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to 65535")
+    return int(text)
+
+
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(
@@ -26,7 +33,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         epilog="example: python -m studio.sandbox --port 8899 --corpus ./passages",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one (default)")
+    parser.add_argument("--port", type=port_number, default=0, help="port; 0 takes a free one (default)")
     parser.add_argument("--port-file", type=Path, help="file that receives the port once it listens")
     parser.add_argument("--corpus", type=Path, help="folder of Markdown files that the web search returns")
     parser.add_argument(
@@ -61,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger.error("%s", exc)
         return 1
     except OSError as exc:
-        logger.error("The sandbox model cannot listen on %s:%d: %s.", options.host, options.port, exc)
+        logger.error("The sandbox model cannot start on %s:%d: %s.", options.host, options.port, exc)
         return 1
     return 0
 

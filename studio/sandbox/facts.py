@@ -27,7 +27,8 @@ TAGS = (
     "presence",
     "prior_packet",
 )
-_BLOCK = re.compile(rf"<(?P<tag>{'|'.join(TAGS)})>(?P<body>.*?)</(?P=tag)>", re.DOTALL)
+# A tag that is only mentioned before its block ("the <idea> below") opens nothing.
+_BLOCK = re.compile(rf"<(?P<tag>{'|'.join(TAGS)})>(?P<body>(?:(?!<(?P=tag)>).)*?)</(?P=tag)>", re.DOTALL)
 _IDEA_KEYS = ("idea_description", "idea", "description")
 _MAX_SOURCES = 60
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from studio.sandbox import reading, synthesis, words
+from studio.sandbox import synthesis, words
+from studio.sandbox.audience import is_people
 from studio.sandbox.facts import Facts
 from studio.sandbox.wording import quoted, quoted_sentence, say
 from studio.sandbox.words import Language
@@ -121,7 +122,7 @@ def _aim(spoken: str, language: Language) -> str:
     for match in _AIM.finditer(spoken):
         who = _TAIL.sub("", match.group("who")).strip(" ,")
         row = words.tokens(who)
-        if 0 < len(row) <= 8 and any(reading.is_people(token.text, language) for token in row):
+        if 0 < len(row) <= 8 and any(is_people(token.text, language) for token in row):
             return who
     return ""
 

@@ -207,7 +207,7 @@ def _error(error: ApiError, entry: Entry, fault: Fault | None) -> Response:
 
 
 def _given_up(entry: Entry) -> Response:
-    """Return what a client still gets whose answer was waiting when the server stopped; one that has gone gets nothing."""
+    """Return what a client still gets whose answer was waiting when the server stopped."""
     response = _error(ApiError(529, "The sandbox model is stopping."), entry, None)
     entry.finished = False
     return response

@@ -51,11 +51,19 @@ class SandboxServer(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen; then, not before, write the port file."""
+        """Start to listen; then, not before, write the port file. One of an earlier start is removed first."""
         self._loop = asyncio.get_running_loop()
+        if self._port_file:
+            self._port_file.unlink(missing_ok=True)
         await super().startup(sockets=sockets)
         if self._port_file and self.started and sockets:
             write_port(self._port_file, sockets[0].getsockname()[1])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what is open, and take the port file away."""
+        await super().shutdown(sockets=sockets)
+        if self._port_file:
+            self._port_file.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """End the server; open streams are cut at once. May be called from any thread or signal handler."""

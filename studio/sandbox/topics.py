@@ -34,7 +34,7 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         {
-            "en": r"shar(?:e|es|ing)|lends?|lending|rents?|rental|borrow(?:s|ing)?|swap|exchange",
+            "en": r"shar(?:e|es|ing)|lends?|lending|rents?|rental|borrow(?:s|ing)?|swap",
             "de": r"teilen|leihen|ausleihen|verleihen|mieten|vermieten|tauschen",
         },
         {

@@ -80,7 +80,7 @@ class EventStream(Response):
                         return
                     await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-                self._entry.finished = not left.done()
+                self._entry.finished = True
         finally:
             left.cancel()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import selectors
@@ -206,9 +207,9 @@ def _run(request: Mapping[str, Any]) -> None:
 
 def _serve(arguments: Sequence[str]) -> None:
     assert not arguments
-    import dagster._cli
-
-    import greenlight_dagster.definitions  # noqa: F401 - what the whole template is for
+    # What the whole template is for: to have imported this.
+    importlib.import_module("dagster._cli")
+    importlib.import_module("greenlight_dagster.definitions")
 
     gc.collect()
     # What the template holds is left alone by the collector of a child, which would copy every page it touches.
