@@ -16,11 +16,10 @@ import psutil
 import pytest
 
 from greenlight_dagster.stack import child as child_module
-from greenlight_dagster.stack import descent, remains, state
+from greenlight_dagster.stack import descent, remains, shutdown, state
 from greenlight_dagster.stack.child import Child
-from greenlight_dagster.stack.keeper import Abandoned, Backoff, Keeper
 from greenlight_dagster.stack.lock import FolderLock
-from greenlight_dagster.stack.parts import CODE_SERVER, DAEMON, UI, Part
+from greenlight_dagster.stack.parts import CODE_SERVER, DAEMON, UI
 from greenlight_dagster.stack.shutdown import Drain, release_runs, run_processes, stop_parts
 from greenlight_dagster.stack.state import ProcessRecord, StackState
 from studio.errors import StackError
@@ -31,7 +30,7 @@ SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 PARENT = [
     sys.executable,
     "-c",
-    "import subprocess, sys, time; p = subprocess.Popen(sys.argv[1:]); print('run', p.pid, flush=True); time.sleep(600)",
+    "import subprocess, sys, time; print('run', subprocess.Popen(sys.argv[1:]).pid, flush=True); time.sleep(600)",
 ]
 DEAF = [
     sys.executable,
@@ -97,7 +96,7 @@ def test_a_big_log_is_put_aside_and_three_are_kept(
 
 
 def test_a_program_that_does_not_exist_is_named(start: Callable[..., Child]) -> None:
-    with pytest.raises(StackError, match="part cannot be started.*no-such-program"):
+    with pytest.raises(StackError, match=r"part cannot be started.*no-such-program"):
         start(["/no-such-program"])
 
 
@@ -178,6 +177,16 @@ def test_a_stop_waits_for_runs_until_it_is_hurried(start: Callable[..., Child], 
     assert descent.marked(stack_id) == set()
 
 
+def test_a_part_that_does_not_end_is_killed_with_all_it_started(
+    start: Callable[..., Child], stack_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("DAEMON_SECONDS", "SERVICE_SECONDS"):
+        monkeypatch.setattr(shutdown, limit, 0.1)
+    children = {name: start(DEAF, name, log_has="deaf") for name in (DAEMON, CODE_SERVER, UI)}
+    stop_parts(children, stack_id, Drain(0))
+    assert {made.ending() for made in children.values()} == {"signal SIGKILL"}
+
+
 @pytest.mark.parametrize("marks", [True, False])
 def test_what_a_killed_stack_left_is_ended_by_record_and_by_mark(
     tmp_path: Path, start: Callable[..., Child], stack_id: str, marks: bool
@@ -254,79 +263,3 @@ def test_the_warden_leaves_the_clearing_to_a_stack_that_was_quicker(
     assert subprocess.run(watch, stdin=subprocess.DEVNULL, check=False).returncode == 0
     assert part.running
     next_stack.release()
-
-
-@pytest.fixture
-def keeper(tmp_path: Path, stack_id: str) -> Iterator[tuple[Keeper, list[str]]]:
-    lines: list[str] = []
-    environment = {**os.environ, descent.MARKER: stack_id}
-    kept = Keeper(tmp_path, lambda: environment, say=lines.append, changed=lambda: lines.append("changed"))
-    yield kept, lines
-    for made in kept.children().values():
-        made.kill()
-
-
-def test_a_part_that_dies_is_started_again_and_said_so(keeper: tuple[Keeper, list[str]]) -> None:
-    kept, lines = keeper
-    cleared: list[bool] = []
-    kept.start(Part("part", lambda: SLEEP, lambda child: child.running, lambda: cleared.append(True)))
-    first = kept.children()["part"]
-    os.kill(first.pid, signal.SIGKILL)
-
-    def is_back() -> bool:
-        kept.look_after()
-        return "part is back." in lines
-
-    eventually(is_back)
-    assert kept.children()["part"].pid != first.pid
-    assert kept.children()["part"].running
-    assert lines[1].startswith("part ended (signal SIGKILL), and is started again in 0.2 s")
-    assert cleared == [True, True]
-    assert lines.count("changed") == 2
-
-
-def test_a_part_that_does_not_start_shows_the_end_of_its_log(keeper: tuple[Keeper, list[str]]) -> None:
-    kept, _ = keeper
-    broken = [sys.executable, "-c", "raise SystemExit('no definitions')"]
-    with pytest.raises(StackError, match=r"part ended with exit code 1.*\n.*no definitions"):
-        kept.start(Part("part", lambda: broken, lambda _child: False))
-
-
-def test_a_part_that_never_answers_is_given_up(keeper: tuple[Keeper, list[str]]) -> None:
-    kept, _ = keeper
-    with pytest.raises(StackError, match="does not answer after 0 s"):
-        kept.start(Part("part", lambda: SLEEP, lambda _child: False, timeout=0.01, retries=5))
-    assert len(kept.children()) == 1
-
-
-def test_a_first_start_is_tried_again_with_another_command(keeper: tuple[Keeper, list[str]]) -> None:
-    kept, _ = keeper
-    commands = iter([["false"], SLEEP])
-    kept.start(
-        Part("part", lambda: next(commands), lambda child: child.running and "time.sleep" in argv(child), retries=1)
-    )
-    assert kept.children()["part"].running
-
-
-def argv(child: Child) -> str:
-    try:
-        return " ".join(psutil.Process(child.pid).cmdline())
-    except psutil.NoSuchProcess:
-        return ""
-
-
-def test_a_start_can_be_called_off(keeper: tuple[Keeper, list[str]]) -> None:
-    kept, _ = keeper
-    kept.abandon.set()
-    with pytest.raises(Abandoned):
-        kept.start(Part("part", lambda: SLEEP, lambda _child: False))
-    assert kept.children()["part"].running  # for the stop to end
-
-
-def test_the_pause_between_attempts_doubles_up_to_a_limit() -> None:
-    backoff = Backoff()
-    delays = [backoff.next_delay() for _ in range(2000)]
-    assert delays[:4] == [0.2, 0.4, 0.8, 1.6]
-    assert max(delays) == delays[-1] == 30.0
-    backoff.reset()
-    assert backoff.next_delay() == 0.2

@@ -1,4 +1,4 @@
-"""Whatever form a database URL has, Dagster gets one for psycopg2 that leads to the same server, and libpq one it reads."""
+"""Whatever form a database URL has, Dagster gets one for psycopg2 that leads to the same server."""
 
 from __future__ import annotations
 

@@ -1,0 +1,66 @@
+"""The variables that make another process part of a stack."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from greenlight_dagster.stack.databases import Databases
+from greenlight_dagster.stack.descent import MARKER
+from greenlight_dagster.stack.folders import Folders
+from greenlight_dagster.stack.parts import Sandbox
+from studio.settings import Settings
+
+SANDBOX_KEY = "sandbox"
+SANDBOX_MODEL = "sandbox"
+# They would make `dagster api grpc` listen somewhere else, or refuse to.
+_UNWANTED = frozenset({"DAGSTER_GRPC_HOST", "DAGSTER_GRPC_PORT", "DAGSTER_GRPC_SOCKET"})
+
+
+def model_key(settings: Settings) -> str:
+    """Return the user's key for the model, or an empty string."""
+    return settings.anthropic_api_key.get_secret_value() if settings.anthropic_api_key else ""
+
+
+def needs_sandbox(settings: Settings) -> bool:
+    """Say whether no model is configured, so that the sandbox has to stand in.
+
+    The key of a sandbox, in a shell that took `greenlight env` over, is no configuration: the server it
+    belongs to has another port by now.
+    """
+    return model_key(settings) == SANDBOX_KEY or not (settings.anthropic_base_url or model_key(settings))
+
+
+def exports(
+    settings: Settings, folders: Folders, databases: Databases, sandbox: Sandbox | None, *, secret: bool
+) -> dict[str, str]:
+    """Return what another shell has to export. The user's own model key is among it only if `secret` may be.
+
+    Raise `StackError` before there is a database.
+    """
+    variables = {
+        "DATABASE_URL": databases.require_studio_url(),
+        "GREENLIGHT_DAGSTER_DATABASE_URL": str(databases.dagster_url),
+        "DAGSTER_HOME": str(folders.dagster_home),
+        "GREENLIGHT_DATA_DIR": str(folders.root),
+        "CLAUDE_DIRECT_MODEL": settings.model,
+    }
+    if sandbox is not None:
+        variables["ANTHROPIC_BASE_URL"] = sandbox.url or ""
+        variables["ANTHROPIC_API_KEY"] = SANDBOX_KEY
+        variables["CLAUDE_DIRECT_MODEL"] = SANDBOX_MODEL
+        return variables
+    if settings.anthropic_base_url:
+        variables["ANTHROPIC_BASE_URL"] = settings.anthropic_base_url
+    if secret and (key := model_key(settings)):
+        variables["ANTHROPIC_API_KEY"] = key
+    return variables
+
+
+def of_child(variables: Mapping[str, str], stack_id: str) -> dict[str, str]:
+    """Return the environment of a part: this process's own, `variables`, and the mark of the stack.
+
+    The mark is for children alone: whatever carries it is ended with the stack.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
+    return {**inherited, **variables, MARKER: stack_id}

@@ -1,0 +1,150 @@
+"""Which programs the stack consists of, how each is started, and how one sees that it works."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from greenlight_dagster.stack import probes
+from greenlight_dagster.stack.child import Child
+from greenlight_dagster.stack.folders import CODE_LOCATION, Folders
+from greenlight_dagster.stack.ports import LOOPBACK, free_port
+from studio.paths import ROOT
+
+POSTGRES = "postgres"
+SANDBOX = "sandbox"
+CODE_SERVER = "code-server"
+DAEMON = "daemon"
+UI = "ui"
+
+# A sensor that waits for work holds a thread of the code server meanwhile; the default of cpu + 4 would
+# leave none for the UI and for starting runs.
+CODE_SERVER_THREADS = 24
+# All of them import Dagster first, which takes a slow or busy machine a while.
+START_TIMEOUT_SECONDS = 120.0
+
+
+@dataclass
+class Part:
+    """One program of the stack.
+
+    `command` is asked at every start, `ready` until it is true. `before_start` clears what an earlier
+    process may have left. `retries` is how often a first start is tried again, with a new command.
+    """
+
+    name: str
+    command: Callable[[], list[str]]
+    ready: Callable[[Child], bool]
+    before_start: Callable[[], None] = lambda: None
+    timeout: float = START_TIMEOUT_SECONDS
+    retries: int = 0
+
+
+class Sandbox(Part):
+    """The local server that stands in for a language model."""
+
+    def __init__(self, folders: Folders) -> None:
+        self.port: int | None = None
+        self._port_file = folders.sandbox_port
+        super().__init__(SANDBOX, self._command, self._ready, self._before_start)
+
+    @property
+    def url(self) -> str | None:
+        """Where it listens, once it does."""
+        return f"http://{LOOPBACK}:{self.port}" if self.port else None
+
+    def _before_start(self) -> None:
+        self._port_file.unlink(missing_ok=True)
+
+    def _command(self) -> list[str]:
+        # A later start takes the same port again: the other parts know its address.
+        port = str(self.port or 0)
+        return [sys.executable, "-m", "studio.sandbox", "--port", port, "--port-file", str(self._port_file)]
+
+    def _ready(self, _child: Child) -> bool:
+        port = probes.written_port(self._port_file)
+        if port is None or not probes.port_answers(port):
+            return False
+        self.port = port
+        return True
+
+
+class CodeServer(Part):
+    """Dagster's code server: holds the definitions, evaluates sensors, starts a process per run."""
+
+    def __init__(self, folders: Folders, definitions_module: str) -> None:
+        self._socket = folders.code_socket
+        self._definitions_module = definitions_module
+        super().__init__(CODE_SERVER, self._command, self._ready, self._before_start)
+
+    def _before_start(self) -> None:
+        # What a killed server left would answer nobody.
+        self._socket.unlink(missing_ok=True)
+
+    def _ready(self, _child: Child) -> bool:
+        return probes.code_server_answers(self._socket)
+
+    def _command(self) -> list[str]:
+        return [
+            *(sys.executable, "-m", "dagster", "api", "grpc"),
+            *("--module-name", self._definitions_module),
+            *("--working-directory", str(ROOT)),
+            # A socket needs no free port, and only this user can reach it.
+            *("--socket", str(self._socket)),
+            *("--location-name", CODE_LOCATION),
+            *("--max-workers", str(CODE_SERVER_THREADS)),
+            "--use-python-environment-entry-point",
+        ]
+
+
+class Daemon(Part):
+    """Dagster's daemon: ticks sensors and schedules, and submits the runs they ask for."""
+
+    def __init__(self, folders: Folders, dagster_url: Callable[[], str]) -> None:
+        self._folders = folders
+        self._dagster_url = dagster_url
+        self._before: dict[str, str] = {}
+        super().__init__(DAEMON, self._command, self._ready, self._before_start)
+
+    def _before_start(self) -> None:
+        self._before = probes.daemon_ids(self._dagster_url())
+
+    def _ready(self, _child: Child) -> bool:
+        return probes.daemon_beats(self._dagster_url(), self._before)
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(self._folders.workspace)]
+
+
+class Ui(Part):
+    """Dagster's web interface, on `preferred_port` or the next free one (0: any)."""
+
+    def __init__(self, folders: Folders, preferred_port: int) -> None:
+        self.port: int | None = None
+        self._folders = folders
+        self._preferred_port = preferred_port
+        self._tried = 0
+        # Somebody may take the port between our look and the server's.
+        super().__init__(UI, self._command, self._ready, retries=2)
+
+    @property
+    def url(self) -> str | None:
+        """Where it answers, once it does."""
+        return f"http://{LOOPBACK}:{self.port}" if self.port else None
+
+    def _ready(self, child: Child) -> bool:
+        # Another stack that starts at the same moment may have won the port, and answers just as well.
+        if not probes.http_answers(self._tried, "/server_info") or not probes.listens(child.pid, self._tried):
+            return False
+        self.port = self._tried
+        return True
+
+    def _command(self) -> list[str]:
+        # Once it has answered, people have its address: a later start keeps it.
+        self._tried = self.port or free_port(self._preferred_port)
+        return [
+            *(sys.executable, "-m", "dagster_webserver"),
+            *("--host", LOOPBACK, "--port", str(self._tried)),
+            *("--workspace", str(self._folders.workspace)),
+        ]

@@ -1,0 +1,233 @@
+"""The whole stack with real processes: it answers, survives the death of its parts, and leaves nothing behind.
+
+One stack serves all tests of this module; they build on each other in the order in which they stand.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+import psycopg
+import pytest
+
+from greenlight_dagster.stack import descent, state
+from greenlight_dagster.stack.parts import CODE_SERVER, DAEMON, POSTGRES, SANDBOX, UI
+from greenlight_dagster.stack.ports import LOOPBACK
+from greenlight_dagster.stack.stack import Stack
+from greenlight_dagster.stack.urls import libpq_url
+from studio import projects, queue
+from studio.database.connection import Database
+from studio.database.embedded import EmbeddedPostgres
+from studio.errors import StackError
+from studio.queue import Job, NewJob
+from studio.settings import Settings
+from tests.support.waiting import eventually
+
+# A busy machine needs a while to import Dagster in three processes at once.
+PATIENCE_SECONDS = 120
+OWNER = "stack-test"
+
+
+class Listener:
+    """Takes what the stack says to a person, and does something at a given word."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.reactions: dict[str, Callable[[], None]] = {}
+
+    def __call__(self, line: str) -> None:
+        self.lines.append(line)
+        for word, react in self.reactions.items():
+            if word in line:
+                react()
+
+
+@pytest.fixture(scope="module")
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture(scope="module")
+def stack(listener: Listener) -> Iterator[Stack]:
+    """A running stack. Not under pytest's own folders: those may be too long for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="greenlight-stack-"))
+    with pytest.MonkeyPatch.context() as patch:
+        # The autouse fixture that hides the developer's own settings begins later than this one.
+        for name, field in Settings.model_fields.items():
+            patch.delenv(str(field.validation_alias or name), raising=False)
+        # The last test wants to see a run interrupted, not finished.
+        running = Stack(folder, Settings(drain_seconds=0), ui_port=0, log=listener)
+        try:
+            with running:
+                yield running
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database(stack: Stack) -> Iterator[Database]:
+    with Database(stack.environment()["DATABASE_URL"], pool_size=2) as opened:
+        yield opened
+
+
+def ask_dagster(stack: Stack, question: str) -> dict[str, Any]:
+    """Put a GraphQL question to the UI's server."""
+    request = urllib.request.Request(
+        f"{stack.addresses['ui']}/graphql",
+        json.dumps({"query": question}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        answer: dict[str, Any] = json.load(reply)
+    return answer["data"]
+
+
+def pid_of(stack: Stack, part: str) -> int:
+    return state.running_state(stack.folder).processes[part].pid
+
+
+def kill(stack: Stack, part: str) -> None:
+    """Kill the process of a part and wait until another has taken its place."""
+    victim = pid_of(stack, part)
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: pid_of(stack, part) != victim, PATIENCE_SECONDS, f"the restart of {part}")
+
+
+def enqueue(database: Database) -> UUID:
+    with database.transaction() as conn:
+        project = projects.create(conn, Settings(), owner_clerk_id=OWNER, idea="A marketplace for used lab equipment")
+        payload = {"projectId": str(project), "ownerClerkId": OWNER}
+        return queue.enqueue(conn, NewJob("phase0.generate_packet", project, payload)).job_id
+
+
+def job_in(database: Database, job_id: UUID, *statuses: str) -> Job | None:
+    job = queue.get(database, job_id)
+    return job if job.status in statuses else None
+
+
+def test_every_part_answers(stack: Stack) -> None:
+    with urllib.request.urlopen(f"{stack.addresses['ui']}/server_info", timeout=30) as reply:
+        assert "dagster_version" in json.load(reply)
+    answer = ask_dagster(
+        stack,
+        """{
+          workspaceOrError { ... on Workspace { locationEntries { name locationOrLoadError { __typename } } } }
+          instance { daemonHealth { allDaemonStatuses { daemonType healthy } } }
+        }""",
+    )
+    locations = answer["workspaceOrError"]["locationEntries"]
+    assert locations == [{"name": "greenlight", "locationOrLoadError": {"__typename": "RepositoryLocation"}}]
+    daemons = {
+        entry["daemonType"]: entry["healthy"] for entry in answer["instance"]["daemonHealth"]["allDaemonStatuses"]
+    }
+    assert daemons["SENSOR"] is daemons["SCHEDULER"] is True
+    assert stack.addresses["sandbox"] == stack.environment()["ANTHROPIC_BASE_URL"]
+    assert {POSTGRES, SANDBOX, CODE_SERVER, DAEMON, UI, "migrations", "total"} <= stack.timings.keys()
+
+
+def test_another_process_works_on_it_with_what_it_exports(stack: Stack) -> None:
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from greenlight_dagster.stack.state import running_environment\n"
+        "os.environ.update(running_environment(Path(sys.argv[1])))\n"
+        "from studio.settings import Settings; from studio.database.connection import Database\n"
+        "print(Database.from_settings(Settings()).fetch_one('select count(*) as n from agent_jobs')['n'])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", script, str(stack.folder)], capture_output=True, text=True, check=True)
+    assert said.stdout == "0\n"
+    assert state.running_environment(stack.folder) == stack.environment()
+    assert (stack.folder / state.FILE_NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_start_is_refused_and_told_where_the_first_one_is(stack: Stack) -> None:
+    with pytest.raises(StackError, match="already") as refusal:
+        Stack(stack.folder, Settings()).start()
+    assert str(os.getpid()) in refusal.value.message
+    assert stack.addresses["ui"] in refusal.value.message
+    assert state.running_state(stack.folder).id == stack.id
+
+
+def test_nothing_listens_beyond_this_machine_and_ctrl_c_reaches_the_supervisor_alone(stack: Stack) -> None:
+    everyone = descent.marked(stack.id) | descent.family([pid_of(stack, POSTGRES)])
+    listening = {
+        entry.laddr
+        for process in everyone
+        for entry in process.net_connections("inet")
+        if entry.status == psutil.CONN_LISTEN
+    }
+    assert {address.ip for address in listening} == {LOOPBACK}
+    assert len(listening) == 2  # the UI and the sandbox; the rest have sockets in private folders
+    assert os.getsid(0) not in {os.getsid(process.pid) for process in everyone}
+
+
+def test_a_killed_code_server_is_replaced_and_the_queue_goes_on(
+    stack: Stack, database: Database, listener: Listener
+) -> None:
+    daemon = pid_of(stack, DAEMON)
+    kill(stack, CODE_SERVER)
+    eventually(lambda: "code-server is back." in listener.lines, PATIENCE_SECONDS, "the word that it is back")
+    job_id = enqueue(database)
+    job = eventually(lambda: job_in(database, job_id, "completed", "failed"), PATIENCE_SECONDS, "the job's end")
+    assert (job.status, job.attempts, job.last_error) == ("completed", 1, None)
+    assert pid_of(stack, DAEMON) == daemon
+
+
+def test_a_killed_database_is_replaced_and_the_sensors_go_on(stack: Stack) -> None:
+    kill(stack, POSTGRES)
+    url = libpq_url(stack.environment()["GREENLIGHT_DAGSTER_DATABASE_URL"])
+
+    def newest_tick() -> int:
+        with psycopg.connect(url) as conn:
+            row = conn.execute("SELECT coalesce(max(id), 0) FROM job_ticks WHERE status = 'SKIPPED'").fetchone()
+            assert row is not None
+            return int(row[0])
+
+    before = newest_tick()
+    eventually(lambda: newest_tick() > before, PATIENCE_SECONDS, "the next tick of a sensor")
+
+
+def test_a_stop_gives_the_running_job_back_and_leaves_no_process(
+    stack: Stack, database: Database, listener: Listener
+) -> None:
+    # A model that does not answer keeps the run where it is, until it is interrupted.
+    sandbox = psutil.Process(pid_of(stack, SANDBOX))
+    sandbox.suspend()
+    listener.reactions["Interrupting"] = sandbox.resume
+    job_id = enqueue(database)
+    began = eventually(lambda: job_in(database, job_id, "running"), PATIENCE_SECONDS, "the claim")
+    eventually(lambda: queue.get(database, job_id).dagster_run_id, PATIENCE_SECONDS, "the run")
+    recorded = state.running_state(stack.folder).processes
+    everyone = descent.marked(stack.id) | descent.family([recorded[POSTGRES].pid])
+    assert len(everyone) > len(recorded)  # the run is there as well
+    database.close()
+
+    stack.stop()
+
+    assert any("Interrupting" in line for line in listener.lines)
+    assert descent.marked(stack.id) == set()
+    assert {process for process in everyone if descent.alive(process)} == set()
+    assert [child for child in psutil.Process().children() if "greenlight_dagster" in " ".join(child.cmdline())] == []
+    assert not (stack.folder / state.FILE_NAME).exists()
+    with pytest.raises(StackError, match="No stack runs"):
+        state.running_environment(stack.folder)
+
+    server = EmbeddedPostgres(stack.folders.postgres)
+    server.start()
+    try:
+        with Database(server.url("greenlight"), pool_size=1) as afterwards:
+            job = queue.get(afterwards, job_id)
+    finally:
+        server.stop()
+    assert (job.status, job.attempts, job.claim_no) == ("queued", 0, began.claim_no)
