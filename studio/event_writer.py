@@ -16,7 +16,7 @@ import psycopg
 
 from studio import events
 from studio.claims import Claim
-from studio.errors import LeaseLost, StudioError
+from studio.errors import DatabaseError, LeaseLost
 from studio.events import NewEvent
 
 log = logging.getLogger(__name__)
@@ -128,33 +128,38 @@ class EventWriter:
                 self._pending.clear()
                 self._delta_chars = 0
                 self._writing = True
-            written = self._write(batch)
+            unwritten = self._write(batch)
             with self._wake:
                 self._writing = False
-                if not written:
-                    self._pending.extendleft(reversed(batch))
+                if unwritten:
+                    self._pending.extendleft(reversed(unwritten))
                     if self._closed:
                         self.dropped += len(self._pending)
                         self._pending.clear()
                         self._wake.notify_all()
                         return
                 self._wake.notify_all()
-            if not written:
+            if unwritten:
                 time.sleep(RETRY_SECONDS)
 
-    def _write(self, batch: list[NewEvent]) -> bool:
+    def _write(self, batch: list[NewEvent]) -> list[NewEvent]:
+        """Write `batch` and return what has to wait for the database."""
         try:
             with self._claim.db.transaction() as conn:
                 events.append(conn, self._claim.job_id, batch, self._claim.claim_no)
         except LeaseLost:
             # Somebody else writes this job's events now.
             self.dropped += len(batch)
-            return True
-        except psycopg.DataError as exc:
-            log.error("A batch of %d events of job %s was refused: %s", len(batch), self._claim.job_id, exc)
-            self.dropped += len(batch)
-            return True
-        except (StudioError, psycopg.Error) as exc:
+        except (DatabaseError, psycopg.OperationalError) as exc:
             log.warning("Events of job %s wait for the database: %s", self._claim.job_id, exc)
-            return False
-        return True
+            return batch
+        except Exception as exc:  # noqa: BLE001 - a thread's boundary: an odd event must not end the stream
+            if len(batch) == 1:
+                log.error("An event of job %s was refused: %s", self._claim.job_id, exc)
+                self.dropped += 1
+                return []
+            first, second = batch[: len(batch) // 2], batch[len(batch) // 2 :]
+            if waiting := self._write(first):
+                return waiting + second
+            return self._write(second)
+        return []

@@ -67,7 +67,7 @@ def append(conn: Connection, job_id: UUID, events: Sequence[NewEvent], claim_no:
     """Append `events` in order, in the caller's transaction.
 
     With `claim_no` the write is fenced: `LeaseLost` where the claim is no longer current. Text that
-    PostgreSQL cannot hold is made storable rather than lost.
+    PostgreSQL cannot hold is made storable rather than lost, and what is no JSON stands as its text.
     """
     if not events:
         return
@@ -81,7 +81,8 @@ def append(conn: Connection, job_id: UUID, events: Sequence[NewEvent], claim_no:
     ]
     with translated():
         conn.execute(
-            "select public.append_agent_job_events(%s, %s::jsonb, %s)", [job_id, json.dumps(payload), claim_no]
+            "select public.append_agent_job_events(%s, %s::jsonb, %s)",
+            [job_id, json.dumps(payload, default=str), claim_no],
         )
 
 

@@ -40,6 +40,7 @@ def launch(
     The same launch again returns the same job. Raises `NotFound`, `PermissionRefused` for a project that is
     not active, `Conflict` while another Phase 0 job of the project is queued or running.
     """
+    guidance = guidance.strip() if guidance else None
     project = conn.execute(
         # The row lock makes two launches of one project take turns.
         "select owner_clerk_id, status from public.projects where id = %s for no key update",
@@ -62,9 +63,16 @@ def launch(
     other = conn.execute(
         "select id, status from public.agent_jobs where project_id = %(project)s and job_type = %(type)s"
         " and status in ('queued', 'running') and (id <> %(job)s"
-        # The same key, but other guidance: the new wish must not vanish behind the old one.
-        " or coalesce(payload ->> 'revisionGuidance', '') <> %(guidance)s) limit 1",
-        {"project": project_id, "type": JOB_TYPE, "job": enqueued.job_id, "guidance": guidance or ""},
+        # The same key, but another wish: it must not vanish behind the old one.
+        " or coalesce(payload ->> 'revisionGuidance', '') <> %(guidance)s"
+        " or %(force)s and coalesce(payload ->> 'forceNewApproval', '') <> 'true') limit 1",
+        {
+            "project": project_id,
+            "type": JOB_TYPE,
+            "job": enqueued.job_id,
+            "guidance": guidance or "",
+            "force": force_new_approval,
+        },
     ).fetchone()
     if other is not None:
         raise Conflict(

@@ -66,7 +66,7 @@ def _summary(packet: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mail(settings: Settings, project: Project, packet: PacketVersion) -> tuple[str, str]:
-    subject = f"{clip(project.name, 60)}: your Phase 0 packet is ready for review"
+    subject = f"{clip(' '.join(project.name.split()), 60)}: your Phase 0 packet is ready for review"
     link = ""
     if settings.app_base_url:
         address = f"{settings.app_base_url.rstrip('/')}/projects/{project.id}"

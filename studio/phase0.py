@@ -22,7 +22,7 @@ from studio.agents.ceo import Ceo
 from studio.agents.researcher import Researcher
 from studio.claims import Claim, Json
 from studio.database.connection import Connection, Database
-from studio.errors import PermissionRefused
+from studio.errors import InvalidInput, PermissionRefused
 from studio.job_types import Phase0Payload
 from studio.model import spend
 from studio.model.client import Model
@@ -37,7 +37,7 @@ from studio.packets.phase0 import (
     Phase0Packet,
 )
 from studio.packets.phase0_assembly import assemble, changed_keys, competitors, market, patched
-from studio.presence import look_at_domain
+from studio.presence import Presence, look_at_domain
 from studio.progress import Progress
 from studio.project_events import record
 from studio.research import Dossier, for_prompt, numbered
@@ -130,7 +130,17 @@ class Phase0:
             self.progress.log("The project has no domain: there is no presence to measure.")
             return []
         self.progress.tool_call("look_at_domain", domain=domain)
-        found = look_at_domain(domain, self.outbound())
+        try:
+            found = look_at_domain(domain, self.outbound())
+        except InvalidInput as exc:
+            # Other clients store a domain as it was typed; that is no reason to have no packet.
+            found = Presence(
+                domain=domain,
+                status="not_measured",
+                detail=f"Not measured: {exc.message}",
+                scanned_at=None,
+                evidence=None,
+            )
         self.progress.tool_result("look_at_domain", domain=found.domain, status=found.status, detail=found.detail)
         return [
             ExistingPresence(
@@ -212,7 +222,7 @@ class Phase0:
     def save_packet(self, conn: Connection, synthesized: Json) -> Json:
         """Save the packet as a new version; return its id, number, verdict and cost."""
         packet = synthesized["packet"]
-        spent = spend.spent_by_job(self.db, self.claim.job_id)
+        spent = spend.spent_by_job_in(conn, self.claim.job_id)
         version = versions.save(
             conn,
             self.project_id,
@@ -288,7 +298,7 @@ class Phase0:
 
     def announce(self, conn: Connection, saved: Json) -> Json:
         """Tell the founder that the packet is ready, once; return what became of the mail."""
-        project = projects.get(self.db, self.project_id)
+        project = projects.get_in(conn, self.project_id)
         notice = notices.phase0_ready(
             conn, self.settings, project, versions.get_in(conn, UUID(saved["packet_version_id"]))
         )

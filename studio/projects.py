@@ -13,6 +13,7 @@ from studio.database.connection import Connection, Database
 from studio.errors import InvalidInput, NotFound
 from studio.job_types import SYSTEM_PROJECT_ID
 from studio.model import spend
+from studio.presence import normalise_domain
 from studio.project_events import record
 from studio.settings import Settings
 from studio.text import clip, require_storable
@@ -22,7 +23,6 @@ from studio.text import clip, require_storable
 IDEA_LIMIT = 3600
 IDEA_MINIMUM = 3
 NAME_LIMIT = 80
-_DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,11 @@ def create(
     `idea` has 3 to 3,600 characters. Raises `InvalidInput` that names the field and what to change.
     """
     idea = _idea(idea)
-    domain = _domain(domain)
+    domain = normalise_domain(domain) if domain and domain.strip() else None
     name = require_storable(name.strip(), "The name") if name else None
+    for text, what in ((repo_url, "The repository"), (email, "The mail address")):
+        if text is not None:
+            require_storable(text, what)
     if name is not None and not 0 < len(name) <= NAME_LIMIT:
         raise InvalidInput(f"The name has {len(name)} characters; 1 to {NAME_LIMIT} are allowed.", "Shorten it.")
     user = conn.execute(
@@ -101,24 +104,21 @@ def _idea(idea: str) -> str:
     return text
 
 
-def _domain(domain: str | None) -> str | None:
-    if domain is None or not domain.strip():
-        return None
-    text = domain.strip().lower().removeprefix("https://").removeprefix("http://").split("/", 1)[0].rstrip(".")
-    if not _DOMAIN.fullmatch(text):
-        raise InvalidInput(f"{domain!r} is not a domain name.", "Give one like example.org.")
-    return text
-
-
 def name_from(idea: str) -> str:
     """Return a name for a project that was given none: the idea's first words, at most 80 characters."""
     first = re.split(r"(?<=[.!?])\s|\n", idea.strip(), maxsplit=1)[0].rstrip(".!?")
-    return clip(" ".join(first.split()), NAME_LIMIT)
+    return clip(" ".join((first or idea).split()), NAME_LIMIT)
 
 
 def get(db: Database, project_id: UUID) -> Project:
     """Return the project, or raise `NotFound`."""
-    row = db.fetch_one("select * from public.projects where id = %s", [project_id])
+    with db.connection() as conn:
+        return get_in(conn, project_id)
+
+
+def get_in(conn: Connection, project_id: UUID) -> Project:
+    """Return the project as the caller's transaction sees it, or raise `NotFound`."""
+    row = conn.execute("select * from public.projects where id = %s", [project_id]).fetchone()
     if row is None:
         raise NotFound(f"There is no project {project_id}.", "See `greenlight projects list`.")
     return _project(row)

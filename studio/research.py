@@ -17,8 +17,11 @@ from studio.database.connection import Connection
 from studio.model.answers import Passage
 from studio.packets.phase0 import Source
 
-_NUMBER = re.compile(r"\d[\d.,]*")
-_WORD = re.compile(r"\w{3,}", re.UNICODE)
+# The 2 of "B2B" is no figure, the 12 of "€12bn" is one.
+_NUMBER = re.compile(r"(?<!\w)\d[\d.,]*")
+_WORD = re.compile(r"\w+")
+# Shorter words of a name ("of", "&") say nothing, unless it has no others.
+TELLING_CHARS = 3
 
 
 class Dossier(BaseModel):
@@ -56,40 +59,47 @@ def for_prompt(sources: dict[str, Source]) -> list[dict[str, str]]:
 
 
 def named_by(name: str, ids: Iterable[str], sources: dict[str, Source]) -> list[Source]:
-    """Return those of the cited sources in which every longer word of `name` stands."""
-    words = [word.lower() for word in _WORD.findall(name)]
+    """Return those of the cited sources in which every longer word of `name` stands, each as a whole word."""
+    all_words = _words(name)
+    words = {word for word in all_words if len(word) >= TELLING_CHARS} or all_words
     if not words:
         return []
-    return [source for source in _cited(ids, sources) if all(word in _searchable(source) for word in words)]
+    return [source for source in _cited(ids, sources) if words <= _words(f"{source.quote} {source.title} {source.url}")]
 
 
 def carrying(text: str, ids: Iterable[str], sources: dict[str, Source]) -> list[Source]:
-    """Return those of the cited sources that can carry `text`: they hold one of its figures, if it has any."""
-    figures = {figure.rstrip(".,") for figure in _NUMBER.findall(text)}
+    """Return those of the cited sources that can carry `text`: together they hold all its figures, if it has any."""
+    figures, cited = _figures(text), _cited(ids, sources)
     if not figures:
-        return _cited(ids, sources)
-    return [
-        source
-        for source in _cited(ids, sources)
-        if figures & {figure.rstrip(".,") for figure in _NUMBER.findall(source.quote)}
-    ]
+        return cited
+    if not figures <= set().union(*(_figures(source.quote) for source in cited)):
+        return []
+    return [source for source in cited if figures & _figures(source.quote)]
 
 
 def _cited(ids: Iterable[str], sources: dict[str, Source]) -> list[Source]:
     seen: dict[str, Source] = {}
     for key in ids:
-        source = sources.get(key.strip().strip("[]"))
-        if source is not None:
-            seen[key] = source
+        bare = key.strip().strip("[]")
+        if bare in sources:
+            seen[bare] = sources[bare]
     return list(seen.values())
 
 
-def _searchable(source: Source) -> str:
-    return f"{source.quote} {source.title} {source.url}".lower()
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(text)}
+
+
+def _figures(text: str) -> set[str]:
+    return {figure.rstrip(".,") for figure in _NUMBER.findall(text)}
 
 
 def store(conn: Connection, project_id: UUID, job_id: UUID, passages: Iterable[Source], tool: str) -> int:
-    """Store the passages of a run in the caller's transaction, each once; return how many were new."""
+    """Store the passages of a run in the caller's transaction, each once; return how many were new.
+
+    Two researches of one run may find the same pages: they are inserted in one order, so that neither waits for
+    the other in a circle.
+    """
     rows: list[dict[str, Any]] = [
         {
             "project": project_id,
@@ -100,7 +110,7 @@ def store(conn: Connection, project_id: UUID, job_id: UUID, passages: Iterable[S
             "sha": p.quote_sha256,
             "tool": tool,
         }
-        for p in passages
+        for p in sorted(passages, key=lambda passage: (passage.url, passage.quote_sha256))
     ]
     new = 0
     for row in rows:

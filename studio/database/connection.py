@@ -120,8 +120,9 @@ class Database:
         try:
             return psycopg.Connection[DictRow].connect(self.url, **self._kwargs)
         except psycopg.OperationalError as exc:
+            reason = " ".join(str(exc).partition("\n")[0].split()).rstrip(".")
             raise DatabaseError(
-                f"The database at {redact(self.url)} cannot be reached.",
+                f"The database at {redact(self.url)} cannot be reached: {reason}.",
                 "Check that it runs and that DATABASE_URL is right (`greenlight doctor`).",
             ) from exc
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -71,8 +72,12 @@ def retrieved_urls(messages: Iterable[Message]) -> list[str]:
     return list(urls)
 
 
+def _is_web_address(url: str) -> bool:
+    return re.match(r"https?://", url, re.IGNORECASE) is not None and storable(url) == url
+
+
 def passages_of(messages: Iterable[Message]) -> list[Passage]:
-    """Return the cited passages, each once, of addresses that the same messages retrieved; others are dropped."""
+    """Return the cited passages, each once, of web addresses that the same messages retrieved; others are dropped."""
     messages = list(messages)
     retrieved = set(retrieved_urls(messages))
     found: dict[Passage, None] = {}
@@ -81,7 +86,11 @@ def passages_of(messages: Iterable[Message]) -> list[Passage]:
             if block.type != "text":
                 continue
             for citation in block.citations or []:
-                if citation.type == "web_search_result_location" and citation.url in retrieved:
+                if (
+                    citation.type == "web_search_result_location"
+                    and citation.url in retrieved
+                    and _is_web_address(citation.url)
+                ):
                     quote = " ".join(storable(citation.cited_text).split())
                     if quote:
                         found[Passage(citation.url, storable(citation.title or citation.url), quote)] = None

@@ -8,11 +8,12 @@ been billed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
@@ -33,7 +34,7 @@ from studio.model.prices import PriceList, Usage
 from studio.model.spend import Spender
 from studio.progress import Progress
 from studio.settings import Settings
-from studio.text import clip, storable
+from studio.text import clip, storable, storable_json
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ MAX_PAUSES = 4
 # How much of an invalid answer a retry shows to the model, and an error to a person.
 SHOWN_ANSWER_CHARS = 4_000
 SHOWN_ERROR_CHARS = 400
+_FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -82,6 +84,26 @@ def _do_not_resend(request: Any, call_next: Callable[[Any], Any]) -> Any:
             raise  # never reached the service: the SDK may try again
         # The SDK looks for retryable errors along the chain of causes, so this one has none.
         raise _Sent(_one_line(exc)) from None
+
+
+class _Bounded(httpx2.SyncByteStream):
+    """The bytes of an answer until `deadline`. A service that only says that it lives may not hold a job for ever."""
+
+    def __init__(self, stream: httpx2.SyncByteStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._stream:
+            if time.monotonic() > self._deadline:
+                raise httpx2.ReadTimeout("The answer takes too long.")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 class Model:
@@ -198,34 +220,21 @@ class Model:
         *,
         prose: bool,
     ) -> tuple[Message, Usage, int, UUID]:
-        timeout = self._settings.model_timeout_seconds or call.profile.timeout_seconds
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + self._seconds(call)
         with self._reserved(call, _size(request), call.max_tokens, searches, spender) as reservation:
-            client = self._client.with_options(timeout=httpx2.Timeout(timeout, connect=CONNECT_TIMEOUT_SECONDS))
+            client = self._client.with_options(timeout=self._timeout(call))
             with client.messages.stream(**request) as stream:
-                for event in stream:
-                    if time.monotonic() > deadline:
-                        raise ModelUnavailable(
-                            f"The model took longer than the {timeout:g} s of profile {call.profile.name}.",
-                            "The job is tried again.",
-                        )
-                    if event.type == "text" and prose and call.stream_text:
-                        progress.delta(storable(event.text), step=call.step, agent=call.profile.name)
-                    elif event.type == "content_block_stop":
-                        _report_tools(event.content_block, call, progress)
-                message = stream.get_final_message()
+                message: Message = _read(stream, deadline, call, progress, prose=prose)
             used = usage_of(message)
             reservation.settle(used)
-        progress.log(
-            f"{call.profile.name}: {used.input_tokens:,} tokens in, {used.output_tokens:,} out,"
-            f" ${spend.usd(reservation.cost_micros)}",
-            step=call.step,
-            model=message.model,
-            input_tokens=used.input_tokens,
-            output_tokens=used.output_tokens,
-            cost_micros=reservation.cost_micros,
-        )
+        _report_cost(message, used, reservation.cost_micros, call, progress)
         return message, used, reservation.cost_micros, reservation.call_id
+
+    def _seconds(self, call: Call) -> float:
+        return self._settings.model_timeout_seconds or call.profile.timeout_seconds
+
+    def _timeout(self, call: Call) -> httpx2.Timeout:
+        return httpx2.Timeout(self._seconds(call), connect=CONNECT_TIMEOUT_SECONDS)
 
     # --- tools
 
@@ -237,51 +246,40 @@ class Model:
         Each turn is a call of its own in the ledger. Raises as `complete`, and `ModelUnavailable` where the
         turns are used up without an answer.
         """
+        described = sum(len(json.dumps(cast("Any", tool.to_dict())).encode()) for tool in tools)
+        size = described + len(call.system.encode()) + len(call.prompt.encode())
+        usage, cost, calls = Usage(), 0, []
         runner = self._client.beta.messages.tool_runner(
             model=self.name,
             max_tokens=call.max_tokens,
             system=call.system,
             messages=[{"role": "user", "content": call.prompt}],
             tools=list(tools),
-            max_iterations=call.profile.turns,
-            timeout=self._settings.model_timeout_seconds or call.profile.timeout_seconds,
+            stream=True,
+            timeout=self._timeout(call),
         )
-        described = sum(len(json.dumps(cast("Any", tool.to_dict())).encode()) for tool in tools)
-        size = described + len(call.system.encode()) + len(call.prompt.encode())
-        usage, cost, calls = Usage(), 0, []
-        turns: Iterator[Any] = iter(runner)
-        last: Any = None
-        while True:
-            with self._reserved(call, size, call.max_tokens, 0, spender) as reservation:
-                message = next(turns, None)
-                if message is None:
-                    reservation.settle(Usage())
-                    break
-                used = usage_of(cast("Message", message))
-                reservation.settle(used)
-            last = message
-            usage, cost = usage + used, cost + reservation.cost_micros
-            calls.append(str(reservation.call_id))
-            for block in message.content:
-                if block.type == "tool_use":
-                    progress.tool_call(block.name, step=call.step, input=block.input)
-            answered = runner.generate_tool_call_response()
-            size += len(message.to_json().encode())
-            if answered is None:
-                break
-            results = json.dumps(cast("Any", answered), default=str)
-            size += len(results.encode())
-            progress.tool_result("tools", step=call.step, result=clip(results, SHOWN_ERROR_CHARS))
-        if last is None or last.stop_reason == "tool_use":
-            raise ModelUnavailable(
-                f"The agent used all its {call.profile.turns} turns without an answer.", "The job is tried again."
-            )
-        text = storable("".join(block.text for block in last.content if block.type == "text"))
-        return Answer(text, last.model, last.stop_reason or "", usage, cost, call_ids=tuple(calls))
+        with contextlib.closing(runner):
+            for _ in range(call.profile.turns):
+                deadline = time.monotonic() + self._seconds(call)
+                with self._reserved(call, size, call.max_tokens, 0, spender) as reservation:
+                    message: Any = _read(next(runner), deadline, call, progress, prose=True)
+                    used = usage_of(message)
+                    reservation.settle(used)
+                _report_cost(message, used, reservation.cost_micros, call, progress)
+                usage, cost = usage + used, cost + reservation.cost_micros
+                calls.append(str(reservation.call_id))
+                results = _use_tools(runner, message, call, progress)
+                if results is None:
+                    text = storable(text_of(message))
+                    return Answer(text, message.model, message.stop_reason or "", usage, cost, call_ids=tuple(calls))
+                size += len(message.to_json().encode()) + len(results)
+        raise ModelUnavailable(
+            f"The agent used all its {call.profile.turns} turns without an answer.", "The job is tried again."
+        )
 
     # --- the ledger
 
-    @contextmanager
+    @contextlib.contextmanager
     def _reserved(
         self, call: Call, request_bytes: int, max_tokens: int, searches: int, spender: Spender
     ) -> Iterator[_Reservation]:
@@ -304,6 +302,11 @@ class Model:
             # Interrupted or timed out in mid-stream: what was used is unknown, so it counts in full.
             if not reservation.settled:
                 reservation.settle_in_full(micros, worst, _one_line(exc))
+            if isinstance(exc, httpx2.TimeoutException):
+                raise ModelUnavailable(
+                    f"The model took longer than the {self._seconds(call):g} s of profile {call.profile.name}.",
+                    "The job is tried again.",
+                ) from exc
             if isinstance(exc, httpx2.HTTPError):
                 raise ModelUnavailable(f"The stream of the model broke: {_one_line(exc)}.", "") from exc
             raise
@@ -338,6 +341,48 @@ def _size(request: dict[str, Any]) -> int:
     )
 
 
+def _read(stream: Any, deadline: float, call: Call, progress: Progress, *, prose: bool) -> Any:
+    """Read `stream` (of the SDK, either API) to its end, pass on what it brings, and return its message."""
+    stream.response.stream = _Bounded(stream.response.stream, deadline)
+    whole = False
+    for event in stream:
+        if event.type == "text" and prose and call.stream_text:
+            progress.delta(storable(event.text), step=call.step, agent=call.profile.name)
+        elif event.type == "content_block_stop":
+            _report_tools(event.content_block, call, progress)
+        whole = whole or event.type == "message_stop"
+    if not whole:
+        # A connection that a proxy closes in good order: what came so far is neither the answer nor its bill.
+        raise httpx2.RemoteProtocolError("it ended before the answer did")
+    return stream.get_final_message()
+
+
+def _use_tools(runner: Any, message: Any, call: Call, progress: Progress) -> str | None:
+    """Let the runner carry out the tool calls of `message`; return their results as JSON, None where it made none."""
+    if message.stop_reason != "tool_use":
+        return None  # a call in an answer that was cut off or declined is not meant to be carried out
+    for block in message.content:
+        if block.type == "tool_use":
+            progress.tool_call(block.name, step=call.step, input=block.input)
+    answered = runner.generate_tool_call_response()
+    if answered is None:
+        return None
+    results = json.dumps(answered, default=str)
+    progress.tool_result("tools", step=call.step, result=clip(results, SHOWN_ERROR_CHARS))
+    return results
+
+
+def _report_cost(message: Any, used: Usage, micros: int, call: Call, progress: Progress) -> None:
+    progress.log(
+        f"{call.profile.name}: {used.input_tokens:,} tokens in, {used.output_tokens:,} out, ${spend.usd(micros)}",
+        step=call.step,
+        model=message.model,
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        cost_micros=micros,
+    )
+
+
 def _report_tools(block: Any, call: Call, progress: Progress) -> None:
     if block.type == "server_tool_use":
         progress.tool_call(block.name, step=call.step, input=block.input)
@@ -354,27 +399,37 @@ def _parse(answer: Answer, schema: type[M]) -> M:
         raise ModelAnswerInvalid("It was cut off at the token limit.", "Raise max_tokens of this call.")
     if answer.stop_reason == "refusal":
         raise ModelRefused("The model declined to answer.", "Change the idea or the guidance.")
-    text = _json_text(answer.text)
     try:
-        return schema.model_validate_json(text)
-    except ValidationError as exc:
-        problems = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in exc.errors()[:6])
-        raise ModelAnswerInvalid(
-            f"The model's answer does not fit {schema.__name__}: {clip(problems, SHOWN_ERROR_CHARS)}.", ""
-        ) from exc
+        # JSON can spell characters that no database can hold, which its text does not show.
+        return schema.model_validate_json(json.dumps(storable_json(_json_object(answer.text))))
+    except ValueError as exc:
+        problems = clip(_problems(exc), SHOWN_ERROR_CHARS).rstrip(".")
+        raise ModelAnswerInvalid(f"The model's answer does not fit {schema.__name__}: {problems}.", "") from exc
 
 
-def _json_text(text: str) -> str:
-    """Return the JSON in `text`: all of it, the first fenced block, or from the first brace to the last."""
-    stripped = text.strip()
-    if "```" in stripped:
-        fenced = stripped.split("```", 2)[1]
-        stripped = fenced.removeprefix("json").strip()
-    if not stripped.startswith("{"):
-        start, end = stripped.find("{"), stripped.rfind("}")
-        if 0 <= start < end:
-            stripped = stripped[start : end + 1]
-    return stripped
+def _problems(exc: ValueError) -> str:
+    if not isinstance(exc, ValidationError):
+        return str(exc)
+    return "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in exc.errors()[:6])
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    """Return the JSON object in `text`, or raise `ValueError`.
+
+    It is all of the text, its first fenced block, or what stands from the first brace to the last.
+    """
+    candidates = [text]
+    if fenced := _FENCED.search(text):
+        candidates.append(fenced.group(1))
+    candidates.append(text[text.find("{") : text.rfind("}") + 1])
+    for candidate in candidates:
+        try:
+            value = json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            return value
+    raise ValueError("it is not a JSON object")
 
 
 def _unbilled(exc: anthropic.AnthropicError) -> bool:

@@ -15,6 +15,9 @@ from studio.database.errors import translated
 from studio.errors import BudgetExhausted, InvalidInput, NotFound
 from studio.model.prices import MICROS, Usage
 
+# A billion dollars: far from where 64 bits end, and from what anybody means.
+LARGEST_CAP = 10**15
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -54,6 +57,8 @@ def set_budget(conn: Connection, project_id: UUID, usd: Decimal, tokens: int, ca
     """Set a project's caps, in the caller's transaction; what was spent stays."""
     if usd < 0 or tokens < 0 or calls < 0:
         raise InvalidInput("A budget cannot be negative.", "Use 0 to stop all model calls.")
+    if usd * MICROS > LARGEST_CAP or tokens > LARGEST_CAP or calls > LARGEST_CAP:
+        raise InvalidInput("A budget this large is a slip.", "Stay below a billion dollars, and 10^15 tokens or calls.")
     with translated():
         conn.execute(
             "insert into public.project_budgets (project_id, cap_micros, cap_tokens, cap_calls)"
@@ -140,14 +145,20 @@ def settle(
 
 def spent_by_job(db: Database, job_id: UUID) -> Spent:
     """Return what a job's model calls have cost so far, over all its attempts."""
-    row = db.fetch_one(
+    with db.connection() as conn:
+        return spent_by_job_in(conn, job_id)
+
+
+def spent_by_job_in(conn: Connection, job_id: UUID) -> Spent:
+    """Return what a job's model calls have cost so far, as the caller's transaction sees it."""
+    row = conn.execute(
         "select count(*)::int as calls,"
         " coalesce(sum(coalesce(cost_micros, reserved_micros)), 0)::bigint as cost_micros,"
         " coalesce(sum(input_tokens), 0)::bigint as input_tokens,"
         " coalesce(sum(output_tokens), 0)::bigint as output_tokens, coalesce(sum(searches), 0)::int as searches"
         " from public.model_calls where job_id = %s",
         [job_id],
-    )
+    ).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always returns a row
     return Spent(**row)
 

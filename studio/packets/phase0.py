@@ -14,7 +14,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Recommendation = Literal["greenlight", "revise", "kill"]
 
@@ -40,9 +40,12 @@ def _verdict(value: Any) -> Any:
 
 
 def _whole_number(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,3}(\.\d+)?\s*%?\s*", value):
+    if isinstance(value, bool):
+        raise ValueError("true and false are no percentages")
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,3}(\.\d+)?\s*%?\s*", value, re.ASCII):
         value = float(value.strip().rstrip("%"))
-    return round(value) if isinstance(value, float) else value
+    # A share such as 0.85 stays as it is and does not fit: to round it would make it 1 %.
+    return round(value) if isinstance(value, float) and 1 <= value <= 100 else value
 
 
 Short = Annotated[str, _squeeze(240), Field(min_length=1, max_length=240)]
@@ -151,6 +154,12 @@ class Phase0Synthesis(_Model):
 
 class Phase0Patch(_Model):
     """A revision: only the keys that the guidance changes; at least one."""
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Phase0Patch:
+        if not self.model_dump(exclude_none=True):
+            raise ValueError("at least one key must change")
+        return self
 
     tagline: Annotated[str, _squeeze(180), Field(min_length=3, max_length=180)] | None = None
     elevator_pitch: Paragraph | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from studio.errors import ModelAnswerInvalid
 from studio.packets.phase0 import (
     Competitor,
     CompetitorFindings,
@@ -106,17 +105,11 @@ def assemble(
 
 
 def patched(prior: Phase0Packet, patch: Phase0Patch, presence: Iterable[ExistingPresence]) -> Phase0Packet:
-    """Return the prior packet with the patch's keys replaced, and its facts as measured now, validated again.
-
-    Raises `ModelAnswerInvalid` where the patch changes nothing.
-    """
-    changes = patch.model_dump(exclude_none=True)
-    if not changes:
-        raise ModelAnswerInvalid("The revision changes nothing.", "Say in the guidance what should change.")
+    """Return the prior packet with the patch's keys replaced, and its facts as measured now, validated again."""
     packet = prior.model_dump(mode="json")
     packet["existing_presence"] = [item.model_dump(mode="json") for item in presence]
     synopsis = packet["reasoning_synopsis"]
-    for key, value in changes.items():
+    for key, value in patch.model_dump(exclude_none=True).items():
         if key in ("confidence", "rationale", "risks", "next_actions"):
             synopsis[key] = value
         else:

@@ -101,17 +101,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxThread]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def sandbox(server: SandboxThread) -> SandboxThread:
     """The sandbox model without what earlier tests ordered and asked."""
     server.clear()
     return server
 
 
-@pytest.fixture
-def model(sandbox: SandboxThread, db: Database) -> Iterator[Model]:
+@pytest.fixture(scope="module")
+def model(server: SandboxThread, db: Database) -> Iterator[Model]:
     """A client for the sandbox that asks once."""
-    with open_model(sandbox.url, db) as model:
+    with open_model(server.url, db) as model:
         yield model
 
 
@@ -390,6 +390,17 @@ def test_an_answer_that_breaks_off_counts_in_full(sandbox: SandboxThread, db: Da
     assert row["cost_micros"] == worst_case_micros(row) > 0
     assert row["error"]
     assert settled(db, payer) == (worst_case_micros(row), 0, 1)
+
+
+@pytest.mark.parametrize("events", [0, 1, 6])
+def test_half_an_answer_in_good_order_is_no_answer(db: Database, events: int) -> None:
+    payer = account(db)
+    with scripted_model(lambda request: request.begin(events)) as (url, asked), open_model(url, db) as model:
+        with pytest.raises(ModelUnavailable, match="ended before the answer did"):
+            model.complete(call(), payer, Recorder())
+    assert len(asked) == 1
+    (row,) = ledger(db, payer.project_id)
+    assert row["cost_micros"] == worst_case_micros(row) > 0
 
 
 def test_a_model_that_cannot_be_reached_costs_nothing(db: Database) -> None:

@@ -51,16 +51,16 @@ SYNTHESIS = "Phase0Synthesis"
 MARKET = "MarketFindings"
 COMPETITORS = "CompetitorFindings"
 
-# What Dagster itself warns of, for the `pytestmark` of modules that let it work in the tests' process: that it
-# reads pydantic's fields by their old name, and of what it calls beta, partly to itself.
+# What Dagster warns itself of, for the `pytestmark` of modules that let it work in the tests' process: that it
+# uses what pydantic and Dagster call deprecated, and what Dagster calls beta.
 DAGSTER_WARNINGS = [
-    pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:dagster"),
     pytest.mark.filterwarnings("ignore::dagster.BetaWarning"),
 ]
 
 with warnings.catch_warnings():
     # A mark does not reach the import.
-    warnings.filterwarnings("ignore", "The `__fields__` attribute is deprecated")
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="dagster")
     from greenlight_dagster.definitions import defs as defs
 
 
@@ -78,6 +78,7 @@ class DagsterHome:
             "CLAUDE_DIRECT_MODEL": "sandbox",
             "GREENLIGHT_MODEL_RETRIES": "0",
             "GREENLIGHT_RETRY_SECONDS": "0",
+            "GREENLIGHT_RUN_OWNS_PROCESS": "true",
         }
         self._forks = forks
         self._names = itertools.count(1)

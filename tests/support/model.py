@@ -10,12 +10,14 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import UUID
+
+import httpx
 
 from studio.agents.profiles import PROFILES, AgentProfile
 from studio.database.connection import Database
@@ -138,12 +140,13 @@ class ScriptedRequest(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     script: _Script
+    body: dict[str, Any]
 
     def do_POST(self) -> None:
         self.close_connection = True
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         script = self.script
-        script.requests.append(body)
+        script.requests.append(self.body)
         answer = script.answers[min(len(script.requests), len(script.answers)) - 1]
         with contextlib.suppress(ConnectionError):
             self.send_response(200)
@@ -161,13 +164,26 @@ class ScriptedRequest(BaseHTTPRequestHandler):
         for event in sse.events(named, f"msg_{len(self.script.requests)}", 100):
             self.wfile.write(event.encode())
 
+    def begin(self, events: int) -> None:
+        """Write the first `events` events of an answer."""
+        for event in list(sse.events(reply.text_reply("word " * 50), "msg_1", 100))[:events]:
+            self.wfile.write(event.encode())
+
     def pings(self, pause: float = 0.02) -> None:
         """Say nothing but that the connection lives, until the client hangs up or the server is closed."""
-        for event in list(sse.events(reply.text_reply("word " * 50), "msg_1", 100))[:4]:
-            self.wfile.write(event.encode())
+        self.begin(4)
         while not self.script.closing.wait(pause):
             self.wfile.write(sse.PING.encode())
             self.wfile.flush()
+
+    def forward(self, url: str, body: dict[str, Any]) -> None:
+        """Let the server at `url` answer."""
+        headers = {"x-api-key": "test", "anthropic-version": self.headers["anthropic-version"]}
+        with httpx.stream(
+            "POST", f"{url}{self.path}", json=body, headers=headers, verify=False, timeout=None
+        ) as answer:
+            for chunk in answer.iter_raw():
+                self.wfile.write(chunk)
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -191,13 +207,13 @@ def scripted_model(*answers: Answer) -> Iterator[tuple[str, list[dict[str, Any]]
         thread.join()
 
 
+def overheard(url: str) -> Answer:
+    """Return an answer that lets the server at `url` give it, for a test that wants to read the whole request."""
+    return lambda request: request.forward(url, request.body)
+
+
 def seconds(work: Callable[[], object]) -> float:
     """Run `work` and return how long it took."""
     began = time.monotonic()
     work()
     return time.monotonic() - began
-
-
-def texts(blocks: Sequence[dict[str, Any]]) -> str:
-    """Return the text of a message's content blocks."""
-    return "".join(block["text"] for block in blocks if block["type"] == "text")

@@ -69,9 +69,7 @@ def test_each_lane_has_a_pickup_that_may_launch_every_agent_job(
         assert {job.name for job in targets} == {job.name for job in agent_jobs.values()}
 
 
-def test_everything_is_described(
-    repository: dg.RepositoryDefinition, agent_jobs: dict[str, dg.JobDefinition]
-) -> None:
+def test_everything_is_described(repository: dg.RepositoryDefinition, agent_jobs: dict[str, dg.JobDefinition]) -> None:
     described = {}
     for job in repository.get_all_jobs():
         described[job.name] = job.description
