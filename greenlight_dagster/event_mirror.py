@@ -49,7 +49,7 @@ def _event(record: logging.LogRecord, meta: dict[str, Any]) -> NewEvent | None:
         return _from_dagster(dagster_event, run)
     if record.levelno < logging.INFO:
         return None
-    message = meta.get("orig_message") or record.getMessage()
+    message = str(meta.get("orig_message") or record.getMessage())
     mark: dict[str, Any] = getattr(record, "greenlight", {})
     data = {**run, "level": record.levelname, **mark.get("data", {})}
     return NewEvent(mark.get("type", "log"), message, _without_none(data))

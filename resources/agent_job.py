@@ -12,8 +12,8 @@ run may find:
 
 import contextlib
 import logging
-import os
 import signal
+import threading
 from collections.abc import Callable, Generator
 from datetime import timedelta
 from typing import Any
@@ -87,22 +87,31 @@ class JobSession:
             raise LeaseLost("This run holds no claim.", "It was superseded by another one.")
         return self._writer
 
+    def raise_refusal(self) -> None:
+        """Raise why the run may not have the job, where it may not."""
+        if self.refusal is not None:
+            raise dg.Failure(str(self.refusal), allow_retries=False)
+
     @property
     def payload(self) -> Payload:
         """The job's payload as its model."""
         return parse_payload(self.kind, self.claim.job.project_id, self.claim.job.payload)
+
+    @property
+    def _timeout_seconds(self) -> float:
+        milliseconds = self.settings.worker_job_timeout_ms
+        return milliseconds / 1000 if milliseconds else self.kind.timeout_seconds
 
     def open(self) -> None:
         """Begin to write events and to renew the lease."""
         if self._claim is None:
             return
         self._writer = EventWriter(self._claim, self.run.run_id, flush_seconds=self.settings.event_flush_ms / 1000)
-        timeout_ms = self.settings.worker_job_timeout_ms
         self._keeper = LeaseKeeper(
             self._claim,
             lease_seconds=self.settings.lease_seconds,
             renew_seconds=self.settings.lease_renew_seconds,
-            timeout_seconds=timeout_ms / 1000 if timeout_ms else self.kind.timeout_seconds,
+            timeout_seconds=self._timeout_seconds,
             on_alarm=self._raise_alarm,
             watchdog=self.settings.run_owns_process,
         )
@@ -148,7 +157,7 @@ class JobSession:
             claim.cancel("Canceled while it ran.")
             return "canceled"
         if self._alarm == "timeout":
-            return self._fail(claim, f"The run took longer than its {self.kind.timeout_seconds} s.", permanent=False)
+            return self._fail(claim, f"The run took longer than its {self._timeout_seconds:g} s.", permanent=False)
         failure = self._failure
         if failure is None and (error := self._step_failure()):
             return self._fail(claim, error, permanent=False)
@@ -182,7 +191,8 @@ class JobSession:
         failed = self._instance.all_logs(self.run.run_id, of_type=DagsterEventType.STEP_FAILURE)
         for entry in failed:
             error = entry.dagster_event and entry.dagster_event.step_failure_data.error
-            if error:
+            # An interrupt before an op's own code began is a failure of its step, too.
+            if error and error.cls_name != dg.DagsterExecutionInterruptedError.__name__:
                 return f"Step {entry.step_key} failed: {error.message.strip()}"
         return None
 
@@ -193,8 +203,12 @@ class JobSession:
             return
         if alarm == "cancel_requested":
             # Dagster tells a cancel from a crash by the run's status at the interrupt.
-            self._instance.report_run_canceling(self.run, "The job was canceled.")
-        os.kill(os.getpid(), signal.SIGINT)
+            try:
+                self._instance.report_run_canceling(self.run, "The job was canceled.")
+            except Exception:
+                log.warning("Dagster could not be told that run %s is canceled", self.run.run_id, exc_info=True)
+        # To the main thread itself: a signal to the process may reach any thread, and then wakes no blocked read.
+        signal.pthread_kill(_main_thread(), signal.SIGINT)
 
 
 class AgentJobResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -208,7 +222,7 @@ class AgentJobResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @contextlib.contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator[JobSession, None, None]:
         """Yield the session of the run's job."""
-        run, instance = context.dagster_run, context.instance
+        run, instance = context.run, context.instance
         if run is None or instance is None:
             raise InvalidInput("An agent job runs inside a Dagster run.", "Launch it from the queue or the UI.")
         session = self._session(run, instance)
@@ -277,6 +291,12 @@ class AgentJobResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 def _worker(run: DagsterRun) -> str:
     return f"run:{run.run_id}"
+
+
+def _main_thread() -> int:
+    identifier = threading.main_thread().ident
+    assert identifier is not None  # noqa: S101 - it has been started
+    return identifier
 
 
 def _uuid(text: str, what: str) -> UUID:

@@ -25,6 +25,8 @@ class StepIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Return the saved output of the upstream op."""
+        # A run that begins in the middle loads inputs before any op has had its say.
+        self._session.raise_refusal()
         upstream = context.upstream_output
         step = upstream.step_key if upstream is not None else ""
         found, output = self._session.claim.saved_step(step)

@@ -6,10 +6,11 @@ tell of it: the state of the run in Dagster (at once), and a lease that ran out 
 
 import logging
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import dagster as dg
 import psycopg
-from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
 
 from resources import run_tags
 from resources.database import StudioDatabase
@@ -24,12 +25,20 @@ log = logging.getLogger(__name__)
 INTERVAL_SECONDS = 1
 
 
-def running_jobs(db: Database) -> list[Job]:
+class Held(NamedTuple):
+    """A job that a claim with a lease holds; `lapsed` where the lease has run out."""
+
+    job: Job
+    lapsed: bool
+
+
+def held_jobs(db: Database) -> list[Held]:
     """Return the jobs that a claim with a lease holds."""
     return [
-        queue.job_from_row(row)
+        Held(queue.job_from_row(row), row["lapsed"])
         for row in db.fetch_all(
-            "select * from public.agent_jobs where status = 'running' and leased_until is not null order by id"
+            "select *, leased_until < now() as lapsed from public.agent_jobs"
+            " where status = 'running' and leased_until is not null order by id"
         )
     ]
 
@@ -47,23 +56,30 @@ def run_of(instance: DagsterInstance, job: Job) -> DagsterRun | None:
 def watch_once(db: Database, instance: DagsterInstance) -> list[str]:
     """Bring back every job whose run has ended without it, and every job whose lease ran out; say what was done."""
     done: list[str] = []
-    for job in running_jobs(db):
+    for job, lapsed in held_jobs(db):
         run = run_of(instance, job)
-        if run is None or not run.is_finished:
+        if run is None or not (run.is_finished or (lapsed and run.status is DagsterRunStatus.CANCELING)):
             continue
         claim = Claim(db, job)
         try:
-            if run.status is DagsterRunStatus.CANCELED:
+            if _was_to_be_canceled(instance, run):
                 claim.cancel("Canceled in Dagster.")
                 status = "canceled"
             else:
                 status = claim.release(_why(job, run))
         except LeaseLost:
             continue  # the run's own last word came in between
-        done.append(f"job {job.id}: {status}, run {run.run_id} had ended {run.status.value.lower()}")
+        done.append(f"job {job.id}: {status}, because run {run.run_id} is {run.status.value}")
     if reclaimed := queue.reclaim_stale(db):
         done.append(f"{reclaimed} jobs whose lease ran out")
     return done
+
+
+def _was_to_be_canceled(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Whether somebody canceled the run, also one whose process died before it could obey."""
+    if run.status is DagsterRunStatus.FAILURE:
+        return bool(instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_CANCELING))
+    return run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
 
 
 def _why(job: Job, run: DagsterRun) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+import psycopg
+
 from greenlight_dagster.stack.state import running_environment
 from studio.database.connection import Database
-from studio.errors import InvalidInput, StackError
+from studio.errors import InvalidInput, SettingsError, StackError
 from studio.settings import Settings, get_settings
 
 
@@ -37,10 +39,34 @@ def adopt(environment: dict[str, str]) -> None:
 
 @contextmanager
 def open_database() -> Iterator[tuple[Database, Settings]]:
-    """Lend the studio's database with the settings."""
+    """Lend the studio's database with the settings; raise at once where it cannot be reached."""
     settings = settings_of_stack()
     with Database.from_settings(settings, application_name="greenlight-cli") as db:
+        reach(db)
         yield db, settings
+
+
+def reach(db: Database) -> None:
+    """Connect once, because a pool tries for half a minute before it gives up.
+
+    Raises `DatabaseError` where the server does not answer, `SettingsError` for a URL that is none.
+    """
+    if not _is_url(db.url):
+        # It is not repeated here: what looks like a host or a port may be a part of the password.
+        raise SettingsError(
+            "DATABASE_URL is not the URL of a PostgreSQL database.",
+            "Give one like postgresql://user@host:5432/database, with special characters percent-encoded.",
+        )
+    db.connect().close()
+
+
+def _is_url(url: str) -> bool:
+    try:
+        ports = str(psycopg.conninfo.conninfo_to_dict(url).get("port") or "")
+    except psycopg.ProgrammingError:
+        return False
+    # An unescaped slash in a password ends the host part early, and leaves letters for a port.
+    return all(port.isdigit() for port in ports.split(",") if port)
 
 
 def parse_id(text: str, what: str) -> UUID:

@@ -13,7 +13,7 @@ import psycopg
 import typer
 from rich.markup import escape
 
-from greenlight_dagster.cli.context import adopt
+from greenlight_dagster.cli.context import adopt, reach
 from greenlight_dagster.cli.output import JsonFlag, out, print_json
 from greenlight_dagster.stack.state import running_state
 from studio import queue
@@ -94,6 +94,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         return
     try:
         with Database.from_settings(settings, application_name="greenlight-doctor") as db:
+            reach(db)
             row = db.fetch_one("select current_setting('server_version_num')::int / 10000 as major")
             major = int(row["major"]) if row else 0
             supported = major in SUPPORTED_POSTGRES

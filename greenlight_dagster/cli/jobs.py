@@ -156,4 +156,4 @@ def retry(job: JobArgument, as_json: JsonFlag = False) -> None:
     if as_json:
         print_json(revived)
     else:
-        out.print(f"Job {revived.job_id} is queued again.", highlight=False)
+        out.print(f"Job {revived.job_id} is queued again.", highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ shown only with `--debug`.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Annotated
 
@@ -37,9 +38,10 @@ app = typer.Typer(
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and log lines.")] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    # On the handler, because libraries set levels of their own on their loggers.
+    handler.setLevel(logging.DEBUG if debug else logging.ERROR)
+    logging.basicConfig(level=handler.level, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
 
 
 app.command(epilog="Example: greenlight up --ui-port 3100")(stack.up)
@@ -88,7 +90,8 @@ def run(arguments: list[str]) -> int:
             print_error(f"The database refuses: {str(exc).strip()}.", "Run again with --debug for details.")
         return 1
     except BrokenPipeError:
-        # The reader of our output has gone, as `| head` does; there is nobody left to tell.
+        # The reader of our output has gone, as `| head` does; there is nobody left to tell, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as exc:  # noqa: BLE001 - the process's boundary
         _trace(arguments, exc)

@@ -68,7 +68,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # An id is there to be copied: other columns give way.
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
     for row in listed:
         table.add_row(*[cell(value) for value in row])
     out.print(table)

@@ -81,7 +81,10 @@ def show(
     with open_database() as (db, _):
         found = studio_projects.get(db, parse_id(project, "PROJECT"))
         history = versions.history(db, found.id, 0)
-        budget = spend.budget(db, found.id)
+        try:
+            budget = spend.budget(db, found.id)
+        except NotFound:
+            budget = None  # a project that another client made has none until somebody sets one
     chosen = next((v for v in history if version in (None, v.version)), None)
     if version is not None and chosen is None:
         have = ", ".join(str(v.version) for v in history) or "none"
@@ -94,16 +97,23 @@ def show(
         [(found.id, found.name, found.phase, found.status, found.domain, found.created_at)],
         empty="",
     )
-    cap = "none" if budget.cap_micros is None else f"${usd(budget.cap_micros)}"
-    out.print(
-        f"Spent ${usd(budget.spent_micros)} of {cap}, reserved ${usd(budget.reserved_micros)};"
-        f" {budget.spent_tokens:,} tokens in {budget.calls} model calls.",
-        highlight=False,
-    )
+    if budget is None or budget.cap_micros is None:
+        spent = f"No budget, so no model can be called. Set one with: greenlight projects budget {found.id} --usd 25"
+    else:
+        spent = (
+            f"Spent ${usd(budget.spent_micros)} of ${usd(budget.cap_micros)}, reserved ${usd(budget.reserved_micros)};"
+            f" {budget.spent_tokens:,} tokens in {budget.calls} model calls."
+        )
+    out.print(spent, highlight=False, soft_wrap=True)
     if chosen is None:
-        out.print(f"No packet yet. Launch Phase 0 with: greenlight launch {found.id}", highlight=False)
+        out.print(f"No packet yet. Launch Phase 0 with: greenlight launch {found.id}", highlight=False, soft_wrap=True)
         return
-    out.print(f"Phase 0 packet, version {chosen.version} of {history[0].version}, by model {chosen.model}")
+    out.print(
+        f"Phase 0 packet, version {chosen.version} of {history[0].version}, by model {chosen.model}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
     for panel in packet_panels(chosen.packet):
         out.print(panel)
 

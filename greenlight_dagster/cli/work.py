@@ -45,6 +45,7 @@ def launch(
             f"Phase 0 is completed (job {launched.job_id}). Give --guidance for a revision, or"
             " --force-new-approval for a new packet.",
             highlight=False,
+            soft_wrap=True,
         )
         return
     _say(launched.outcome, launched.job_id, launched.status)
@@ -99,6 +100,8 @@ def _payload(text: str) -> dict[str, Any]:
         raise InvalidPayload(
             f"The {what} is not JSON: {exc.msg} at line {exc.lineno}, column {exc.colno}.", "Correct it."
         ) from exc
+    except RecursionError as exc:
+        raise InvalidPayload(f"The {what} is nested too deeply.", "Correct it.") from exc
     if not isinstance(value, dict):
         raise InvalidPayload(f"The {what} is not a JSON object.", 'Give one like {"limit": 100}.')
     return value
@@ -107,8 +110,9 @@ def _payload(text: str) -> dict[str, Any]:
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as exc:
+        in_utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError) as exc:
         raise InvalidInput(f"--run-after {text!r} is not a moment.", "Give one like 2026-03-01T09:00:00Z.") from exc
     if moment.tzinfo is None:
         raise InvalidInput(f"--run-after {text!r} has no time zone.", "Add one, for instance a trailing Z.")
-    return moment.astimezone(UTC)
+    return in_utc

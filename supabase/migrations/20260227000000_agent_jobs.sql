@@ -56,18 +56,23 @@ create table public.agent_jobs (
   interruptions integer not null default 0,
   cancel_requested_at timestamptz,
   dagster_run_id text,
+  waits_until timestamptz,
   unique (project_id, idempotency_key)
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 
 comment on column public.agent_jobs.claim_no is 'Rises at every claim, never reset; the fencing token of the current claim.';
 comment on column public.agent_jobs.leased_until is 'End of the claim''s lease; null for workers that claim without one.';
 comment on column public.agent_jobs.interruptions is 'How often a worker was lost or let go; these burn no attempt, up to a cap.';
+comment on column public.agent_jobs.waits_until is
+  'run_after, until a claim has found it passed: keeps what is not due out of the claimers'' way.';
 
 create index agent_jobs_due on public.agent_jobs (status, run_after, priority desc, created_at);
 create index agent_jobs_by_project on public.agent_jobs (project_id, created_at desc);
-create index agent_jobs_queued on public.agent_jobs (lane, priority desc, created_at, id) where status = 'queued';
+create index agent_jobs_queued on public.agent_jobs (lane, priority desc, created_at, id)
+  where status = 'queued' and waits_until is null;
 create index agent_jobs_queued_by_project on public.agent_jobs (lane, project_id, priority desc, created_at, id)
-  where status = 'queued';
+  where status = 'queued' and waits_until is null;
+create index agent_jobs_waiting on public.agent_jobs (waits_until) where status = 'queued' and waits_until is not null;
 create index agent_jobs_running on public.agent_jobs (lane, project_id) where status = 'running';
 create index agent_jobs_run on public.agent_jobs (dagster_run_id) where dagster_run_id is not null;
 
@@ -226,6 +231,7 @@ begin
     new.lane := coalesce(
       new.lane, (select t.lane from agent_job_types t where t.job_type = new.job_type), 'standard');
     new.max_attempts := greatest(1, least(8, new.max_attempts));
+    new.waits_until := case when new.run_after > now() then new.run_after end;
     return new;
   end if;
   -- The functions below raise the flag around their own statement. A function's SET clause would be tidier,
@@ -236,6 +242,9 @@ begin
          is distinct from (old.status, old.claim_no, old.leased_until, old.attempts) then
     raise exception 'Job % is leased by claim %: change it through complete_agent_job or cancel_agent_job.',
       old.id, old.claim_no using errcode = 'GL001';
+  end if;
+  if new.run_after is distinct from old.run_after then
+    new.waits_until := case when new.run_after > now() then new.run_after end;
   end if;
   -- Whoever lets a job run, by whatever statement, ends what earlier claims may write.
   new.claim_no := greatest(
@@ -301,7 +310,9 @@ end $$;
 create function public.agent_jobs_inserted() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
 begin
-  perform announce_agent_jobs((select array_agg(id) from inserted));
+  if coalesce(current_setting('greenlight.announce', true), '') <> 'later' then
+    perform announce_agent_jobs((select array_agg(id) from inserted));
+  end if;
   perform pg_notify('agent_jobs', lane) from (select distinct lane from inserted where status = 'queued') l;
   return null;
 end $$;
@@ -321,7 +332,9 @@ begin
   if v_changed is null then
     return null;
   end if;
-  perform announce_agent_jobs(v_changed);
+  if coalesce(current_setting('greenlight.announce', true), '') <> 'later' then
+    perform announce_agent_jobs(v_changed);
+  end if;
   -- A job that ends frees a slot, so whoever waits for work is woken for that, too.
   perform pg_notify('agent_jobs', lane) from (
     select distinct lane from after_update where id = any (v_changed) and status <> 'running') l;
@@ -339,83 +352,88 @@ returns table (ordinality bigint, job_id uuid, outcome text, status text)
 language plpgsql set search_path = public, pg_temp as $$
 #variable_conflict use_column
 declare
-  v_group record;
   v_in record;
   v_job agent_jobs;
   v_created uuid[];
+  v_changed uuid[];
 begin
-  -- What will be revived is locked before any counter is; what is queued, runs or is done stays as it is.
+  -- Rows before counters: what will be revived is locked first, and what was created and revived is
+  -- announced together at the end. What is queued, runs or is done is neither changed nor waited for.
   perform 1 from agent_jobs j
     where (j.project_id, j.idempotency_key) in (
         select (e.value ->> 'project_id')::uuid, e.value ->> 'idempotency_key' from jsonb_array_elements(p_jobs) e)
       and j.status in ('failed', 'canceled')
     order by j.id for no key update;
+  perform set_config('greenlight.announce', 'later', true);
 
-  -- Project by project, so that the counters are taken in their order; by key, so that two batches that
-  -- create the same jobs wait for each other in one direction.
-  for v_group in
-    select (e.value ->> 'project_id')::uuid as project_id,
-           jsonb_agg(jsonb_build_object('v', e.value, 'n', e.ordinality)
-                     order by e.value ->> 'idempotency_key', e.ordinality) as jobs
-    from jsonb_array_elements(p_jobs) with ordinality e group by 1 order by 1
+  with input as (
+    select distinct on ((e.value ->> 'project_id')::uuid, e.value ->> 'idempotency_key')
+           e.value as v, (e.value ->> 'project_id')::uuid as project_id, e.value ->> 'idempotency_key' as key
+    from jsonb_array_elements(p_jobs) with ordinality e
+    order by (e.value ->> 'project_id')::uuid, e.value ->> 'idempotency_key', e.ordinality
+  ), created as (
+    insert into agent_jobs (project_id, job_type, agent_key, payload, idempotency_key, priority, run_after, max_attempts, lane)
+    select i.project_id, v ->> 'job_type', v ->> 'agent_key', coalesce(nullif(v -> 'payload', 'null'), '{}'),
+           i.key, coalesce((v ->> 'priority')::integer, 0),
+           coalesce((v ->> 'run_after')::timestamptz, now()), coalesce((v ->> 'max_attempts')::integer, 3), v ->> 'lane'
+    from input i
+    -- The conflict clause alone would wait for whoever is just changing a job that is there.
+    where not exists (select 1 from agent_jobs j where j.project_id = i.project_id and j.idempotency_key = i.key)
+    -- In one order, so that two batches of the same new keys do not wait for each other.
+    order by i.project_id, i.key
+    on conflict (project_id, idempotency_key) do nothing
+    returning id
+  )
+  select coalesce(array_agg(id), '{}') into v_created from created;
+  v_changed := v_created;
+
+  for v_in in
+    select e.value as v, e.ordinality as n, coalesce(nullif(e.value -> 'payload', 'null'), '{}') as payload
+    from jsonb_array_elements(p_jobs) with ordinality e
+    order by (e.value ->> 'project_id')::uuid, e.value ->> 'idempotency_key', e.ordinality
   loop
-    with input as (
-      select distinct on (i.v ->> 'idempotency_key') i.v
-      from jsonb_to_recordset(v_group.jobs) i (v jsonb, n bigint) order by i.v ->> 'idempotency_key', i.n
-    ), created as (
-      insert into agent_jobs (project_id, job_type, agent_key, payload, idempotency_key, priority, run_after, max_attempts, lane)
-      select v_group.project_id, v ->> 'job_type', v ->> 'agent_key', coalesce(nullif(v -> 'payload', 'null'), '{}'),
-             v ->> 'idempotency_key', coalesce((v ->> 'priority')::integer, 0),
-             coalesce((v ->> 'run_after')::timestamptz, now()), coalesce((v ->> 'max_attempts')::integer, 3), v ->> 'lane'
-      from input order by v ->> 'idempotency_key'
-      on conflict (project_id, idempotency_key) do nothing
-      returning id
-    )
-    select coalesce(array_agg(id), '{}') into v_created from created;
-
-    for v_in in
-      select i.v, i.n, coalesce(nullif(i.v -> 'payload', 'null'), '{}') as payload
-      from jsonb_to_recordset(v_group.jobs) i (v jsonb, n bigint) order by i.v ->> 'idempotency_key', i.n
-    loop
-      select * into v_job from agent_jobs j
-        where j.project_id = v_group.project_id and j.idempotency_key = v_in.v ->> 'idempotency_key';
-      if found and v_job.status in ('failed', 'canceled') then
-        select * into v_job from agent_jobs j where j.id = v_job.id for no key update;
+    select * into v_job from agent_jobs j
+      where j.project_id = (v_in.v ->> 'project_id')::uuid and j.idempotency_key = v_in.v ->> 'idempotency_key';
+    if found and v_job.status in ('failed', 'canceled') then
+      select * into v_job from agent_jobs j where j.id = v_job.id for no key update;
+    end if;
+    if not found then
+      raise exception 'The job with key % vanished while it was enqueued.', v_in.v ->> 'idempotency_key'
+        using errcode = '40001';
+    end if;
+    if v_job.job_type <> v_in.v ->> 'job_type' then
+      raise exception 'The key % belongs to a job of type %, not %.',
+        v_job.idempotency_key, v_job.job_type, v_in.v ->> 'job_type' using errcode = 'GL004';
+    end if;
+    ordinality := v_in.n;
+    job_id := v_job.id;
+    if v_job.id = any (v_created) then
+      outcome := 'created';
+      v_created := array_remove(v_created, v_job.id);
+    elsif v_job.status in ('failed', 'canceled') then
+      if v_job.payload is distinct from v_in.payload then
+        delete from agent_job_steps s where s.job_id = v_job.id;
       end if;
-      if not found then
-        raise exception 'The job with key % vanished while it was enqueued.', v_in.v ->> 'idempotency_key'
-          using errcode = '40001';
-      end if;
-      if v_job.job_type <> v_in.v ->> 'job_type' then
-        raise exception 'The key % belongs to a job of type %, not %.',
-          v_job.idempotency_key, v_job.job_type, v_in.v ->> 'job_type' using errcode = 'GL004';
-      end if;
-      ordinality := v_in.n;
-      job_id := v_job.id;
-      if v_job.id = any (v_created) then
-        outcome := 'created';
-        v_created := array_remove(v_created, v_job.id);
-      elsif v_job.status in ('failed', 'canceled') then
-        if v_job.payload is distinct from v_in.payload then
-          delete from agent_job_steps s where s.job_id = v_job.id;
-        end if;
-        update agent_jobs j set
-          status = 'queued', attempts = 0, interruptions = 0, last_error = null, started_at = null,
-          payload = v_in.payload,
-          priority = coalesce((v_in.v ->> 'priority')::integer, 0),
-          run_after = coalesce((v_in.v ->> 'run_after')::timestamptz, now()),
-          max_attempts = greatest(1, least(8, coalesce((v_in.v ->> 'max_attempts')::integer, 3))),
-          dagster_run_id = null
-        where j.id = v_job.id;
-        v_job.status := 'queued';
-        outcome := 'revived';
-      else
-        outcome := 'existing';
-      end if;
-      status := v_job.status;
-      return next;
-    end loop;
+      update agent_jobs j set
+        status = 'queued', attempts = 0, interruptions = 0, last_error = null, started_at = null,
+        payload = v_in.payload,
+        priority = coalesce((v_in.v ->> 'priority')::integer, 0),
+        run_after = coalesce((v_in.v ->> 'run_after')::timestamptz, now()),
+        max_attempts = greatest(1, least(8, coalesce((v_in.v ->> 'max_attempts')::integer, 3))),
+        dagster_run_id = null
+      where j.id = v_job.id;
+      v_changed := v_changed || v_job.id;
+      v_job.status := 'queued';
+      outcome := 'revived';
+    else
+      outcome := 'existing';
+    end if;
+    status := v_job.status;
+    return next;
   end loop;
+
+  perform set_config('greenlight.announce', '', true);
+  perform announce_agent_jobs(v_changed);
 end $$;
 comment on function public.enqueue_agent_jobs is
   'Enqueue [{project_id, job_type, agent_key, payload, idempotency_key, priority, run_after, max_attempts, lane}]. '
@@ -439,14 +457,16 @@ $$;
 create function public.claimable_by_project(p_lane text, p_running jsonb, p_project_limit integer)
 returns table (id uuid, project_id uuid, priority integer, created_at timestamptz)
 language sql stable set search_path = public, pg_temp as $$
-  -- Hops from project to project along the index, so that a million rows of one project cost one hop.
+  -- Hops from project to project along the index, so that a million rows of one project cost one hop. It is
+  -- ordered by all of the index, because any other would walk what is done, or waits, on the way.
   with recursive projects as (
     (select j.project_id from agent_jobs j
-     where j.lane = p_lane and j.status = 'queued' order by j.project_id limit 1)
+     where j.lane = p_lane and j.status = 'queued' and j.waits_until is null
+     order by j.project_id, j.priority desc, j.created_at, j.id limit 1)
     union all
     select (select j.project_id from agent_jobs j
-            where j.lane = p_lane and j.status = 'queued' and j.project_id > p.project_id
-            order by j.project_id limit 1)
+            where j.lane = p_lane and j.status = 'queued' and j.waits_until is null and j.project_id > p.project_id
+            order by j.project_id, j.priority desc, j.created_at, j.id limit 1)
     from projects p where p.project_id is not null
   )
   select c.id, c.project_id, c.priority, c.created_at
@@ -455,7 +475,7 @@ language sql stable set search_path = public, pg_temp as $$
     select j.id, j.project_id, j.priority, j.created_at from agent_jobs j
     -- The range of one project instead of an equality, and the project in the order: only the index that
     -- is led by the project can serve that, and any other would walk the whole backlog.
-    where j.lane = p_lane and j.status = 'queued' and j.run_after <= now()
+    where j.lane = p_lane and j.status = 'queued' and j.waits_until is null and j.run_after <= now()
       and j.project_id >= p.project_id and j.project_id <= p.project_id
     order by j.project_id, j.priority desc, j.created_at, j.id
     limit greatest(0, p_project_limit - coalesce((p_running ->> p.project_id::text)::integer, 0))
@@ -472,6 +492,8 @@ declare
   -- How far the plain order is walked before the search goes project by project: far enough that only a
   -- backlog behind projects at their limit leaves it, near enough that the walk stays in the microseconds.
   c_window constant integer := 200;
+  -- How many jobs whose time has come are let in at once; the next claim lets in the rest.
+  c_due constant integer := 500;
   v_limit constant integer := greatest(0, p_limit);
   v_lane agent_job_lanes;
   v_free integer;
@@ -483,6 +505,10 @@ declare
   v_ids uuid[] := '{}';
   v_deep boolean;
 begin
+  update agent_jobs set waits_until = null where id in (
+    select id from agent_jobs where status = 'queued' and waits_until <= now()
+    order by waits_until limit c_due for no key update skip locked);
+
   for v_lane in select * from agent_job_lanes l where p_lane is null or l.lane = p_lane order by l.lane loop
     -- One claimer per lane at a time: counting free slots and taking them must not interleave.
     perform pg_advisory_xact_lock(hashtext('greenlight.claim'), hashtext(v_lane.lane));
@@ -500,7 +526,7 @@ begin
       for v_candidate in
         select * from (
           select id, project_id, priority, created_at from agent_jobs
-          where not v_deep and lane = v_lane.lane and status = 'queued' and run_after <= now()
+          where not v_deep and lane = v_lane.lane and status = 'queued' and waits_until is null and run_after <= now()
           order by priority desc, created_at, id limit c_window
         ) plain
         union all

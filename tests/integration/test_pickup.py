@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import dagster as dg
-import psycopg
 import pytest
 from dagster import DagsterInstance
 from dagster._core.definitions.sensor_definition import SensorExecutionData
@@ -19,7 +17,7 @@ from studio.database import connection
 from studio.database.connection import Database
 from studio.job_types import JOB_TYPES, LANES
 from studio.settings import get_settings
-from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, JOB_TYPE, DagsterHome, defs, enqueue, forget_process
+from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, JOB_TYPE, defs, enqueue, forget_process
 from tests.support.queue import (
     InBackground,
     claim_next,
@@ -35,12 +33,6 @@ pytest_plugins = ["tests.support.dagster_fixtures"]
 pytestmark = DAGSTER_WARNINGS
 
 LANE = JOB_TYPES[JOB_TYPE].lane
-
-
-@pytest.fixture(autouse=True)
-def some_home(home: DagsterHome) -> Iterator[None]:
-    """Every test here evaluates sensors on databases of its own."""
-    yield
 
 
 def evaluate(instance: DagsterInstance, lane: str = LANE) -> SensorExecutionData:
@@ -115,9 +107,7 @@ def test_a_claim_is_short_until_its_run_has_started(
     get_settings.cache_clear()
     job_id = enqueue(database, make_project(database))
     evaluate(instance)
-    row = database.fetch_one(
-        "select leased_until - locked_at as lease from public.agent_jobs where id = %s", [job_id]
-    )
+    row = database.fetch_one("select leased_until - locked_at as lease from public.agent_jobs where id = %s", [job_id])
     assert row == {"lease": timedelta(seconds=7)}
 
 
@@ -161,9 +151,7 @@ def test_one_project_gets_no_more_than_its_limit(
     assert asked_for(evaluate(instance)) == [f"{job_id}:1" for job_id in (*many[:2], one)]
 
 
-def test_a_batch_bounds_a_tick(
-    instance: DagsterInstance, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_bounds_a_tick(instance: DagsterInstance, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKER_HEAVY_CONCURRENCY", "9")
     monkeypatch.setenv("WORKER_CLAIM_BATCH", "2")
     get_settings.cache_clear()

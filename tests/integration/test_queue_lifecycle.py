@@ -482,6 +482,20 @@ def test_a_batch_of_transitions_is_told_in_one_unbroken_range(database: Database
     assert all(statuses(database, job_id) == ["queued", "running"] for job_id in jobs)
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_after_an_enqueue_others_transitions_are_told_as_ever(database: Database, refused: bool) -> None:
+    project = make_project(database)
+    other = enqueue(database, project, "other", job_type="other.work")
+    with database.transaction() as conn:
+        if refused:
+            with pytest.raises(psycopg.Error, match="belongs to a job of type"), conn.transaction():
+                enqueue_in(conn, project, "other")
+        else:
+            enqueue_in(conn, project, "new")
+        conn.execute("update public.agent_jobs set status = 'canceled' where id = %s", [other])
+    assert statuses(database, other) == ["queued", "canceled"]
+
+
 def emit(db: Database, job_id: UUID, type_: str, message: str | None, data: dict[str, Any] | None = None) -> None:
     """Write an event as the seed's TypeScript worker does: one plain insert."""
     db.execute(

@@ -2,20 +2,30 @@
 
 The contract is the lock order at the head of the queue's migration: job rows, then the projects' event
 counters in the order of project ids. Each test holds one counter, lets two transitions queue up behind it
-in the one order in which a wrong lock order deadlocks, and lets go.
+in the one order in which a wrong lock order deadlocks, and lets go. The last one lets everybody loose.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
+import random
+import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from studio import events, queue
+from studio.claims import Claim
 from studio.database.connection import Connection, Database
+from studio.errors import LeaseLost
+from studio.events import NewEvent
 from tests.support.queue import (
+    LEASE,
     InBackground,
     claim_next,
     enqueue,
@@ -24,6 +34,8 @@ from tests.support.queue import (
     job,
     make_project,
     separate_connection,
+    seqs,
+    set_lane,
     statuses,
     wait_until_blocked,
 )
@@ -70,7 +82,7 @@ def two_projects(db: Database) -> tuple[UUID, UUID]:
 
 def failed_job(db: Database, project_id: UUID, key: str) -> UUID:
     job_id = enqueue(db, project_id, key)
-    claim_next(db).fail("It broke.", permanent=True, retry_base=job(db, job_id).run_after - job(db, job_id).run_after)
+    claim_next(db).fail("It broke.", permanent=True, retry_base=timedelta(0))
     return job_id
 
 
@@ -153,9 +165,22 @@ def test_an_enqueue_of_a_running_job_does_not_wait_for_its_run(database: Databas
     enqueue(database, project, "long")
     claim = claim_next(database)
     with claim.transaction():
-        with database.transaction() as conn:
-            conn.execute("set local lock_timeout = '5s'")
-            assert enqueue_in(conn, project, "long").outcome == "existing"
+        assert enqueue_impatiently(database, project, "long") == "existing"
+
+
+def test_an_enqueue_does_not_wait_for_a_transition_under_way(database: Database) -> None:
+    project = make_project(database)
+    enqueue(database, project, "long")
+    claim = claim_next(database)
+    with separate_connection(database) as conn, conn.transaction():
+        conn.execute("select public.complete_agent_job(%s, 'completed', null, 1)", [claim.job_id])
+        assert enqueue_impatiently(database, project, "long") == "existing"
+
+
+def enqueue_impatiently(db: Database, project_id: UUID, key: str) -> str:
+    with db.transaction() as conn:
+        conn.execute("set local lock_timeout = '5s'")
+        return enqueue_in(conn, project_id, key).outcome
 
 
 def test_the_sweep_of_abandoned_calls_meets_a_late_settlement(database: Database, queueing: Queueing) -> None:
@@ -185,3 +210,74 @@ def test_the_sweep_of_abandoned_calls_meets_a_late_settlement(database: Database
     states = database.fetch_all("select status, count(*)::int as n from public.model_calls group by 1 order by 1")
     assert sum(row["n"] for row in states) == 2
     assert {row["status"] for row in states} <= {"abandoned", "settled"}
+
+
+WORKERS = 6
+ROUNDS = 2000 if os.environ.get("GREENLIGHT_CHAOS") == "full" else 120
+
+
+def test_everything_at_once_over_several_projects(database: Database, database_url: str) -> None:
+    projects = [make_project(database) for _ in range(3)]
+    for lane in ("standard", "heavy"):
+        set_lane(database, lane, slots=20, project_limit=10)
+    start = threading.Barrier(WORKERS)
+
+    def work(number: int) -> None:
+        chance = random.Random(number)
+        held: list[Claim] = []
+
+        def enqueue_some() -> None:
+            wanted = [(chance.choice(projects), f"key-{chance.randrange(12)}") for _ in range(chance.randint(1, 6))]
+            with db.transaction() as conn:
+                enqueue_both(conn, *wanted)
+
+        def claim_some() -> None:
+            # Some leases are over as soon as they begin, so that there is something to reclaim.
+            lease = chance.choice([timedelta(0), LEASE])
+            held.extend(Claim(db, job) for job in queue.claim(db, "worker", limit=4, lane=None, lease=lease))
+
+        def write_some() -> None:
+            claim = chance.choice(held)
+            with db.transaction() as conn:
+                events.append(conn, claim.job_id, [NewEvent("log", "x")] * 3, claim.claim_no)
+
+        def end_some() -> None:
+            claim = held.pop(chance.randrange(len(held)))
+            ends: list[Callable[[], Any]] = [
+                claim.complete,
+                lambda: claim.fail("It broke.", permanent=chance.random() < 0.5, retry_base=timedelta(0)),
+                lambda: claim.release("Interrupted."),
+            ]
+            chance.choice(ends)()
+
+        def cancel_some() -> None:
+            queue.cancel(db, chance.choice(held).job_id)
+
+        def speak_as_a_foreign_worker() -> None:
+            claim = chance.choice(held)
+            db.execute(
+                "insert into public.agent_job_events (project_id, job_id, type, message) values (%s, %s, %s, %s)",
+                [claim.job.project_id, claim.job_id, chance.choice(["log", "status"]), "running"],
+            )
+
+        with Database(database_url, pool_size=1) as db:
+            start.wait()
+            for _ in range(ROUNDS):
+                choices: list[Callable[[], Any]] = [enqueue_some, claim_some, lambda: queue.reclaim_stale(db)]
+                if held:
+                    choices += [write_some, end_some, end_some, cancel_some, speak_as_a_foreign_worker]
+                with contextlib.suppress(LeaseLost):
+                    chance.choice(choices)()
+
+    # A deadlock would end one of them with an error of the database.
+    for worker in [InBackground(functools.partial(work, number)) for number in range(WORKERS)]:
+        worker.result()
+    for project in projects:
+        stream = seqs(database, project)
+        assert stream == list(range(1, len(stream) + 1))
+    told = database.fetch_all(
+        "select j.status, (select e.message from public.agent_job_events e where e.job_id = j.id and e.type = 'status'"
+        " order by e.seq desc limit 1) as told from public.agent_jobs j"
+    )
+    assert told
+    assert all(row["status"] == row["told"] or row["told"] == "running" for row in told)

@@ -21,7 +21,14 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from studio import claims, events, queue
 from studio.claims import Claim
@@ -45,7 +52,7 @@ SETTINGS = settings(
 
 # Few of everything, so that requests meet each other.
 LIMITS = {"realtime": (2, 1), "standard": (3, 2), "heavy": (1, 1)}
-KEYS = ["a", "b", "c", "d"]
+KEYS = ["a", "b", "c"]
 PROJECTS = 2
 FREE_INTERRUPTIONS = 5
 FAR = timedelta(hours=1)
@@ -151,6 +158,11 @@ class QueueMachine(RuleBasedStateMachine):
         jobs = list(self.jobs.values())
         return jobs[index % len(jobs)]
 
+    def pick_held(self, index: int) -> ModelJob:
+        """Return a running job, mostly: requests about others are refused, and that is soon said."""
+        running = [job for job in self.jobs.values() if job.status == "running"]
+        return running[index % len(running)] if running and index < 6 else self.pick(index)
+
     def claim_of(self, job: ModelJob, behind: int) -> Claim:
         """Return the claim of the job's holder, or one that is so many claims behind."""
         return Claim(self.db, dataclasses.replace(queue.get(self.db, job.id), claim_no=job.claim_no - behind))
@@ -196,6 +208,11 @@ class QueueMachine(RuleBasedStateMachine):
         self.jobs[(project, key)] = job
 
     # --- enqueuing
+
+    @initialize(limit=st.integers(0, 4))
+    def begin_with_work(self, limit: int) -> None:
+        self.enqueue_many([(number % PROJECTS, key, {}) for number, key in enumerate(KEYS)], "standard")
+        self.claim_any_lane(limit)
 
     @rule(
         project=projects, key=keys, payload=payloads, priority=priorities, lane=lanes,
@@ -321,7 +338,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(index=indexes, behind=staleness, run=st.sampled_from(["run-1", "run-2"]))
     def start(self, index: int, behind: int, run: str) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
         claim_no = job.claim_no - behind
         try:
             claims.start(self.db, job.id, claim_no, run, LEASE)
@@ -335,7 +352,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(index=indexes, behind=staleness)
     def renew(self, index: int, behind: int) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
         claim = self.claim_of(job, behind)
         renewal = claim.renew(LEASE)
         assert (renewal is not None) == job.is_held_by(claim.claim_no)
@@ -346,7 +363,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(index=indexes, behind=staleness, count=st.integers(1, 3))
     def append(self, index: int, behind: int, count: int) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
 
         def write(claim: Claim) -> None:
             with self.db.transaction() as conn:
@@ -360,7 +377,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(index=indexes, behind=staleness, step=st.sampled_from(["one", "two"]))
     def save_step(self, index: int, behind: int, step: str) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
 
         def write(claim: Claim) -> None:
             with claim.transaction() as conn:
@@ -371,19 +388,19 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(index=indexes, behind=staleness)
     def complete(self, index: int, behind: int) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
         self.fenced(job, behind, lambda claim: claim.complete(), lambda: job.become("completed"))
 
     @precondition(lambda self: self.jobs)
     @rule(index=indexes, behind=staleness)
     def stop_for_a_cancel(self, index: int, behind: int) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
         self.fenced(job, behind, lambda claim: claim.cancel(), lambda: job.become("canceled"))
 
     @precondition(lambda self: self.jobs)
     @rule(index=indexes, behind=staleness, permanent=st.booleans(), due=st.booleans())
     def fail(self, index: int, behind: int, permanent: bool, due: bool) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
         base = timedelta(0) if due else FAR
         # Without an attempt there is nothing to multiply the pause by.
         due = due or job.attempts == 0
@@ -397,15 +414,26 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(index=indexes, behind=staleness)
     def release(self, index: int, behind: int) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
         self.fenced(job, behind, lambda claim: claim.release("Interrupted."), job.release)
+
+    @precondition(lambda self: self.jobs)
+    @rule(index=indexes, times=st.integers(2, 7))
+    def crash_again_and_again(self, index: int, times: int) -> None:
+        job = self.pick_held(index)
+        for _ in range(times):
+            if job.status != "running":
+                return
+            self.fenced(job, 0, lambda claim: claim.release("Crashed."), job.release)
+            self.what_waited_becomes_due()
+            self.claim_any_lane(4)
 
     # --- what others do
 
     @precondition(lambda self: self.jobs)
     @rule(index=indexes)
     def cancel(self, index: int) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
         answer = queue.cancel(self.db, job.id)
         if job.status == "running" and job.lease == "live":
             job.cancel_requested = True
@@ -418,7 +446,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(index=indexes, status=st.sampled_from(["completed", "failed", "canceled"]))
     def complete_by_id(self, index: int, status: str) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
         statement: LiteralString = "select public.complete_agent_job(%s, %s) as done"
         if job.status == "running" and job.lease != "none":
             with pytest.raises(psycopg.Error, match="no longer current"):
@@ -431,7 +459,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(index=indexes)
     def requeue_by_a_direct_update(self, index: int) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
         statement: LiteralString = "update public.agent_jobs set status = 'queued', run_after = now() where id = %s"
         if job.status == "running" and job.lease != "none":
             with pytest.raises(psycopg.Error, match="is leased by claim"):
@@ -445,7 +473,7 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(index=indexes, message=st.sampled_from(["running", "completed", "failed"]))
     def say_so_as_a_foreign_worker(self, index: int, message: str) -> None:
-        job = self.pick(index)
+        job = self.pick_held(index)
         self.db.execute(
             "insert into public.agent_job_events (project_id, job_id, type, message) values (%s, %s, 'status', %s)",
             [job.project, job.id, message],

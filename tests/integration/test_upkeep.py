@@ -1,0 +1,188 @@
+"""Upkeep: what is old and done with goes, in bounded sweeps; whatever is young or still needed stays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+from dagster import DagsterInstance, DagsterRunStatus
+
+from schedules import upkeep
+from studio import events, queue
+from studio.database.connection import Database
+from studio.events import NewEvent
+from studio.settings import Settings, get_settings
+from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, DagsterHome, defs, enqueue
+from tests.support.dagster import events as events_of
+from tests.support.queue import claim_next, expire_lease, make_project
+
+pytest_plugins = ["tests.support.dagster_fixtures"]
+pytestmark = DAGSTER_WARNINGS
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(GREENLIGHT_DELTA_RETENTION_HOURS=24, GREENLIGHT_RUN_RETENTION_DAYS=30)
+
+
+# --- streamed text
+
+
+def job_with_deltas(db: Database, count: int, status: str = "completed", age: timedelta = timedelta(hours=25)) -> UUID:
+    """Return a job that has `count` deltas and a log line, all of them `age` old."""
+    job_id = enqueue(db, make_project(db))
+    claim = claim_next(db)
+    said = [NewEvent("delta", f"{number} ") for number in range(count)]
+    with db.transaction() as conn:
+        events.append(conn, job_id, [*said, NewEvent("log", "kept")], claim.claim_no)
+    db.execute("update public.agent_job_events set created_at = now() - %s where job_id = %s", [age, job_id])
+    if status == "completed":
+        claim.complete()
+    return job_id
+
+
+def deltas(db: Database, job_id: UUID) -> int:
+    return len(events_of(db, job_id, "delta"))
+
+
+def test_old_deltas_of_ended_jobs_go_and_nothing_else(database: Database, settings: Settings) -> None:
+    old = job_with_deltas(database, 3)
+    young = job_with_deltas(database, 3, age=timedelta(hours=23))
+    running = job_with_deltas(database, 3, status="running")
+    before = len(events_of(database, old))
+    assert upkeep.prune_deltas(database, settings) == 3
+    assert [deltas(database, job_id) for job_id in (old, young, running)] == [0, 3, 3]
+    assert len(events_of(database, old)) == before - 3
+    assert upkeep.prune_deltas(database, settings) == 0
+
+
+def test_a_sweep_takes_deltas_in_batches_and_leaves_the_rest_to_the_next(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "DELTA_BATCH", 3)
+    monkeypatch.setattr(upkeep, "DELTAS_PER_SWEEP", 6)
+    job_id = job_with_deltas(database, 10)
+    assert [upkeep.prune_deltas(database, settings) for _ in range(3)] == [6, 4, 0]
+    assert deltas(database, job_id) == 0
+
+
+def test_a_follower_is_not_confused_by_what_is_gone(database: Database, settings: Settings) -> None:
+    job_id = job_with_deltas(database, 5)
+    project = queue.get(database, job_id).project_id
+    last = events.last_seq(database, project)
+    upkeep.prune_deltas(database, settings)
+    found = events.read_after(database, project, 0)
+    assert [event.seq for event in found] == sorted(event.seq for event in found)
+    assert found[-1].seq == last
+    with database.transaction() as conn:
+        events.append(conn, job_id, [NewEvent("log", "next")])
+    assert [event.seq for event in events.read_after(database, project, last)] == [last + 1]
+
+
+# --- runs
+
+
+def make_run(
+    home: DagsterHome, instance: DagsterInstance, status: DagsterRunStatus, age: timedelta = timedelta(days=31)
+) -> str:
+    """Return the id of a run in `status` with an event in its log, last touched `age` ago."""
+    run = instance.create_run_for_job(job_def=defs.resolve_job_def(JOB_NAME), status=status)
+    instance.report_engine_event("Something happened.", run)
+    with _dagster_database(home) as conn:
+        conn.execute(
+            "update runs set update_timestamp = (now() at time zone 'utc') - %s where run_id = %s", [age, run.run_id]
+        )
+    return run.run_id
+
+
+def _dagster_database(home: DagsterHome) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(home.variables["GREENLIGHT_DAGSTER_DATABASE_URL"].replace("+psycopg2", ""))
+
+
+@pytest.mark.parametrize("status", [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED])
+def test_old_runs_go_with_their_logs(
+    status: DagsterRunStatus, home: DagsterHome, instance: DagsterInstance, settings: Settings
+) -> None:
+    old = make_run(home, instance, status)
+    young = make_run(home, instance, status, age=timedelta(days=29))
+    assert upkeep.prune_runs(instance, settings) == 1
+    assert instance.get_run_by_id(old) is None
+    assert [run.run_id for run in instance.get_runs()] == [young]
+    with _dagster_database(home) as conn:
+        assert conn.execute("select distinct run_id from event_logs").fetchall() == [(young,)]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        DagsterRunStatus.NOT_STARTED,
+        DagsterRunStatus.STARTING,
+        DagsterRunStatus.STARTED,
+        DagsterRunStatus.CANCELING,
+    ],
+)
+def test_a_run_that_has_not_ended_stays_however_old(
+    status: DagsterRunStatus, home: DagsterHome, instance: DagsterInstance, settings: Settings
+) -> None:
+    run_id = make_run(home, instance, status)
+    assert upkeep.prune_runs(instance, settings) == 0
+    assert instance.get_run_by_id(run_id) is not None
+
+
+def test_a_sweep_takes_the_oldest_runs_and_leaves_the_rest_to_the_next(
+    home: DagsterHome, instance: DagsterInstance, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "RUNS_PER_SWEEP", 2)
+    runs = [make_run(home, instance, DagsterRunStatus.SUCCESS, timedelta(days=40 - day)) for day in range(3)]
+    assert upkeep.prune_runs(instance, settings) == 2
+    assert [run.run_id for run in instance.get_runs()] == [runs[2]]
+    assert upkeep.prune_runs(instance, settings) == 1
+
+
+# --- caches
+
+
+def test_expired_scans_go(database: Database) -> None:
+    for domain, lives in (("old.example", timedelta(seconds=-1)), ("new.example", timedelta(hours=1))):
+        database.execute(
+            "insert into public.domain_scan_cache (domain, result, expires_at) values (%s, '{}', now() + %s)",
+            [domain, lives],
+        )
+    assert upkeep.prune_caches(database) == 1
+    assert database.fetch_all("select domain from public.domain_scan_cache") == [{"domain": "new.example"}]
+
+
+# --- the job and its schedule
+
+
+def test_one_run_does_all_of_it_and_says_what_was_done(
+    home: DagsterHome, instance: DagsterInstance, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = job_with_deltas(database, 4)
+    make_run(home, instance, DagsterRunStatus.SUCCESS)
+    lost = enqueue(database, make_project(database))
+    claim_next(database)
+    expire_lease(database, lost)
+    monkeypatch.setenv("GREENLIGHT_DELTA_RETENTION_HOURS", "1")
+    get_settings.cache_clear()
+
+    result = defs.resolve_job_def("upkeep").execute_in_process(instance=instance)
+    assert result.success
+    [output] = [event for event in result.all_events if event.is_successful_output]
+    assert {name: value.value for name, value in output.step_output_data.metadata.items()} == {
+        "reclaimed_jobs": 1,
+        "deleted_deltas": 4,
+        "deleted_runs": 1,
+        "deleted_scans": 0,
+    }
+    assert deltas(database, old) == 0
+    assert queue.get(database, lost).status == "queued"
+    # Its own run is young, and one of those that go one day.
+    assert [run.job_name for run in instance.get_runs()] == ["upkeep"]
+
+
+def test_it_runs_every_hour() -> None:
+    schedule = defs.get_repository_def().get_schedule_def("upkeep_hourly")
+    assert (schedule.job_name, schedule.cron_schedule, schedule.execution_timezone) == ("upkeep", "17 * * * *", "UTC")
