@@ -7,7 +7,7 @@ from typing import Any
 from studio.agents.profiles import PROFILES
 from studio.agents.prompting import DATA_RULE, HONESTY_RULE, blocks
 from studio.model.answers import Answer
-from studio.model.client import Call, CompletesCalls
+from studio.model.call import Call, CompletesCalls
 from studio.model.spend import Spender
 from studio.packets.phase0 import Phase0Patch, Phase0Synthesis
 from studio.progress import Progress

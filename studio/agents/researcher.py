@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from studio.agents.profiles import PROFILES
 from studio.agents.prompting import DATA_RULE, HONESTY_RULE, blocks
-from studio.model.client import Call, CompletesCalls
+from studio.model.call import Call, CompletesCalls
 from studio.model.spend import Spender
 from studio.progress import Progress
 from studio.research import Dossier, dossier, for_prompt, numbered

@@ -22,7 +22,8 @@ import httpx
 from studio.agents.profiles import PROFILES, AgentProfile
 from studio.database.connection import Database
 from studio.model import spend
-from studio.model.client import Call, Model
+from studio.model.call import Call
+from studio.model.client import Model
 from studio.model.spend import Spender
 from studio.sandbox import reply, sse
 from studio.sandbox.reply import Reply
