@@ -13,6 +13,7 @@ from uuid import UUID
 from studio.approvals import GATE_ACTIONS
 from studio.database.connection import Connection
 from studio.errors import Conflict, NotFound, PermissionRefused
+from studio.job_types import SYSTEM_PROJECT_ID
 from studio.queue import Enqueued, JobStatus, NewJob, Outcome, enqueue
 
 JOB_TYPE = "phase0.generate_packet"
@@ -46,7 +47,7 @@ def launch(
         "select owner_clerk_id, status from public.projects where id = %s for no key update",
         [project_id],
     ).fetchone()
-    if project is None:
+    if project is None or project_id == SYSTEM_PROJECT_ID:
         raise NotFound(f"There is no project {project_id}.", "See `greenlight projects list`.")
     if project["status"] != "active":
         raise PermissionRefused(f"Project {project_id} is {project['status']}.", "Make it active first.")

@@ -17,6 +17,8 @@ from threading import Thread
 from typing import Any, TypeVar
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from studio import approvals, memory, notices, projects, research
 from studio.agents.ceo import Ceo
 from studio.agents.researcher import Researcher
@@ -185,10 +187,11 @@ class Phase0:
         facts = {key: context[key] for key in ("project", "idea", "memory", "guidance")}
         if found is None:
             prior = versions.get(self.db, UUID(context["prior_version_id"]))
+            before = _prior_packet(prior)
             patch, answer = ceo.revise(
                 "synthesize", {**facts, "presence": presence or None, "prior_packet": prior.packet}
             )
-            packet = patched(Phase0Packet.model_validate(prior.packet), patch, measured)
+            packet = patched(before, patch, measured)
             provenance: dict[str, Any] = {"revision_of": str(prior.id), "changed": changed_keys(patch)}
             self.progress.log(f"The revision of version {prior.version} changes {', '.join(changed_keys(patch))}.")
         else:
@@ -342,6 +345,16 @@ def _side_by_side(*work: Callable[[], T]) -> list[T]:
         Thread(target=copy_context().run, args=(run, index), name=f"phase0-{index}", daemon=True).start()
     wait(results.values())
     return [future.result() for future in results.values()]
+
+
+def _prior_packet(prior: versions.PacketVersion) -> Phase0Packet:
+    try:
+        return Phase0Packet.model_validate(prior.packet)
+    except ValidationError as exc:
+        raise InvalidInput(
+            f"Version {prior.version} of the packet was written by another client and cannot be revised.",
+            "Launch with --force-new-approval and without guidance for a new one.",
+        ) from exc
 
 
 def _parsed(schema: type[Any], value: Json) -> Any:
