@@ -137,8 +137,7 @@ def _input(need: str) -> str:
 def _op(spec: AgentOp, *, last: str, on_failure: OnFailure | None) -> dg.OpDefinition:
     def compute(context: dg.OpExecutionContext, inputs: dict[str, Any]) -> Iterator[dg.Output[Json]]:
         session: JobSession = context.resources.agent_job
-        if session.refusal is not None:
-            raise dg.Failure(str(session.refusal), allow_retries=False)
+        session.raise_refusal()
         if not session.active:
             context.log.info("Another run has this job; this one has nothing to do.")
             return

@@ -39,13 +39,15 @@ def prune_deltas(db: Database, settings: Settings) -> int:
 
 
 def prune_runs(instance: DagsterInstance, settings: Settings) -> int:
-    """Delete Dagster runs that ended before the retention, with their event logs; return how many."""
+    """Delete Dagster runs that ended before the retention, with events and captured output; return how many."""
     before = datetime.now(UTC) - timedelta(days=settings.run_retention_days)
     records = instance.get_run_records(
         dg.RunsFilter(statuses=_ENDED, updated_before=before), limit=RUNS_PER_SWEEP, ascending=True
     )
     for record in records:
-        instance.delete_run(record.dagster_run.run_id)
+        run_id = record.dagster_run.run_id
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+        instance.delete_run(run_id)
     return len(records)
 
 

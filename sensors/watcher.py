@@ -58,7 +58,13 @@ def watch_once(db: Database, instance: DagsterInstance) -> list[str]:
     done: list[str] = []
     for job, lapsed in held_jobs(db):
         run = run_of(instance, job)
-        if run is None or not (run.is_finished or (lapsed and run.status is DagsterRunStatus.CANCELING)):
+        if run is None:
+            continue
+        if run.status is DagsterRunStatus.CANCELING and not lapsed and job.cancel_requested_at is None:
+            # A launcher that has lost the run cannot interrupt it; the run's own lease keeper can.
+            queue.cancel(db, job.id, "Canceled in Dagster.")
+            continue
+        if not (run.is_finished or lapsed):
             continue
         claim = Claim(db, job)
         try:
@@ -70,6 +76,9 @@ def watch_once(db: Database, instance: DagsterInstance) -> list[str]:
         except LeaseLost:
             continue  # the run's own last word came in between
         done.append(f"job {job.id}: {status}, because run {run.run_id} is {run.status.value}")
+        if not run.is_finished:
+            # Its server is gone as well, so nobody else will ever end it in Dagster's books.
+            _end(instance, run)
     if reclaimed := queue.reclaim_stale(db):
         done.append(f"{reclaimed} jobs whose lease ran out")
     return done
@@ -82,7 +91,16 @@ def _was_to_be_canceled(instance: DagsterInstance, run: DagsterRun) -> bool:
     return run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
 
 
+def _end(instance: DagsterInstance, run: DagsterRun) -> None:
+    if run.status is DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, "The run's process was lost while it was being canceled.")
+    else:
+        instance.report_run_failed(run, "The run's process was lost: its lease ran out.")
+
+
 def _why(job: Job, run: DagsterRun) -> str:
+    if not run.is_finished:
+        return f"The lease of run {run.run_id} ran out: its process is lost."
     if job.dagster_run_id is None:
         return f"Run {run.run_id} failed to launch."
     return f"The process of run {run.run_id} was lost."

@@ -51,12 +51,14 @@ def open_gate(
     risk = risk_of(packet.confidence)
     payload = {"phase": packet.phase, "packet_version": packet.version, "packet_version_id": str(packet.id)}
     pending = conn.execute(
-        "select id, version, packet_version_id from public.approval_queue where project_id = %s and phase = %s"
+        "select id, version, packet_version_id, payload ->> 'job_id' as job_id from public.approval_queue"
+        " where project_id = %s and phase = %s"
         " and action_type = %s and type = 'phase_advance' and status = 'pending' for update",
         [packet.project_id, packet.phase, action],
     ).fetchone()
     superseded = 0
-    if pending is not None and supersede:
+    # A gate that this very job has opened is its own: a re-execution moves it along like any other.
+    if pending is not None and supersede and pending["job_id"] != str(job_id):
         superseded = conn.execute(
             "update public.approval_queue set status = 'revised', version = version + 1, decided_at = now(),"
             " decided_by = 'system', resolved_at = now() where id = %s",

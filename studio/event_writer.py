@@ -71,6 +71,9 @@ class EventWriter:
         with self._wake:
             if self._closed:
                 return
+            if not self._pending:
+                # The writer then waits for the flush interval, and gathers what comes until its end.
+                self._wake.notify_all()
             last = self._pending[-1] if self._pending else None
             if last is not None and last.type == "delta" and last.data == data:
                 self._pending[-1] = NewEvent("delta", (last.message or "") + text, data)

@@ -136,8 +136,10 @@ def follow(
     conn: Connection | None = db.connect()
     try:
         fresh = True
-        while not stop():
+        while True:
             try:
+                if stop():
+                    return
                 if conn is None:
                     conn = db.connect()
                     fresh = True

@@ -207,13 +207,13 @@ class Settings(BaseSettings):
         description="JSON: prices of models that the price list does not know. An unknown price refuses the call.",
     )
     project_budget_usd: Decimal = Field(
-        default=Decimal(25),
+        default=Decimal(60),
         ge=0,
         validation_alias="GREENLIGHT_PROJECT_BUDGET_USD",
         description="What a new project may spend on models.",
     )
     project_token_cap: int = Field(
-        default=20_000_000,
+        default=60_000_000,
         ge=0,
         validation_alias="GREENLIGHT_PROJECT_TOKEN_CAP",
         description="How many tokens a new project may use.",

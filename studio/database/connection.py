@@ -49,7 +49,6 @@ class Database:
             min_size=0,
             max_size=pool_size,
             timeout=POOL_TIMEOUT_SECONDS,
-            check=ConnectionPool.check_connection,
             open=False,
         )
 
@@ -83,7 +82,7 @@ class Database:
         """Lend a connection in autocommit mode. Raise `DatabaseError` where the server cannot be reached."""
         self._pool.open()
         try:
-            conn = self._pool.getconn()
+            conn = self._living()
         except (PoolTimeout, psycopg.OperationalError) as exc:
             raise DatabaseError(
                 f"The database at {redact(self.url)} cannot be reached.",
@@ -93,6 +92,23 @@ class Database:
             yield conn
         finally:
             self._pool.putconn(conn)
+
+    def _living(self) -> Connection:
+        """Return a connection that answers; what a restarted server has cut off is thrown away on the way.
+
+        The pool's own check waits, longer each time, after every dead connection it finds: with a handful
+        of them it gives up although the server has long been back.
+        """
+        for _ in range(self._pool.max_size):
+            conn = self._pool.getconn()
+            try:
+                conn.execute("")
+            except psycopg.OperationalError:
+                conn.close()
+                self._pool.putconn(conn)
+            else:
+                return conn
+        return self._pool.getconn()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:

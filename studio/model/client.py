@@ -23,7 +23,7 @@ from anthropic.types import Message, MessageParam
 from pydantic import BaseModel
 
 from studio.database.connection import Database
-from studio.errors import ModelAnswerInvalid, ModelUnavailable, SettingsError
+from studio.errors import ModelAnswerInvalid, ModelRefused, ModelUnavailable, SettingsError
 from studio.model import spend
 from studio.model.answers import Answer, passages_of, retrieved_urls, text_of, usage_of
 from studio.model.call import Call
@@ -139,6 +139,14 @@ class Model:
             if message.stop_reason != "pause_turn":
                 break
             messages.append({"role": "assistant", "content": cast("Any", message.content)})
+        if finished[-1].stop_reason == "pause_turn":
+            raise ModelUnavailable(
+                f"The model paused {len(finished)} times and did not answer.", "The job is tried again."
+            )
+        if finished[-1].stop_reason == "refusal":
+            raise ModelRefused("The model declined to answer.", "Change the idea or the guidance.")
+        if schema is None and finished[-1].stop_reason == "max_tokens":
+            progress.log("The answer was cut off at the token limit; what it says is kept.", step=call.step)
         return Answer(
             text=storable("".join(text_of(message) for message in finished)),
             model=finished[-1].model,

@@ -126,10 +126,17 @@ def _explained(db: Database, project_id: UUID, micros: int, usage: Usage) -> Bud
         needs.append(f"all {now.cap_calls:,} calls are used")
     if not needs:
         needs.append("other calls had reserved what was left")
-    return BudgetExhausted(
+    exhausted = BudgetExhausted(
         f"The project's budget does not cover the next model call: {'; '.join(needs)}.",
         "Raise it with `greenlight projects budget`.",
     )
+    # What only other calls' reservations keep out fits when they have settled, so a later attempt may succeed.
+    exhausted.permanent = not (
+        now.spent_micros + micros <= now.cap_micros
+        and now.spent_tokens + usage.tokens <= now.cap_tokens
+        and now.calls + 1 <= now.cap_calls
+    )
+    return exhausted
 
 
 def settle(

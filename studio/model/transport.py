@@ -12,6 +12,8 @@ import httpx2
 from studio.errors import ModelError, ModelRefused, ModelUnavailable
 from studio.text import clip
 
+# A gateway gave up waiting: the model behind it may have answered, and may be paid for.
+AMBIGUOUS_STATUSES = frozenset({408, 502, 504})
 # How much of a foreign error a person is shown.
 SHOWN_ERROR_CHARS = 400
 
@@ -23,12 +25,15 @@ class _Sent(anthropic.AnthropicError):
 def do_not_resend(request: Any, call_next: Callable[[Any], Any]) -> Any:
     """Middleware of the SDK: let it retry a request only that never reached the service, or was refused by it."""
     try:
-        return call_next(request)
+        response = call_next(request)
     except anthropic.APIConnectionError as exc:
         if isinstance(exc.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout):
             raise  # never reached the service: the SDK may try again
         # The SDK looks for retryable errors along the chain of causes, so this one has none.
         raise _Sent(one_line(exc)) from None
+    if response.status_code in AMBIGUOUS_STATUSES:
+        raise _Sent(f"a gateway answered {response.status_code}; the model may have worked all the same")
+    return response
 
 
 class Bounded(httpx2.SyncByteStream):

@@ -252,7 +252,10 @@ begin
   if new.status = old.status then
     return new;
   end if;
-  if new.status <> 'running' then
+  if new.status = 'running' then
+    -- Without it a foreign claim could never be told from a fresh one, and would hold its slot for ever.
+    new.locked_at := coalesce(new.locked_at, now());
+  else
     new.locked_at := null;
     new.locked_by := null;
     new.leased_until := null;

@@ -480,10 +480,10 @@ def test_a_project_is_created_listed_and_shown(greenlight: Greenlight) -> None:
     shown = greenlight("projects", "show", made["project_id"], "--json").json
     assert shown["project"]["idea_description"] == IDEA
     assert shown["packet"] is None
-    assert shown["budget"]["cap_micros"] == 25_000_000
+    assert shown["budget"]["cap_micros"] == 60_000_000
     plain = greenlight("projects", "show", made["project_id"])
     assert "No packet yet." in plain.out
-    assert "Spent $0.00 of $25.00" in plain.out
+    assert "Spent $0.00 of $60.00" in plain.out
 
 
 def test_the_owner_of_new_projects_is_a_setting(greenlight: Greenlight, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -524,7 +524,7 @@ def test_a_project_of_another_client_without_a_budget_is_shown(greenlight: Green
 def test_a_budget_is_shown_and_set(greenlight: Greenlight, project: UUID) -> None:
     assert greenlight("projects", "budget", project, "--json").json["cap_calls"] == 2000
     changed = greenlight("projects", "budget", project, "--usd", "0.50", "--calls", "7", "--json").json
-    assert (changed["cap_micros"], changed["cap_calls"], changed["cap_tokens"]) == (500_000, 7, 20_000_000)
+    assert (changed["cap_micros"], changed["cap_calls"], changed["cap_tokens"]) == (500_000, 7, 60_000_000)
     plain = greenlight("projects", "budget", project, "--tokens", "0")
     assert plain.code == 0
     assert "0.50" in plain.out
@@ -534,7 +534,7 @@ def test_a_budget_is_shown_and_set(greenlight: Greenlight, project: UUID) -> Non
 @pytest.mark.parametrize("amount", ["much", "-1", "NaN", "Infinity", "1e400", "99999999999999"])
 def test_an_odd_amount_is_no_budget(greenlight: Greenlight, project: UUID, amount: str) -> None:
     greenlight("projects", "budget", project, f"--usd={amount}").fails()
-    assert greenlight("projects", "budget", project, "--json").json["cap_micros"] == 25_000_000
+    assert greenlight("projects", "budget", project, "--json").json["cap_micros"] == 60_000_000
 
 
 def test_an_odd_number_of_tokens_is_no_budget(greenlight: Greenlight, project: UUID) -> None:

@@ -180,12 +180,18 @@ def test_everything_is_written_before_the_job_ends(database: Database, instance:
     def work(one: Work) -> Json:
         for number in range(200):
             one.progress.delta(f"{number} ", agent=str(number % 2))
+        with separate_connection(database) as other, other.transaction():
+            other.execute("select 1 from public.project_event_counters for update")
+            one.progress.log("last words")
+            # The write breaks, so that these words wait for a second one while the run goes on to its end.
+            database.execute("select pg_terminate_backend(%s)", [_writing_session(database)])
         return None
 
     execute(instance, job_id, work)
     found = events_of(database, job_id)
     assert found[-1]["message"] == "completed"
     assert sorted(int(n) for row in found if row["type"] == "delta" for n in row["message"].split()) == [*range(200)]
+    assert "last words" in [row["message"] for row in found]
 
 
 # --- handlers come and go
@@ -369,6 +375,31 @@ def test_a_bad_event_in_a_batch_costs_only_itself(database: Database, job_id: UU
     assert writer.dropped == 3
 
 
+def test_streamed_text_is_written_within_the_flush_interval_without_anything_else_happening(
+    database: Database, job_id: UUID
+) -> None:
+    writer = EventWriter(claim_next(database), "a-run", flush_seconds=0.05)
+    try:
+        for text in ("Once", " upon a time"):
+            writer.delta(text, {"op": "op"})
+            eventually(lambda text=text: text in [row["message"] for row in events_of(database, job_id, "delta")])
+    finally:
+        writer.close()
+
+
+def test_streamed_text_is_gathered_and_not_written_piece_by_piece(database: Database, job_id: UUID) -> None:
+    writer = EventWriter(claim_next(database), "a-run", flush_seconds=600)
+    for _ in range(100):
+        writer.delta("word ", {"op": "op"})
+    # Five hundred characters are enough for a row, whatever the interval.
+    eventually(lambda: events_of(database, job_id, "delta"), what="the first row")
+    writer.delta("end", {"op": "op"})
+    writer.close()
+    rows = [row["message"] for row in events_of(database, job_id, "delta")]
+    assert "".join(rows) == "word " * 100 + "end"
+    assert len(rows) <= 3
+
+
 # --- a database that is away for a while
 
 
@@ -379,7 +410,7 @@ def test_events_wait_for_the_database_and_keep_their_order(database: Database, j
         other.execute("select 1 from public.project_event_counters for update")
         writer.emit(NewEvent("log", "first"))
         # The session that writes is ended, as by a restart, while its write waits.
-        pid = eventually(lambda: _writing_session(database), what="the write waiting")
+        pid = _writing_session(database)
         writer.emit(NewEvent("log", "second"))
         database.execute("select pg_terminate_backend(%s)", [pid])
     writer.close()
@@ -388,8 +419,13 @@ def test_events_wait_for_the_database_and_keep_their_order(database: Database, j
 
 
 def _writing_session(db: Database) -> int:
-    row = db.fetch_one(
-        "select pid from pg_stat_activity where datname = current_database()"
-        " and wait_event_type = 'Lock' and query like '%%append_agent_job_events%%'"
-    )
-    return int(row["pid"]) if row else 0
+    """Return the session whose write of events waits for a lock, as soon as there is one."""
+
+    def waiting() -> int:
+        row = db.fetch_one(
+            "select pid from pg_stat_activity where datname = current_database()"
+            " and wait_event_type = 'Lock' and query like '%%append_agent_job_events%%'"
+        )
+        return int(row["pid"]) if row else 0
+
+    return eventually(waiting, what="the write waiting")

@@ -356,12 +356,13 @@ def test_a_killed_run_is_resumed_without_paying_twice(
 
     # Nobody tells Dagster: it is the lease that ends.
     job = only_job(database)
+    first = job.dagster_run_id
     assert watch_once(database, instance) == []
     expire_lease(database, job.id)
     watch_once(database, instance)
     job = queue.get(database, job.id)
     assert (job.status, job.attempts, job.interruptions) == ("queued", 0, 1)
-    assert job.last_error == "The lease ran out: the worker is lost."
+    assert job.last_error == f"The lease of run {first} ran out: its process is lost."
 
     again = home.execute({"job_id": job.id})
     assert again.wait() == 0, again.output()

@@ -309,7 +309,7 @@ def test_an_overloaded_model_is_asked_again_under_one_reservation(sandbox: Sandb
     assert settled(db, payer) == (answer.cost_micros, 0, 1)
 
 
-@pytest.mark.parametrize("status", [408, 409, 429, 500, 503, 529])
+@pytest.mark.parametrize("status", [409, 429, 500, 503, 529])
 def test_a_model_that_stays_busy_is_worth_a_retry_of_the_job(
     model: Model, sandbox: SandboxThread, db: Database, status: int
 ) -> None:
@@ -712,9 +712,28 @@ def test_a_turn_that_never_stops_pausing_ends(db: Database) -> None:
     payer = account(db)
     pausing = replace(text_reply("and so on, "), stop_reason="pause_turn")  # type: ignore[arg-type]
     with scripted_model(pausing) as (url, asked), open_model(url, db) as model:
-        answer = model.complete(call(profile="researcher_quick", search=True), payer, Recorder())
+        with pytest.raises(ModelUnavailable, match="paused 5 times"):
+            model.complete(call(profile="researcher_quick", search=True), payer, Recorder())
     assert len(asked) == MAX_PAUSES + 1
-    assert answer.stop_reason == "pause_turn"
+
+
+@pytest.mark.parametrize("status", [408, 502, 504])
+def test_what_a_gateway_gave_up_on_is_not_sent_again_and_counts_in_full(
+    model: Model, sandbox: SandboxThread, db: Database, status: int
+) -> None:
+    payer = account(db)
+    sandbox.fault("status", status=status)
+    with pytest.raises(ModelUnavailable):
+        model.complete(call(), payer, Recorder())
+    (row,) = ledger(db, payer.project_id)
+    assert (row["status"], row["cost_micros"]) == ("settled", row["reserved_micros"])
+    assert len(sandbox.requests()) == 1
+
+
+def test_prose_that_was_declined_is_no_answer(db: Database) -> None:
+    declined = replace(text_reply(""), stop_reason="refusal")  # type: ignore[arg-type]
+    with scripted_model(declined) as (url, _), open_model(url, db) as model, pytest.raises(ModelRefused):
+        model.complete(call(), account(db), Recorder())
 
 
 # --- tools

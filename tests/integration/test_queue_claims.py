@@ -33,8 +33,8 @@ from tests.support.queue import (
     take_over,
 )
 
-BACKLOG = 300_000 if os.environ.get("GREENLIGHT_CHAOS") == "full" else 50_000
-# A claim looks at some 300 blocks; a walk over any one of the backlogs adds at least 1,200 at the smaller size.
+BACKLOG = 300_000 if os.environ.get("GREENLIGHT_CHAOS") == "full" else 30_000
+# A claim looks at some 300 blocks; a walk over any one of the backlogs adds at least 700 at the smaller size.
 BLOCKS_OF_A_CLAIM = 600
 
 

@@ -638,3 +638,12 @@ def test_a_revived_job_wakes_its_lane(database: Database, woken: Callable[[], li
     woken()
     enqueue(database, project, "key")
     assert woken() == ["standard"]
+
+
+def test_a_job_that_another_client_just_sets_running_does_not_hold_its_slot_for_ever(database: Database) -> None:
+    job_id = enqueue(database, make_project(database))
+    database.execute("update public.agent_jobs set status = 'running' where id = %s", [job_id])
+    assert job(database, job_id).status == "running"
+    row = database.fetch_one("select public.reclaim_stale_jobs(interval '0 seconds') as n")
+    assert row == {"n": 1}
+    assert job(database, job_id).status == "queued"

@@ -14,7 +14,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import pytest
@@ -175,6 +175,33 @@ def test_an_enqueue_does_not_wait_for_a_transition_under_way(database: Database)
     with separate_connection(database) as conn, conn.transaction():
         conn.execute("select public.complete_agent_job(%s, 'completed', null, 1)", [claim.job_id])
         assert enqueue_impatiently(database, project, "long") == "existing"
+
+
+@pytest.mark.parametrize(
+    "transition",
+    [
+        "select public.cancel_agent_job(%(job)s)",
+        "select public.release_agent_job(%(job)s, 1)",
+        "select public.complete_agent_job(%(job)s, 'completed', null, 1)",
+        "select public.claim_agent_job(%(done)s, 'operator', interval '1 hour')",
+        "select public.enqueue_agent_job(%(project)s, 'test.work', 'ceo', '{}', 'done')",
+    ],
+)
+def test_a_reference_to_a_job_holds_up_no_transition(database: Database, transition: LiteralString) -> None:
+    project = make_project(database)
+    done = failed_job(database, project, "done")
+    job_id = enqueue(database, project)
+    claim_next(database)
+    with separate_connection(database) as conn, conn.transaction():
+        for referred in (done, job_id):
+            conn.execute(
+                "insert into public.research_sources (project_id, job_id, url, quote, quote_sha256, retrieved_by)"
+                " values (%s, %s, 'https://example.com', 'tea', repeat('0', 64), 'test')",
+                [project, referred],
+            )
+        with database.transaction() as impatient:
+            impatient.execute("set local lock_timeout = '5s'")
+            impatient.execute(transition, {"project": project, "done": done, "job": job_id})
 
 
 def enqueue_impatiently(db: Database, project_id: UUID, key: str) -> str:

@@ -42,7 +42,7 @@ from tests.support.queue import LEASE, claim_foreign, enqueue_in, expire_lease, 
 FULL = os.environ.get("GREENLIGHT_CHAOS") == "full"
 # The short form is the same every time, so that it never fails without a change to the code.
 SETTINGS = settings(
-    max_examples=400 if FULL else 60,
+    max_examples=400 if FULL else 50,
     stateful_step_count=60 if FULL else 40,
     derandomize=not FULL,
     database=None,

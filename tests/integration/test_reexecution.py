@@ -141,17 +141,38 @@ def test_from_failure_finished_steps_are_kept_and_nothing_is_paid_twice(
     assert mails(database) == 1
 
 
-def test_all_steps_of_a_failed_run_begin_anew(
+def test_a_live_lease_refuses_and_afterwards_all_steps_of_the_failed_run_begin_anew(
     ui: Clicks, instance: DagsterInstance, database: Database, job_id: UUID, model_server: SandboxThread
 ) -> None:
-    model_server.fault("status", match=SYNTHESIS, status=401)
+    model_server.fault("status", match=SYNTHESIS, status=529)
     first = run_queued(ui, instance, database)
-    assert queue.get(database, job_id).status == "failed"
+    held = claim_next(database, "pickup")
+    before = everything(database, job_id)
+    for strategy in ("ALL_STEPS", "FROM_FAILURE"):
+        refused = finish(instance, ui.reexecute(first, strategy))
+        assert refused.status is DagsterRunStatus.FAILURE
+        [said] = failures(instance, refused)
+        assert f"Job {job_id} is being run by pickup under claim 2. Wait until it ends, or cancel it first." in said
+    assert everything(database, job_id) == before
+
+    held.cancel()
     again = finish(instance, ui.reexecute(first, "ALL_STEPS"))
     assert again.status is DagsterRunStatus.SUCCESS
-    assert steps(database, job_id) == dict.fromkeys(STEPS, 2)
+    assert steps(database, job_id) == dict.fromkeys(STEPS, 3)
     assert len(model_server.requests()) == 2 * 5
     assert packets(database, job_id) == [1]
+
+
+def failures(instance: DagsterInstance, run: DagsterRun) -> list[str]:
+    """Return what the run's log says of its failed steps: all messages of the error and of its causes."""
+    texts = []
+    for entry in instance.all_logs(run.run_id):
+        if entry.dagster_event is not None and entry.dagster_event.is_step_failure:
+            error, chain = entry.dagster_event.step_failure_data.error, ""
+            while error is not None:
+                error, chain = error.cause, f"{chain}{error.message}"
+            texts.append(chain)
+    return texts
 
 
 def test_from_a_selected_op_on_the_ops_before_it_are_kept(
@@ -168,53 +189,8 @@ def test_from_a_selected_op_on_the_ops_before_it_are_kept(
     assert gates(database) == [{"status": "pending", "version": 2, "packet": 2}]
     assert mails(database) == 1
 
-    # A re-execution of the re-execution: its tags say claim 2, and it is claim 3.
-    third = finish(instance, ui.reexecute(again, "ALL_STEPS"))
-    assert greenlight_tags(third)[run_tags.CLAIM_NO] == "3"
-    assert packets(database, job_id) == [1, 2, 3]
 
-
-def test_a_job_with_a_live_lease_refuses_and_is_left_untouched(
-    ui: Clicks, instance: DagsterInstance, database: Database, job_id: UUID, model_server: SandboxThread
-) -> None:
-    model_server.fault("status", match=SYNTHESIS, status=529)
-    first = run_queued(ui, instance, database)
-    held = claim_next(database, "pickup")
-    before = everything(database, job_id)
-    for strategy in ("ALL_STEPS", "FROM_FAILURE"):
-        refused = finish(instance, ui.reexecute(first, strategy))
-        assert refused.status is DagsterRunStatus.FAILURE
-        [said] = failures(instance, refused)
-        assert f"Job {job_id} is being run by pickup under claim 2. Wait until it ends, or cancel it first." in said
-    assert everything(database, job_id) == before
-    held.complete()
-
-
-def failures(instance: DagsterInstance, run: DagsterRun) -> list[str]:
-    """Return what the run's log says of its failed steps: all messages of the error and of its causes."""
-    texts = []
-    for entry in instance.all_logs(run.run_id):
-        if entry.dagster_event is not None and entry.dagster_event.is_step_failure:
-            error, chain = entry.dagster_event.step_failure_data.error, ""
-            while error is not None:
-                error, chain = error.cause, f"{chain}{error.message}"
-            texts.append(chain)
-    return texts
-
-
-def test_a_duplicate_launch_of_a_claim_ends_quietly(
-    ui: Clicks, instance: DagsterInstance, database: Database, job_id: UUID
-) -> None:
-    claim = claim_next(database)
-    first = finish(instance, ui.launch({}, picked_up(claim)))
-    before = everything(database, job_id)
-    second = finish(instance, ui.launch({}, picked_up(claim)))
-    assert [first.status, second.status] == [DagsterRunStatus.SUCCESS] * 2
-    assert everything(database, job_id) == before
-    assert run_of(instance, database, job_id).run_id == first.run_id
-
-
-def test_a_run_launched_from_the_launchpad_can_be_re_executed(
+def test_a_run_of_the_launchpad_is_re_executed_and_one_of_some_ops_does_not_pretend_to_have_finished(
     ui: Clicks, instance: DagsterInstance, database: Database
 ) -> None:
     project = make_project(database)
@@ -226,30 +202,36 @@ def test_a_run_launched_from_the_launchpad_can_be_re_executed(
     assert [found.id for found in queue.find(database)] == [job.id]
     assert packets(database, job.id) == [1, 2]
 
+    # A re-execution of the re-execution, whose tags say claim 2.
+    third = finish(instance, ui.reexecute_steps(again, ["synthesize"]))
+    assert greenlight_tags(third)[run_tags.CLAIM_NO] == "3"
+    job = queue.get(database, job.id)
+    assert (job.status, job.last_error) == ("failed", "Only some of the job's ops were selected for the run.")
+    assert packets(database, job.id) == [1, 2]
 
-def test_tags_that_came_along_into_the_launchpad_name_the_job_to_run(
+
+def test_tags_that_came_along_into_the_launchpad_name_the_job_and_a_duplicate_launch_ends_quietly(
     ui: Clicks, instance: DagsterInstance, database: Database, job_id: UUID, model_server: SandboxThread
 ) -> None:
     model_server.fault("status", match=SYNTHESIS, status=401)
-    first = run_queued(ui, instance, database)
+    claim = claim_next(database)
+    first = finish(instance, ui.launch({}, picked_up(claim)))
+    assert queue.get(database, job_id).status == "failed"
+
+    # The same run key once more: pickup's claim is over, so there is nothing to do.
+    before = everything(database, job_id)
+    duplicate = finish(instance, ui.launch({}, picked_up(claim)))
+    assert duplicate.status is DagsterRunStatus.SUCCESS
+    assert everything(database, job_id) == before
+    assert run_of(instance, database, job_id).run_id == first.run_id
+
     tags = {name: value for name, value in first.tags.items() if name.startswith("greenlight/")}
     again = finish(instance, ui.launch({}, tags))
     assert again.status is DagsterRunStatus.SUCCESS
     assert greenlight_tags(again) == {run_tags.JOB_ID: str(job_id), run_tags.ATTEMPT: "1", run_tags.CLAIM_NO: "2"}
     assert steps(database, job_id) == {**dict.fromkeys(STEPS[:3], 1), **dict.fromkeys(STEPS[3:], 2)}
+
     before = everything(database, job_id)
-    third = finish(instance, ui.launch({}, tags))
-    [said] = failures(instance, third)
+    [said] = failures(instance, finish(instance, ui.launch({}, tags)))
     assert f"Job {job_id} is completed. Re-execute its run" in said
     assert everything(database, job_id) == before
-
-
-def test_a_run_of_some_ops_does_not_pretend_to_have_finished_the_job(
-    ui: Clicks, instance: DagsterInstance, database: Database, job_id: UUID
-) -> None:
-    first = run_queued(ui, instance, database)
-    again = finish(instance, ui.reexecute_steps(first, ["synthesize"]))
-    assert again.status is DagsterRunStatus.SUCCESS
-    job = queue.get(database, job_id)
-    assert (job.status, job.last_error) == ("failed", "Only some of the job's ops were selected for the run.")
-    assert packets(database, job_id) == [1]

@@ -114,6 +114,25 @@ def test_old_runs_go_with_their_logs(
         assert conn.execute("select distinct run_id from event_logs").fetchall() == [(young,)]
 
 
+def test_captured_output_goes_with_its_run(home: DagsterHome, settings: Settings) -> None:
+    output = home.folder / "storage"
+    home.configure(
+        compute_logs={
+            "module": "dagster._core.storage.local_compute_log_manager",
+            "class": "LocalComputeLogManager",
+            "config": {"base_dir": str(output)},
+        }
+    )
+    with DagsterInstance.from_config(str(home.folder)) as instance:
+        old = make_run(home, instance, DagsterRunStatus.SUCCESS)
+        young = make_run(home, instance, DagsterRunStatus.SUCCESS, age=timedelta(days=1))
+        for run_id in (old, young):
+            (output / run_id / "compute_logs").mkdir(parents=True)
+            (output / run_id / "compute_logs" / "step.err").write_text("a line\n")
+        assert upkeep.prune_runs(instance, settings) == 1
+    assert [folder.name for folder in output.iterdir()] == [young]
+
+
 @pytest.mark.parametrize(
     "status",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID
 
@@ -43,8 +44,10 @@ GOING_ON = [
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.STARTING,
     DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
 ]
+
+
+Begin = Callable[..., "Held"]
 
 
 class Held(NamedTuple):
@@ -76,6 +79,12 @@ def start(db: Database, instance: DagsterInstance, status: DagsterRunStatus = Da
     """As `launch`, and the run has taken the claim up."""
     held = launch(db, instance, status)
     return Held(claims.start(db, held.job_id, held.claim.claim_no, held.run_id, LEASE), held.run_id)
+
+
+def status_in_dagster(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
 
 
 # --- runs that have ended
@@ -118,18 +127,27 @@ def test_a_run_that_died_while_it_was_being_canceled_cancels_its_job(
     assert queue.get(database, held.job_id).status == "canceled"
 
 
-def test_a_run_that_is_being_canceled_and_has_lost_its_lease_cancels_its_job(
-    database: Database, instance: DagsterInstance
+@pytest.mark.parametrize("begin", [launch, start])
+def test_a_run_that_is_being_canceled_in_dagster_has_its_job_canceled_by_its_holder_or_by_the_end_of_its_lease(
+    begin: Begin, database: Database, instance: DagsterInstance
 ) -> None:
-    held = start(database, instance)
+    held = begin(database, instance)
     run = instance.get_run_by_id(held.run_id)
     assert run is not None
+    # A launcher that has lost the process can do no more than this.
     instance.report_run_canceling(run)
     watch_once(database, instance)
-    assert queue.get(database, held.job_id).status == "running"
+    job = queue.get(database, held.job_id)
+    assert job.status == "running"
+    assert job.cancel_requested_at is not None
+    before = everything(database, held.job_id)
+    assert watch_once(database, instance) == []
+    assert everything(database, held.job_id) == before
+
     expire_lease(database, held.job_id)
     watch_once(database, instance)
     assert queue.get(database, held.job_id).status == "canceled"
+    assert status_in_dagster(instance, held.run_id) is DagsterRunStatus.CANCELED
 
 
 def test_a_cancel_that_was_asked_for_is_not_forgotten_by_a_crash(database: Database, instance: DagsterInstance) -> None:
@@ -171,13 +189,25 @@ def test_a_job_that_takes_its_process_down_every_time_does_not_come_back_for_eve
 @pytest.mark.parametrize("status", GOING_ON)
 @pytest.mark.parametrize("begin", [launch, start])
 def test_a_job_whose_run_goes_on_is_left_alone(
-    begin: object, status: DagsterRunStatus, database: Database, instance: DagsterInstance
+    begin: Begin, status: DagsterRunStatus, database: Database, instance: DagsterInstance
 ) -> None:
-    assert callable(begin)
     held = begin(database, instance, status)
     before = everything(database, held.job_id)
     assert watch_once(database, instance) == []
     assert everything(database, held.job_id) == before
+
+
+@pytest.mark.parametrize("begin", [launch, start])
+def test_a_run_that_its_launcher_cannot_reach_is_stopped_by_its_own_lease_keeper(
+    begin: object, database: Database, instance: DagsterInstance
+) -> None:
+    # The code server was restarted under a living run: CANCELING is all that Dagster can do for it.
+    assert callable(begin)
+    held = begin(database, instance, DagsterRunStatus.CANCELING)
+    watch_once(database, instance)
+    job = queue.get(database, held.job_id)
+    assert (job.status, job.cancel_requested_at is not None) == ("running", True)
+    assert watch_once(database, instance) == []
 
 
 def test_a_claim_whose_run_is_not_there_yet_is_left_alone(database: Database, instance: DagsterInstance) -> None:
@@ -222,15 +252,30 @@ def test_a_job_that_another_client_claimed_without_a_lease_is_left_alone(
 # --- leases
 
 
-def test_a_lease_that_ran_out_brings_the_job_back_whatever_dagster_says(
-    database: Database, instance: DagsterInstance
+@pytest.mark.parametrize("begin", [launch, start])
+def test_a_lease_that_ran_out_brings_the_job_back_and_ends_the_run_in_dagsters_books(
+    begin: Begin, database: Database, instance: DagsterInstance
 ) -> None:
-    # Process and code server died together: nobody has told Dagster.
-    held = start(database, instance)
+    # Process and code server died together, or nothing ever started: nobody has told Dagster.
+    held = begin(database, instance)
     expire_lease(database, held.job_id)
-    assert watch_once(database, instance) == ["1 jobs whose lease ran out"]
+    [line] = watch_once(database, instance)
+    assert str(held.job_id) in line
     job = queue.get(database, held.job_id)
     assert (job.status, job.attempts, job.interruptions) == ("queued", 0, 1)
+    assert job.last_error == f"The lease of run {held.run_id} ran out: its process is lost."
+    assert status_in_dagster(instance, held.run_id) is DagsterRunStatus.FAILURE
+    assert watch_once(database, instance) == []
+
+
+def test_a_claim_whose_run_never_came_returns_when_its_lease_is_over(
+    database: Database, instance: DagsterInstance
+) -> None:
+    enqueue(database, make_project(database))
+    claim = claim_next(database)
+    expire_lease(database, claim.job_id)
+    assert watch_once(database, instance) == ["1 jobs whose lease ran out"]
+    assert queue.get(database, claim.job_id).status == "queued"
 
 
 def test_a_run_that_dagster_has_forgotten_is_caught_by_its_lease(database: Database, instance: DagsterInstance) -> None:

@@ -84,6 +84,10 @@ class DagsterHome:
         self._names = itertools.count(1)
         folder.mkdir()
         shutil.copy(ROOT / "dagster.yaml", folder)
+        # Capturing output starts four more processes a run.
+        self.configure(
+            compute_logs={"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+        )
 
     def environment(self, **settings: str) -> dict[str, str]:
         """Return the environment of a process on this home; `settings` come last."""
