@@ -18,10 +18,30 @@ from studio.model.answers import Passage
 from studio.packets.phase0 import Source
 
 # The 2 of "B2B" is no figure, the 12 of "€12bn" is one.
-_NUMBER = re.compile(r"(?<!\w)\d[\d.,]*")
-_WORD = re.compile(r"\w+")
-# Shorter words of a name ("of", "&") say nothing, unless it has no others.
-TELLING_CHARS = 3
+_FIGURE = re.compile(
+    r"(?<!\w)(\d[\d.,]*)\s*(%|percent|per cent|thousand|million|billion|trillion|bn|mn|[kmb](?!\w))?", re.IGNORECASE
+)
+_THOUSANDS = re.compile(r",(?=\d{3}(\D|$))")
+_MAGNITUDE = re.compile(r"\b(thousand|million|billion|trillion)s?\b", re.IGNORECASE)
+_UNITS = {
+    "%": "%",
+    "percent": "%",
+    "per cent": "%",
+    "thousand": "thousand",
+    "k": "thousand",
+    "million": "million",
+    "mn": "million",
+    "m": "million",
+    "billion": "billion",
+    "bn": "billion",
+    "b": "billion",
+    "trillion": "trillion",
+}
+_WORD = re.compile(r"\w+", re.UNICODE)
+# Words that share their first letters are taken for the same word in another form.
+STEM_CHARS = 5
+# One shared word is chance; two make a subject.
+SHARED_STEMS = 2
 
 
 class Dossier(BaseModel):
@@ -59,22 +79,36 @@ def for_prompt(sources: dict[str, Source]) -> list[dict[str, str]]:
 
 
 def named_by(name: str, ids: Iterable[str], sources: dict[str, Source]) -> list[Source]:
-    """Return those of the cited sources in which every longer word of `name` stands, each as a whole word."""
-    all_words = _words(name)
-    words = {word for word in all_words if len(word) >= TELLING_CHARS} or all_words
+    """Return those of the cited sources whose passage or title holds `name` as a phrase.
+
+    A name of one word has to stand in its own spelling: Square is not in "per square metre".
+    """
+    words = name.split()
     if not words:
         return []
-    return [source for source in _cited(ids, sources) if words <= _words(f"{source.quote} {source.title} {source.url}")]
+    phrase = r"\s+".join(re.escape(word) for word in words)
+    flags = re.IGNORECASE if len(words) > 1 or name.isupper() else re.NOFLAG
+    pattern = re.compile(rf"(?<!\w){phrase}(?!\w)", flags)
+    return [source for source in _cited(ids, sources) if pattern.search(f"{source.quote}\n{source.title}")]
 
 
 def carrying(text: str, ids: Iterable[str], sources: dict[str, Source]) -> list[Source]:
-    """Return those of the cited sources that can carry `text`: together they hold all its figures, if it has any."""
+    """Return those of the cited sources that can carry `text`.
+
+    Together they hold all its figures, each with its unit or magnitude; a text without figures has to share
+    telling words with a passage. This shows that a passage speaks of the matter, not that it proves it.
+    """
     figures, cited = _figures(text), _cited(ids, sources)
     if not figures:
-        return cited
+        return [source for source in cited if _speaks_of(source, text)]
     if not figures <= set().union(*(_figures(source.quote) for source in cited)):
         return []
     return [source for source in cited if figures & _figures(source.quote)]
+
+
+def _speaks_of(source: Source, text: str) -> bool:
+    told = _stems(text)
+    return bool(told) and len(told & _stems(f"{source.quote} {source.title}")) >= min(SHARED_STEMS, len(told))
 
 
 def _cited(ids: Iterable[str], sources: dict[str, Source]) -> list[Source]:
@@ -86,12 +120,19 @@ def _cited(ids: Iterable[str], sources: dict[str, Source]) -> list[Source]:
     return list(seen.values())
 
 
-def _words(text: str) -> set[str]:
-    return {word.lower() for word in _WORD.findall(text)}
+def _stems(text: str) -> set[str]:
+    return {word.casefold()[:STEM_CHARS] for word in _WORD.findall(text) if len(word) >= STEM_CHARS}
 
 
-def _figures(text: str) -> set[str]:
-    return {figure.rstrip(".,") for figure in _NUMBER.findall(text)}
+def _figures(text: str) -> set[tuple[str, str]]:
+    """Return the figures of `text` as (number, unit); a magnitude in words counts, too ("billions")."""
+    found: set[tuple[str, str]] = set()
+    for number, unit in _FIGURE.findall(text):
+        plain = _THOUSANDS.sub("", number.rstrip(".,"))
+        found.add((plain, _UNITS.get(unit.lower(), "")))
+    numbered_units = {unit for _, unit in found}
+    found |= {("", word.lower()) for word in _MAGNITUDE.findall(text) if word.lower() not in numbered_units}
+    return found
 
 
 def store(conn: Connection, project_id: UUID, job_id: UUID, passages: Iterable[Source], tool: str) -> int:

@@ -91,11 +91,16 @@ def _competitors(packet: dict[str, Any]) -> RenderableType:
         lines.append(
             Text.assemble(
                 (rival["name"], "bold"),
-                f"  {rival['positioning']} Leaves open: {rival['gap']} Price: {rival['pricing']}  ",
+                f"  {rival['positioning']}{_mark(rival, 'positioning')} Leaves open: {rival['gap']}"
+                f" Price: {rival['pricing']}{_mark(rival, 'pricing')}  ",
                 _origin(rival),
             )
         )
     return Group(_bullets(lines), note)
+
+
+def _mark(rival: dict[str, Any], field: str) -> str:
+    return " (unsourced)" if rival["sourced"] and field in rival.get("unsourced_fields", ()) else ""
 
 
 def _market(market: dict[str, Any]) -> RenderableType:

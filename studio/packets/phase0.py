@@ -194,6 +194,9 @@ class Competitor(_Model):
     pricing: str
     sourced: bool
     sources: list[Source]
+    unsourced_fields: list[Literal["positioning", "pricing"]] = Field(
+        default_factory=list, description="What the passages do not say; the gap is the studio's own reading"
+    )
 
 
 class SourcedText(_Model):

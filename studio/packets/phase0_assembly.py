@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from studio.packets.phase0 import (
     Competitor,
@@ -19,10 +20,11 @@ from studio.packets.phase0 import (
     Source,
     SourcedText,
 )
-from studio.research import Dossier, carrying, named_by
+from studio.research import Dossier, carrying, named_by, numbered
 
 NOT_MEASURED = "Not measured: the search retrieved no page that gives a figure."
 UNSOURCED = "unsourced"
+CLAIMED_FIELDS: tuple[Literal["positioning", "pricing"], ...] = ("positioning", "pricing")
 
 
 def competitors(
@@ -34,6 +36,7 @@ def competitors(
     listed: list[Competitor] = []
     for finding in findings.competitors:
         carried = named_by(finding.name, finding.source_ids, sources)
+        named = numbered(carried)
         listed.append(
             Competitor(
                 name=finding.name,
@@ -42,6 +45,9 @@ def competitors(
                 pricing=finding.pricing,
                 sourced=bool(carried),
                 sources=carried,
+                unsourced_fields=[
+                    field for field in CLAIMED_FIELDS if not carrying(getattr(finding, field), named, named)
+                ],
             )
         )
     return listed, findings.note

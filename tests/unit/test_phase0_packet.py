@@ -209,7 +209,7 @@ def test_one_figure_of_two_is_not_enough() -> None:
 
 
 def test_a_digit_inside_a_word_is_no_figure() -> None:
-    assert carrying("A B2B market", ["S1"], SOURCES) == [SOURCES["S1"]]
+    assert carrying("Lendly charges B2B for drills", ["S1"], SOURCES) == [SOURCES["S1"]]
 
 
 def test_only_a_cited_source_counts() -> None:
@@ -224,10 +224,54 @@ def test_an_unknown_source_is_passed_over(key: str) -> None:
 
 
 def test_a_source_cited_twice_or_in_brackets_counts_once() -> None:
-    assert carrying("People lend tools.", ["S1", "[S1]", " S1 "], SOURCES) == [SOURCES["S1"]]
+    assert carrying("Lendly charges for drills.", ["S1", "[S1]", " S1 "], SOURCES) == [SOURCES["S1"]]
 
 
-@pytest.mark.parametrize("name", ["Lendly", "LENDLY", "Lendly & Drill"])
+def _passage(quote: str, title: str = "A page") -> dict[str, Source]:
+    return {"S1": Source(url="https://a.test/lendly-square", title=title, quote=quote, quote_sha256="0" * 64)}
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("Cities pay operators for every ride.", "Bananas are yellow."),
+        ("The market is worth twelve billion dollars.", "Bananas are yellow."),
+        ("TAM: worth billions", "The club has 12 members."),
+        ("not found", "The club has 12 members."),
+        ("$12 billion", "The club has 12 members."),
+        ("Demand grew 40 %", "40 shops closed last year."),
+    ],
+)
+def test_a_passage_about_something_else_carries_nothing(text: str, quote: str) -> None:
+    assert carrying(text, ["S1"], _passage(quote)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("$1,200 million in Europe", "Analysts put it at 1200 million dollars."),
+        ("It grew by 40 percent", "Rentals rose 40 % within a year."),
+        ("worth billions", "The market is worth several billion dollars."),
+        ("Neighbours lend tools to each other.", "Many neighbours are lending their tools for free."),
+    ],
+)
+def test_a_passage_that_says_it_in_its_own_words_carries_it(text: str, quote: str) -> None:
+    assert len(carrying(text, ["S1"], _passage(quote))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "quote"),
+    [
+        ("Daily Fresh Bread", "We bake bread that is fresh, daily."),
+        ("Square", "Rents are 20 euros per square metre."),
+        ("Lendly", "It rents tools."),
+    ],
+)
+def test_a_name_that_only_its_words_or_the_address_hold_is_unsourced(name: str, quote: str) -> None:
+    assert named_by(name, ["S1"], _passage(quote)) == []
+
+
+@pytest.mark.parametrize("name", ["Lendly", "LENDLY"])
 def test_a_competitor_is_sourced_by_a_passage_that_names_it(name: str) -> None:
     assert named_by(name, ["S1", "S2"], SOURCES) == [SOURCES["S1"]]
 
