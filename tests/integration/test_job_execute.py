@@ -133,6 +133,8 @@ def test_the_command_inserts_claims_and_runs_a_job_that_pickup_never_gets(
     assert pickup.claimed == []
 
     job = only_job(database)
+    # One transaction, as the database's clock stands still in one: pickup had no moment in which it could.
+    assert job.created_at == job.started_at
     assert (job.status, job.attempts, job.claim_no, job.last_error) == ("completed", 1, 1, None)
     assert job.payload == {"projectId": str(project), "ownerClerkId": OWNER, "forceNewApproval": False}
     assert statuses(database, job.id) == ["queued", "running", "completed"]

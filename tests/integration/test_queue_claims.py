@@ -436,6 +436,16 @@ def test_an_expired_lease_is_taken_over_and_the_new_run_is_announced(database: D
         zombie.complete()
 
 
+def test_who_takes_a_job_over_is_not_asked_to_stop_in_its_holders_place(database: Database) -> None:
+    enqueue(database, make_project(database))
+    lost = claim_next(database)
+    queue.cancel(database, lost.job_id)
+    expire_lease(database, lost.job_id)
+    renewal = claim_by_id(database, lost.job_id).renew(LEASE)
+    assert renewal is not None
+    assert not renewal.cancel_requested
+
+
 @pytest.mark.parametrize("ended", ["completed", "failed", "canceled"])
 def test_an_ended_job_is_claimed_by_id_for_a_new_result(database: Database, ended: str) -> None:
     enqueue(database, make_project(database))
