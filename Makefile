@@ -25,7 +25,7 @@ $(STAMP): $(LOCK) pyproject.toml
 	@touch $(STAMP)
 
 demo: $(STAMP) ## run an idea through Phase 0 on a throw-away stack (IDEA="…" takes your own)
-	@$(BIN)/greenlight demo $(if $(IDEA),"$$IDEA")
+	@$(BIN)/greenlight demo $(if $(IDEA),-- "$$IDEA")
 demo: export IDEA := $(IDEA)
 
 up: $(STAMP) ## start the stack on .greenlight/ and keep it until Ctrl-C

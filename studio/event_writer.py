@@ -49,6 +49,7 @@ class EventWriter:
         self._wake = threading.Condition()
         self._writing = False
         self._closed = False
+        self._hurry = False
         self._delta_chars = 0
         self.dropped = 0
         self._thread = threading.Thread(target=self._run, name=f"events-{claim.job_id}", daemon=True)
@@ -88,13 +89,16 @@ class EventWriter:
         """Return when everything taken so far is written, or was given up on."""
         deadline = time.monotonic() + FLUSH_TIMEOUT_SECONDS
         with self._wake:
+            # The writer may be about to wait for more text, and would miss a mere wake-up.
+            self._hurry = True
             self._wake.notify_all()
             while (self._pending or self._writing) and self._thread.is_alive():
                 left = deadline - time.monotonic()
                 if left <= 0:
                     log.error("%d events of job %s are not written yet", len(self._pending), self._claim.job_id)
-                    return
+                    break
                 self._wake.wait(left)
+            self._hurry = False
 
     def close(self) -> None:
         """Write what is left and stop."""
@@ -125,7 +129,8 @@ class EventWriter:
                     self._wake.wait()
                 if not self._pending:
                     return
-                if self._pending[-1].type == "delta" and self._delta_chars < DELTA_CHARS and not self._closed:
+                hurry = self._hurry or self._closed or self._delta_chars >= DELTA_CHARS
+                if self._pending[-1].type == "delta" and not hurry:
                     self._wake.wait(self._flush_seconds)
                 batch = list(self._pending)
                 self._pending.clear()

@@ -387,7 +387,9 @@ def test_streamed_text_is_written_within_the_flush_interval_without_anything_els
         writer.close()
 
 
-def test_streamed_text_is_gathered_and_not_written_piece_by_piece(database: Database, job_id: UUID) -> None:
+def test_streamed_text_is_gathered_and_not_written_piece_by_piece(
+    database: Database, job_id: UUID, caplog: pytest.LogCaptureFixture
+) -> None:
     writer = EventWriter(claim_next(database), "a-run", flush_seconds=600)
     for _ in range(100):
         writer.delta("word ", {"op": "op"})
@@ -398,6 +400,8 @@ def test_streamed_text_is_gathered_and_not_written_piece_by_piece(database: Data
     rows = [row["message"] for row in events_of(database, job_id, "delta")]
     assert "".join(rows) == "word " * 100 + "end"
     assert len(rows) <= 3
+    # The end of a run does not wait for the interval.
+    assert "not written yet" not in caplog.text
 
 
 # --- a database that is away for a while

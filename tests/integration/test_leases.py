@@ -275,6 +275,7 @@ keeper.start()
 print("started", flush=True)
 {work}
 keeper.stop()
+{after}
 print("finished", flush=True)
 db.close()
 """
@@ -294,9 +295,10 @@ time.sleep(120)
 """
 
 
-def process_at(claim: Claim, work: str, lease_seconds: float) -> subprocess.Popen[str]:
+def process_at(claim: Claim, work: str, lease_seconds: float, after: str = "") -> subprocess.Popen[str]:
+    script = HELD.replace("{work}", work).replace("{after}", after)
     return subprocess.Popen(
-        [sys.executable, "-c", HELD.replace("{work}", work), claim.db.url, str(claim.job_id), str(lease_seconds)],
+        [sys.executable, "-c", script, claim.db.url, str(claim.job_id), str(lease_seconds)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -333,6 +335,12 @@ def test_a_process_that_works_hard_in_python_keeps_its_lease(claim: Claim) -> No
         printed, code, complaint = outcome(process)
     assert (printed, code) == (["started", "finished"], 0), complaint
     assert job(claim.db, claim.job_id).status == "running"
+
+
+def test_a_process_that_has_let_go_of_its_job_lives_on(claim: Claim) -> None:
+    with process_at(claim, "", lease_seconds=0.5, after="time.sleep(1)") as process:
+        printed, code, complaint = outcome(process)
+    assert (printed, code) == (["started", "finished"], 0), complaint
 
 
 def test_a_process_that_does_not_heed_the_alarm_is_ended(claim: Claim) -> None:
