@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from resources import run_tags
 from resources.agent_job import JobSession, OnFailure
 from studio.claims import Claim, Json
 from studio.database.connection import Connection
@@ -125,7 +126,7 @@ def build_agent_job(kind: JobType, ops: Sequence[AgentOp], *, on_failure: OnFail
         description=kind.description,
         config=agent_job_config,
         executor_def=dg.in_process_executor,
-        tags={"greenlight/job_type": kind.name, "greenlight/lane": kind.lane},
+        tags={run_tags.JOB_TYPE: kind.name, run_tags.LANE: kind.lane, run_tags.LAST_OP: ops[-1].name},
     )
 
 
@@ -141,7 +142,7 @@ def _op(spec: AgentOp, *, last: str, on_failure: OnFailure | None) -> dg.OpDefin
         if not session.active:
             context.log.info("Another run has this job; this one has nothing to do.")
             return
-        session.on_failure, session.last_op = on_failure, last
+        session.on_failure = on_failure
         try:
             output = _run(spec, context, session, [inputs[_input(need)] for need in spec.needs])
         except BaseException as exc:

@@ -11,7 +11,7 @@ from studio.claims import Json
 from studio.database.connection import Connection
 from studio.job_types import JOB_TYPES, Phase0Payload
 from studio.model.spend import usd
-from studio.phase0 import Phase0, fail_open_tasks
+from studio.phase0 import Phase0, list_failure
 
 
 def _phase0(work: Work) -> Phase0:
@@ -116,4 +116,4 @@ OPS = (
     ),
 )
 
-phase0_generate_packet = build_agent_job(JOB_TYPES["phase0.generate_packet"], OPS, on_failure=fail_open_tasks)
+phase0_generate_packet = build_agent_job(JOB_TYPES["phase0.generate_packet"], OPS, on_failure=list_failure)

@@ -23,6 +23,7 @@ import dagster as dg
 import psycopg
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
 from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
 
 from resources import run_tags
 from resources.database import StudioDatabase
@@ -38,7 +39,8 @@ from studio.settings import Settings, get_settings
 
 log = logging.getLogger(__name__)
 
-OnFailure = Callable[[Connection, UUID, str], None]
+# Called with the project, the job and the error, in the transaction that ends the attempt.
+OnFailure = Callable[[Connection, UUID, UUID, str], None]
 
 
 class JobSession:
@@ -59,7 +61,6 @@ class JobSession:
         self.kind = kind
         self.refusal = refusal
         self.on_failure: OnFailure | None = None
-        self.last_op: str | None = None
         self._claim = claim
         self._instance = instance
         self._failure: BaseException | None = None
@@ -137,7 +138,7 @@ class JobSession:
             status = self._transition(self._claim)
         except LeaseLost as exc:
             log.warning("Run %s ends without a say: %s", self.run.run_id, exc)
-        except (StudioError, psycopg.Error) as exc:
+        except (StudioError, psycopg.Error, SQLAlchemyError) as exc:
             # The lease runs out, and the next attempt finds every finished step.
             log.error("Job %s could not be ended and will be taken up again: %s", self._claim.job_id, exc)
         else:
@@ -153,38 +154,29 @@ class JobSession:
         if self._alarm == "lease_lost":
             return "lost"
         if self._alarm == "cancel_requested" or self._canceling():
-            self._tell_failure(claim, "canceled")
-            claim.cancel("Canceled while it ran.")
+            claim.cancel(None if self._alarm else "Canceled in Dagster.")
             return "canceled"
         if self._alarm == "timeout":
             return self._fail(claim, f"The run took longer than its {self._timeout_seconds:g} s.", permanent=False)
         failure = self._failure
         if failure is None and (error := self._step_failure()):
             return self._fail(claim, error, permanent=False)
-        if failure is None and self._partial():
-            return self._fail(claim, "Only some of the job's ops were selected for the run.", permanent=True)
         if failure is None or isinstance(failure, dg.DagsterExecutionInterruptedError):
             return claim.release("The run was interrupted.")
         permanent = isinstance(failure, StudioError) and failure.permanent
         return self._fail(claim, str(failure) or type(failure).__name__, permanent=permanent)
 
     def _fail(self, claim: Claim, error: str, *, permanent: bool) -> str:
-        self._tell_failure(claim, error)
-        base = timedelta(seconds=self.settings.retry_base_seconds)
-        return claim.fail(error, permanent=permanent, retry_base=base)
+        def also(conn: Connection) -> None:
+            if self.on_failure is not None:
+                self.on_failure(conn, claim.job.project_id, claim.job_id, error)
 
-    def _tell_failure(self, claim: Claim, error: str) -> None:
-        if self.on_failure is not None:
-            with claim.transaction() as conn:
-                self.on_failure(conn, claim.job.project_id, error)
+        base = timedelta(seconds=self.settings.retry_base_seconds)
+        return claim.fail(error, permanent=permanent, retry_base=base, also=also)
 
     def _canceling(self) -> bool:
         run = self._instance.get_run_by_id(self.run.run_id)
         return run is not None and run.status in (DagsterRunStatus.CANCELING, DagsterRunStatus.CANCELED)
-
-    def _partial(self) -> bool:
-        selected = self.run.step_keys_to_execute
-        return selected is not None and self.last_op is not None and self.last_op not in selected
 
     def _step_failure(self) -> str | None:
         """Return why a step failed outside its own code, from the run's event log; None where none did."""
@@ -251,6 +243,7 @@ class AgentJobResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def _claim(
         self, run: DagsterRun, instance: DagsterInstance, kind: JobType, db: Database, settings: Settings
     ) -> Claim:
+        _require_last_op(run)
         lease = timedelta(seconds=settings.lease_seconds)
         tagged, claim_no = run.tags.get(run_tags.JOB_ID), run.tags.get(run_tags.CLAIM_NO)
         if tagged and run.parent_run_id is None and run.tags.get(run_tags.RUN_KEY) == f"{tagged}:{claim_no}":
@@ -287,6 +280,17 @@ class AgentJobResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     "Use the Dagster job of its type.",
                 )
         return claim
+
+
+def _require_last_op(run: DagsterRun) -> None:
+    """Refuse a run that leaves out the op with which the job ends: it could only break off a job that stands."""
+    last = run.tags.get(run_tags.LAST_OP)
+    selected = run.step_keys_to_execute or run.resolved_op_selection
+    if last is not None and selected is not None and last not in selected:
+        raise InvalidInput(
+            f"The run leaves out {last}, with which the job ends.",
+            "Select an op and all that follow it, for instance save_packet*.",
+        )
 
 
 def _worker(run: DagsterRun) -> str:

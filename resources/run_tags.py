@@ -9,6 +9,9 @@ PROJECT_ID = "greenlight/project_id"
 ATTEMPT = "greenlight/attempt"
 CLAIM_NO = "greenlight/claim_no"
 JOB_TYPE = "greenlight/job_type"
+LANE = "greenlight/lane"
+# The op that ends the job: a run that leaves it out cannot.
+LAST_OP = "greenlight/last_op"
 
 # Dagster's own tags: of a run that a sensor launched under a key, and of a re-execution from failure.
 RUN_KEY = "dagster/run_key"

@@ -19,7 +19,7 @@ from uuid import UUID
 from studio.database.connection import Connection, Database
 from studio.database.errors import translated
 from studio.errors import Conflict
-from studio.queue import Job, NewJob, enqueue, job_from_row
+from studio.queue import Job, NewJob, enqueue, job_from_row, transiently
 from studio.text import storable, storable_json
 
 Json = Any
@@ -89,15 +89,22 @@ class Claim:
         return output
 
     def once_in_transaction(self, step: str, work: Callable[[Connection], Json]) -> Json:
-        """Return the saved output of `step`, or run `work` in one transaction with the saving of its output."""
+        """Return the saved output of `step`, or run `work` in one transaction with the saving of its output.
+
+        `work` runs again where the database broke a deadlock, so all that it does belongs to the transaction.
+        """
         found, output = self.saved_step(step)
         if found:
             return output
         started = time.perf_counter()
-        with self.transaction() as conn:
-            output = work(conn)
-            self.save_step(conn, step, output, _milliseconds_since(started))
-        return output
+
+        def in_transaction() -> Json:
+            with self.transaction() as conn:
+                output = work(conn)
+                self.save_step(conn, step, output, _milliseconds_since(started))
+            return output
+
+        return transiently(in_transaction)
 
     def forget_steps(self, conn: Connection, steps: Sequence[str] | None) -> None:
         """Forget the named steps with their parts (`name/…`), or all where None, in the caller's transaction."""
@@ -119,7 +126,7 @@ class Claim:
         self._end("completed", None)
 
     def cancel(self, reason: str | None = None) -> None:
-        """End the job as canceled."""
+        """End the job as canceled; without a reason the one of the request stands."""
         self._end("canceled", reason)
 
     def _end(self, status: str, error: str | None) -> None:
@@ -129,13 +136,25 @@ class Claim:
                 [self.job_id, status, _short(error), self.claim_no],
             )
 
-    def fail(self, error: str, *, permanent: bool, retry_base: timedelta) -> str:
-        """End the attempt in failure; return the job's new status (`queued` where it is tried again)."""
-        with self.db.connection() as conn, translated():
+    def fail(
+        self,
+        error: str,
+        *,
+        permanent: bool,
+        retry_base: timedelta,
+        also: Callable[[Connection], None] | None = None,
+    ) -> str:
+        """End the attempt in failure; return the job's new status (`queued` where it is tried again).
+
+        `also` takes part in the transaction that does so.
+        """
+        with translated(), self.db.transaction() as conn:
             row = conn.execute(
                 "select public.fail_agent_job(%s, %s, %s, %s, %s) as status",
                 [self.job_id, self.claim_no, _short(error), permanent, retry_base],
             ).fetchone()
+            if also is not None:
+                also(conn)
         return cast("str", row["status"]) if row else ""
 
     def release(self, reason: str) -> str:

@@ -10,11 +10,8 @@ checkpoint of its own below its step, so that a killed run pays for no model cal
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, wait
-from contextvars import copy_context
 from dataclasses import dataclass
-from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -39,6 +36,7 @@ from studio.packets.phase0 import (
     Phase0Packet,
 )
 from studio.packets.phase0_assembly import assemble, changed_keys, competitors, market, patched
+from studio.parallel import side_by_side
 from studio.presence import Presence, look_at_domain
 from studio.progress import Progress
 from studio.project_events import record
@@ -58,8 +56,6 @@ COMPETITOR_TASK = (
 MARKET_TASK = (
     "Find figures for the size of the idea's market: total (TAM), serviceable (SAM), obtainable in two years (SOM)."
 )
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -126,7 +122,7 @@ class Phase0:
         }
 
     def measure_presence(self, context: Json) -> Json:
-        """Look at the project's domain; return `[{domain, status, detail, scanned_at}]`, empty without a domain."""
+        """Look at the project's domain; return its `ExistingPresence` in a list, empty without a domain."""
         domain = context["project"]["domain"]
         if not domain:
             self.progress.log("The project has no domain: there is no presence to measure.")
@@ -144,9 +140,16 @@ class Phase0:
                 evidence=None,
             )
         self.progress.tool_result("look_at_domain", domain=found.domain, status=found.status, detail=found.detail)
+        seen = research.seen(found)
+        with self.claim.transaction() as conn:
+            research.store(conn, self.project_id, self.claim.job_id, seen, "look_at_domain")
         return [
             ExistingPresence(
-                domain=found.domain, status=found.status, detail=found.detail, scanned_at=found.scanned_at
+                domain=found.domain,
+                status=found.status,
+                detail=found.detail,
+                scanned_at=found.scanned_at,
+                sources=seen,
             ).model_dump(mode="json")
         ]
 
@@ -172,7 +175,7 @@ class Phase0:
             findings = self._paid(step, lambda: researcher.sort(task, step, schema, facts, found))
             return {"dossier": found.model_dump(), "findings": findings}
 
-        both = _side_by_side(
+        both = side_by_side(
             lambda: look("competitors", COMPETITOR_TASK, CompetitorFindings),
             lambda: look("market", MARKET_TASK, MarketFindings),
         )
@@ -184,13 +187,14 @@ class Phase0:
         self._task("ceo_agent", "phase0_synthesis", "running")
         ceo = Ceo(self.model(), self.spender, self.progress)
         measured = [ExistingPresence.model_validate(item) for item in presence]
-        facts = {key: context[key] for key in ("project", "idea", "memory", "guidance")}
+        facts = {
+            **{key: context[key] for key in ("project", "idea", "memory", "guidance")},
+            "presence": [item.model_dump(mode="json", exclude={"sources"}) for item in measured] or None,
+        }
         if found is None:
             prior = versions.get(self.db, UUID(context["prior_version_id"]))
             before = _prior_packet(prior)
-            patch, answer = ceo.revise(
-                "synthesize", {**facts, "presence": presence or None, "prior_packet": prior.packet}
-            )
+            patch, answer = ceo.revise("synthesize", {**facts, "prior_packet": prior.packet})
             packet = patched(before, patch, measured)
             provenance: dict[str, Any] = {"revision_of": str(prior.id), "changed": changed_keys(patch)}
             self.progress.log(f"The revision of version {prior.version} changes {', '.join(changed_keys(patch))}.")
@@ -208,7 +212,6 @@ class Phase0:
                 "synthesize",
                 {
                     **facts,
-                    "presence": presence or None,
                     "sources": for_prompt(sources),
                     "competitors": {"competitors": [_brief(c) for c in listed], "note": note},
                     "market": {"tam": sizing.tam, "sam": sizing.sam, "som": sizing.som},
@@ -225,7 +228,9 @@ class Phase0:
     def save_packet(self, conn: Connection, synthesized: Json) -> Json:
         """Save the packet as a new version; return its id, number, verdict and cost."""
         packet = synthesized["packet"]
-        spent = spend.spent_by_job_in(conn, self.claim.job_id)
+        # A re-executed job has made a packet before; what that one cost is not this one's.
+        before = versions.last_made_by_job(conn, self.claim.job_id)
+        spent = spend.spent_by_job_in(conn, self.claim.job_id, after=before)
         version = versions.save(
             conn,
             self.project_id,
@@ -239,9 +244,8 @@ class Phase0:
             spent=spent,
             provenance=synthesized["provenance"],
         )
-        log_task(
+        self._list(
             conn,
-            self.project_id,
             "ceo_agent",
             "phase0_synthesis",
             "completed",
@@ -305,7 +309,7 @@ class Phase0:
         notice = notices.phase0_ready(
             conn, self.settings, project, versions.get_in(conn, UUID(saved["packet_version_id"]))
         )
-        log_task(conn, self.project_id, "ceo_agent", "phase0_complete", "completed", saved["tagline"])
+        self._list(conn, "ceo_agent", "phase0_complete", "completed", saved["tagline"])
         return {"mail": notice.mail}
 
     # --- helpers
@@ -315,36 +319,17 @@ class Phase0:
 
     def _task(self, agent: str, description: str, status: TaskStatus, detail: str | None = None) -> None:
         with self.claim.transaction() as conn:
-            log_task(conn, self.project_id, agent, description, status, detail)
+            self._list(conn, agent, description, status, detail)
+
+    def _list(
+        self, conn: Connection, agent: str, description: str, status: TaskStatus, detail: str | None = None
+    ) -> None:
+        log_task(conn, self.project_id, self.claim.job_id, agent, description, status, detail)
 
 
-def fail_open_tasks(conn: Connection, project_id: UUID, error: str) -> None:
-    """Close the tasks that a failed Phase 0 left open, and say why."""
-    conn.execute(
-        "update public.tasks set status = 'failed', error = %s, completed_at = now()"
-        " where project_id = %s and description like 'phase0\\_%%' and status in ('queued', 'running')",
-        [clip(error, 1000), project_id],
-    )
-    log_task(conn, project_id, "ceo_agent", "phase0_failed", "failed", error)
-
-
-def _side_by_side(*work: Callable[[], T]) -> list[T]:
-    """Run each piece of work in its own thread with the caller's context; raise the first error after all ended.
-
-    The threads are daemons: an interrupt must end the run at once, not after the last model call.
-    """
-    results: dict[int, Future[T]] = {index: Future() for index in range(len(work))}
-
-    def run(index: int) -> None:
-        try:
-            results[index].set_result(work[index]())
-        except BaseException as exc:  # noqa: BLE001 - a thread's boundary: the caller raises it again
-            results[index].set_exception(exc)
-
-    for index in results:
-        Thread(target=copy_context().run, args=(run, index), name=f"phase0-{index}", daemon=True).start()
-    wait(results.values())
-    return [future.result() for future in results.values()]
+def list_failure(conn: Connection, project_id: UUID, job_id: UUID, error: str) -> None:
+    """List that a Phase 0 has failed, and why, in the transaction that ends it."""
+    log_task(conn, project_id, job_id, "ceo_agent", "phase0_failed", "failed", error)
 
 
 def _prior_packet(prior: versions.PacketVersion) -> Phase0Packet:

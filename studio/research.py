@@ -16,6 +16,8 @@ from pydantic import BaseModel
 from studio.database.connection import Connection
 from studio.model.answers import Passage
 from studio.packets.phase0 import Source
+from studio.presence import Presence
+from studio.text import storable
 
 # The 2 of "B2B" is no figure, the 12 of "€12bn" is one.
 _FIGURE = re.compile(
@@ -66,6 +68,15 @@ def dossier(notes: str, passages: Iterable[Passage], *, searches: int, retrieved
         searches=searches,
         retrieved=retrieved,
     )
+
+
+def seen(presence: Presence) -> list[Source]:
+    """Return what a look at a domain rests on as a passage; nothing where it saw no text."""
+    found = presence.evidence
+    if found is None or not found.quote:
+        return []
+    passage = Passage(found.url, storable(found.title or found.url), storable(found.quote))
+    return [Source(url=passage.url, title=passage.title, quote=passage.quote, quote_sha256=passage.quote_sha256)]
 
 
 def numbered(passages: Sequence[Source], first: int = 1) -> dict[str, Source]:

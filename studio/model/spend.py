@@ -7,6 +7,7 @@ workers cannot overspend together. What a lost worker had reserved counts in ful
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -103,7 +104,9 @@ def reserve(db: Database, spender: Spender, *, step: str, agent: str, model: str
                 ],
             ).fetchone()
     except BudgetExhausted as exc:
-        raise _explained(db, spender.project_id, micros, usage) or exc from exc
+        if (explained := _explained(db, spender.project_id, micros, usage)) is not None:
+            raise explained from exc
+        raise
     assert row is not None  # noqa: S101 - the function returns a row or raises
     return UUID(str(row["id"]))
 
@@ -156,15 +159,16 @@ def spent_by_job(db: Database, job_id: UUID) -> Spent:
         return spent_by_job_in(conn, job_id)
 
 
-def spent_by_job_in(conn: Connection, job_id: UUID) -> Spent:
-    """Return what a job's model calls have cost so far, as the caller's transaction sees it."""
+def spent_by_job_in(conn: Connection, job_id: UUID, *, after: datetime | None = None) -> Spent:
+    """Return what a job's model calls (those begun after `after`) have cost, as the caller's transaction sees it."""
     row = conn.execute(
         "select count(*)::int as calls,"
         " coalesce(sum(coalesce(cost_micros, reserved_micros)), 0)::bigint as cost_micros,"
         " coalesce(sum(input_tokens), 0)::bigint as input_tokens,"
         " coalesce(sum(output_tokens), 0)::bigint as output_tokens, coalesce(sum(searches), 0)::int as searches"
-        " from public.model_calls where job_id = %s",
-        [job_id],
+        " from public.model_calls where job_id = %(job)s"
+        " and (%(after)s::timestamptz is null or created_at > %(after)s)",
+        {"job": job_id, "after": after},
     ).fetchone()
     assert row is not None  # noqa: S101 - an aggregate always returns a row
     return Spent(**row)

@@ -224,6 +224,7 @@ class ExistingPresence(_Model):
     status: Literal["live", "parked", "none", "not_measured"]
     detail: str
     scanned_at: datetime | None
+    sources: list[Source] = Field(default_factory=list, description="The passage of the page that it rests on")
 
 
 class Evidence(_Model):

@@ -93,6 +93,14 @@ def get_in(conn: Connection, version_id: UUID) -> PacketVersion:
     return _version(row)
 
 
+def last_made_by_job(conn: Connection, job_id: UUID) -> datetime | None:
+    """Return when the job last made a version, None where it has made none."""
+    row = conn.execute(
+        "select max(created_at) as made_at from public.phase_packet_versions where source_job_id = %s", [job_id]
+    ).fetchone()
+    return row["made_at"] if row else None
+
+
 def latest(db: Database, project_id: UUID, phase: int) -> PacketVersion | None:
     """Return the project's latest packet of `phase`, or None."""
     row = db.fetch_one(

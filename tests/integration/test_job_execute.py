@@ -152,6 +152,7 @@ def test_the_command_inserts_claims_and_runs_a_job_that_pickup_never_gets(
         "greenlight/project_id": str(project),
         "greenlight/job_type": JOB_TYPE,
         "greenlight/lane": "heavy",
+        "greenlight/last_op": "announce",
         "greenlight/attempt": "1",
         "greenlight/claim_no": "1",
     }
@@ -259,7 +260,7 @@ def test_a_job_with_a_live_lease_is_refused_and_a_cancel_ends_job_and_run_prompt
 
     asked = time.monotonic()
     assert queue.cancel(database, job.id, "No longer wanted.") == "cancel_requested"
-    assert wait_for(database, job.id, "canceled").last_error == "Canceled while it ran."
+    assert wait_for(database, job.id, "canceled").last_error == "No longer wanted."
     command.wait()
     assert time.monotonic() - asked < 10
     assert run_of(instance, database, job.id).status is DagsterRunStatus.CANCELED
