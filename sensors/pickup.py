@@ -5,6 +5,7 @@ answer is lost on its way to the daemon, the job returns to the queue by itself.
 number and so never repeats.
 """
 
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -20,6 +21,8 @@ from studio.errors import StudioError
 from studio.job_types import JOB_TYPES, LANES, Lane, job_type, require_handler
 from studio.queue import Job
 from studio.settings import Settings, get_settings
+
+log = logging.getLogger(__name__)
 
 # The daemon looks again after whole seconds only; its own loop adds up to five.
 INTERVAL_SECONDS = 1
@@ -46,9 +49,17 @@ def _request(db: Database, job: Job) -> dg.RunRequest | None:
     try:
         kind = require_handler(job_type(job.job_type))
     except StudioError as exc:
-        Claim(db, job).fail(str(exc), permanent=True, retry_base=timedelta(0))
+        _refuse(db, job, str(exc))
         return None
     return dg.RunRequest(run_key=run_tags.run_key(job), job_name=kind.dagster_job, tags=run_tags.tags_of(job))
+
+
+def _refuse(db: Database, job: Job, error: str) -> None:
+    try:
+        Claim(db, job).fail(error, permanent=True, retry_base=timedelta(0))
+    except (StudioError, psycopg.Error) as exc:
+        # The other jobs of the tick are launched all the same; this one's short lease ends by itself.
+        log.warning("Job %s could not be refused: %s", job.id, exc)
 
 
 def build_pickup_sensor(lane: Lane, jobs: list[dg.JobDefinition]) -> dg.SensorDefinition:

@@ -207,18 +207,21 @@ def cancel(db: Database, job_id: UUID, reason: str | None = None) -> str:
 
 
 def retry(db: Database, job_id: UUID) -> Enqueued:
-    """Put a failed or canceled job back in the queue as it was; raise `Conflict` where it has not ended so."""
+    """Put a failed or canceled job back in the queue as it is, with its finished steps.
+
+    Raises `Conflict` where it has not ended so, `NoHandler` where nothing could run it.
+    """
     job = get(db, job_id)
-    if job.status not in ("failed", "canceled"):
-        raise Conflict(
-            f"Job {job_id} is {job.status}; only a failed or canceled job can be retried.",
-            "Cancel it first." if job.status in ("queued", "running") else "Enqueue it under a new key.",
-        )
-    kind = job_type(job.job_type)
-    new = NewJob(job.job_type, job.project_id, job.payload, job.idempotency_key, job.priority, None, job.max_attempts)
-    require_handler(kind)
-    with db.transaction() as conn:
-        return enqueue(conn, new)
+    with translated(), db.transaction() as conn:
+        row = conn.execute("select * from public.revive_agent_job(%s)", [job_id]).fetchone()
+        assert row is not None  # noqa: S101 - the function returns a row or raises
+        if row["outcome"] != "revived":
+            raise Conflict(
+                f"Job {job_id} is {row['status']}; only a failed or canceled job can be retried.",
+                "Cancel it first." if row["status"] in ("queued", "running") else "Enqueue it under a new key.",
+            )
+        require_handler(job_type(job.job_type))
+    return Enqueued(job_id, row["outcome"], row["status"])
 
 
 def reclaim_stale(db: Database) -> int:

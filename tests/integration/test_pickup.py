@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import dagster as dg
 import pytest
@@ -22,6 +21,7 @@ from tests.support.queue import (
     InBackground,
     claim_next,
     expire_lease,
+    insert_foreign,
     last_status_event,
     make_project,
     separate_connection,
@@ -41,17 +41,6 @@ def evaluate(instance: DagsterInstance, lane: str = LANE) -> SensorExecutionData
     resources = {"studio_database": StudioDatabase()}
     with dg.build_sensor_context(instance=instance, repository_def=repository, resources=resources) as context:
         return repository.get_sensor_def(f"pickup_{lane}").evaluate_tick(context)
-
-
-def insert_foreign(db: Database, project_id: UUID, job_type: str, payload: str = "{}") -> UUID:
-    """Insert a job as another client does: straight into the table, which checks neither type nor payload."""
-    row = db.fetch_one(
-        "insert into public.agent_jobs (project_id, job_type, agent_key, payload, idempotency_key)"
-        " values (%s, %s, 'ceo', %s::jsonb, gen_random_uuid()::text) returning id",
-        [project_id, job_type, payload],
-    )
-    assert row is not None
-    return UUID(str(row["id"]))
 
 
 def asked_for(tick: SensorExecutionData) -> list[str | None]:
@@ -193,6 +182,26 @@ def test_a_job_that_nobody_can_run_does_not_hold_up_the_others(instance: Dagster
     good = enqueue(database, project)
     assert asked_for(evaluate(instance)) == [f"{good}:1"]
     assert queue.get(database, bad).status == "failed"
+
+
+def test_a_refusal_that_breaks_does_not_hold_up_the_others(instance: DagsterInstance, database: Database) -> None:
+    project = make_project(database)
+    database.execute("update public.agent_job_lanes set slots = 9, project_limit = 9")
+    bad = insert_foreign(database, project, "astrology.cast")
+    database.execute("update public.agent_jobs set lane = %s, priority = 999 where id = %s", [LANE, bad])
+    good = enqueue(database, project)
+    with database.transaction() as conn:
+        conn.execute(
+            "create function public.refuse() returns trigger language plpgsql as $$"
+            " begin raise exception 'no' using errcode = '55P03'; end $$"
+        )
+        conn.execute(
+            "create trigger refuse before update on public.agent_jobs for each row when (new.status = 'failed')"
+            " execute function public.refuse()"
+        )
+    assert asked_for(evaluate(instance)) == [f"{good}:1"]
+    # Its launch never comes, so its short lease brings it back.
+    assert queue.get(database, bad).status == "running"
 
 
 def _registry(db: Database) -> None:

@@ -21,6 +21,7 @@ from tests.support.queue import (
     enqueue,
     enqueue_in,
     everything,
+    insert_foreign,
     job,
     make_project,
     separate_connection,
@@ -369,6 +370,19 @@ def test_a_retry_puts_the_job_back_as_it_was(database: Database, status: str) ->
         "queued", 0, before.payload, 7, 2,
     )  # fmt: skip
     assert steps(database, answer.job_id) == ["research"]
+
+
+def test_a_retry_leaves_the_payload_of_another_client_alone(database: Database) -> None:
+    project = make_project(database)
+    # Not letter for letter what the registry would make of it: keys of its own, defaults left out.
+    wrote = {"projectId": str(project), "ownerClerkId": "owner", "source": "landing"}
+    job_id = insert_foreign(database, project, "phase0.generate_packet", payload=wrote)
+    claim = claim_next(database)
+    claim.once("research", lambda: 1)
+    claim.fail("It broke.", permanent=True, retry_base=NO_WAIT)
+    assert queue.retry(database, job_id).outcome == "revived"
+    assert job(database, job_id).payload == wrote
+    assert steps(database, job_id) == ["research"]
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "completed"])

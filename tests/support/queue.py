@@ -87,6 +87,17 @@ def enqueue(db: Database, project_id: UUID, key: str | None = None, payload: Any
         return enqueue_in(conn, project_id, key, payload, **options).job_id
 
 
+def insert_foreign(db: Database, project_id: UUID, job_type: str, payload: Any = None) -> UUID:
+    """Insert a job as another client does: straight into the table, which checks neither type nor payload."""
+    row = db.fetch_one(
+        "insert into public.agent_jobs (project_id, job_type, agent_key, payload, idempotency_key)"
+        " values (%s, %s, 'ceo', %s::jsonb, gen_random_uuid()::text) returning id",
+        [project_id, job_type, json.dumps(payload or {})],
+    )
+    assert row is not None
+    return UUID(str(row["id"]))
+
+
 def set_lane(db: Database, lane: str, slots: int, project_limit: int) -> None:
     """Set how many jobs of `lane` may run, in all and for one project."""
     db.execute(
