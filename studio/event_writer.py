@@ -1,7 +1,8 @@
 """The event writer of one claim: takes events from any thread, writes them in batches from its own.
 
 Model text (`delta`) is joined before it is written, because a token a row would flood the table. A failed
-write never fails the job: it is tried again, and what cannot be written is counted and logged.
+write never fails the job: it is sent again under the same ids, so that what did arrive is not written twice,
+and what cannot be written is counted and logged.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import logging
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 
@@ -76,7 +79,8 @@ class EventWriter:
                 # The writer then waits for the flush interval, and gathers what comes until its end.
                 self._wake.notify_all()
             last = self._pending[-1] if self._pending else None
-            if last is not None and last.type == "delta" and last.data == data:
+            # Text that was sent before may have been written: what comes now is an event of its own.
+            if last is not None and last.type == "delta" and last.data == data and last.id is None:
                 self._pending[-1] = NewEvent("delta", (last.message or "") + text, data)
             else:
                 self._pending.append(NewEvent("delta", text, data))
@@ -132,7 +136,7 @@ class EventWriter:
                 hurry = self._hurry or self._closed or self._delta_chars >= DELTA_CHARS
                 if self._pending[-1].type == "delta" and not hurry:
                     self._wake.wait(self._flush_seconds)
-                batch = list(self._pending)
+                batch = [event if event.id else replace(event, id=uuid4()) for event in self._pending]
                 self._pending.clear()
                 self._delta_chars = 0
                 self._writing = True

@@ -56,11 +56,12 @@ class Event:
 
 @dataclass(frozen=True)
 class NewEvent:
-    """An event to append to a job's stream."""
+    """An event to append to a job's stream. One with an `id` is written once, however often it is sent."""
 
     type: EventType
     message: str | None = None
     data: dict[str, Any] | None = None
+    id: UUID | None = None
 
 
 def append(conn: Connection, job_id: UUID, events: Sequence[NewEvent], claim_no: int | None = None) -> None:
@@ -76,6 +77,7 @@ def append(conn: Connection, job_id: UUID, events: Sequence[NewEvent], claim_no:
             "type": event.type,
             "message": None if event.message is None else storable(event.message),
             "data": storable_json(event.data or {}),
+            **({} if event.id is None else {"id": str(event.id)}),
         }
         for event in events
     ]

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from studio import events
-from studio.database.connection import Database
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from studio import event_writer, events
+from studio.claims import Claim
+from studio.database.connection import Connection, Database
 from studio.event_writer import EventWriter
+from studio.events import NewEvent
 from tests.support.queue import claim_next, enqueue, make_project
 from tests.support.waiting import eventually
 
@@ -24,3 +33,67 @@ def test_a_short_delta_is_written_without_anything_following(database: Database)
     finally:
         writer.close()
     assert [event.message for event in found] == ["a word"]
+
+
+class LosesAcknowledgements(Database):
+    """A database whose connection breaks right after a commit, as often as it is told."""
+
+    lost = 0
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        with super().transaction() as conn:
+            yield conn
+        if self.lost:
+            self.lost -= 1
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+
+@pytest.fixture
+def unsure(database_url: str) -> Iterator[LosesAcknowledgements]:
+    with LosesAcknowledgements(database_url) as db:
+        yield db
+
+
+def test_what_was_written_without_an_answer_is_not_written_again(
+    database: Database, unsure: LosesAcknowledgements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_writer, "RETRY_SECONDS", 0.01)
+    project = make_project(database)
+    enqueue(database, project)
+    claim = claim_next(database)
+    before = events.last_seq(database, project)
+    unsure.lost = 3
+    writer = EventWriter(Claim(unsure, claim.job), "run", flush_seconds=0.01)
+    said: list[tuple[str, Any]] = []
+    for number in range(20):
+        writer.emit(NewEvent("log", f"line {number}"))
+        said.append(("log", f"line {number}"))
+        # The text that follows a lost answer is not joined to text that may be written already.
+        writer.delta(f"word {number} ", {"step": "s"})
+        said.append(("delta", f"word {number} "))
+    writer.close()
+    found = events.read_after(database, project, before)
+    assert unsure.lost == 0
+    assert writer.dropped == 0
+    assert [(event.type, event.message) for event in found] == said
+    assert [event.seq for event in found] == list(range(before + 1, before + 1 + len(found)))
+
+
+def test_text_after_a_lost_answer_is_an_event_of_its_own(
+    database: Database, unsure: LosesAcknowledgements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(database)
+    enqueue(database, project)
+    claim = claim_next(database)
+    before = events.last_seq(database, project)
+    unsure.lost = 1
+    # Long enough for the second piece to come while the first waits to be sent again.
+    monkeypatch.setattr(event_writer, "RETRY_SECONDS", 1.0)
+    writer = EventWriter(Claim(unsure, claim.job), "run", flush_seconds=0.01)
+    writer.delta("one ", {"step": "s"})
+    eventually(lambda: events.read_after(database, project, before), timeout=10, what="the first piece")
+    eventually(lambda: unsure.lost == 0, timeout=10, what="the lost answer")
+    writer.delta("two", {"step": "s"})
+    writer.close()
+    assert [event.message for event in events.read_after(database, project, before)] == ["one ", "two"]
