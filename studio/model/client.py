@@ -122,14 +122,16 @@ class Model:
     ) -> Answer:
         request: dict[str, Any] = {"model": self.name, "max_tokens": call.max_tokens, "system": call.system}
         searches = call.profile.searches if call.search else 0
-        if searches:
-            request["tools"] = [{"type": "web_search_20250305", "name": "web_search", "max_uses": searches}]
         if schema is not None:
             request["output_config"] = {"format": {"type": "json_schema", "schema": transform_schema(schema)}}
         messages = list(messages)
         finished: list[Message] = []
         usage, cost, calls = Usage(), 0, []
         for _ in range(MAX_PAUSES + 1):
+            if searches:
+                # What was searched before a pause counts; the tool stays, because the conversation speaks of it.
+                searches = max(1, call.profile.searches - usage.searches)
+                request["tools"] = [{"type": "web_search_20250305", "name": "web_search", "max_uses": searches}]
             message, used, micros, call_id = self._stream(
                 call, {**request, "messages": messages}, searches, spender, progress, prose=schema is None
             )

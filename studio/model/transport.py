@@ -80,4 +80,14 @@ def translated(exc: anthropic.AnthropicError, model: str) -> ModelError:
 
 def one_line(exc: BaseException) -> str:
     """Return what `exc` says, on one line of bounded length."""
-    return clip(" ".join(str(exc).split()).rstrip(".") or type(exc).__name__, SHOWN_ERROR_CHARS)
+    return clip(" ".join(_said(exc).split()).rstrip(".") or type(exc).__name__, SHOWN_ERROR_CHARS)
+
+
+def _said(exc: BaseException) -> str:
+    if isinstance(exc, anthropic.APIStatusError) and isinstance(exc.body, dict):
+        # The SDK prints the whole answer as a dictionary; the service's own sentence lies in it.
+        error = exc.body.get("error")
+        message = error.get("message") if isinstance(error, dict) else None
+        if isinstance(message, str) and message.strip():
+            return f"{message.strip().rstrip('.')} (HTTP {exc.status_code})"
+    return str(exc)

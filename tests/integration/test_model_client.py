@@ -335,6 +335,9 @@ def test_a_request_that_is_refused_is_not_sent_again(sandbox: SandboxThread, db:
     assert ("ANTHROPIC_API_KEY" in caught.value.remedy) == (status in (401, 403))
     assert len(sandbox.requests()) == 1
     assert settled(db, payer) == (0, 0, 1)
+    # The service's own sentence, not the SDK's print of the whole answer.
+    assert f"(HTTP {status})" in caught.value.message
+    assert "{" not in caught.value.message
 
 
 @pytest.mark.parametrize("where", ["start", "middle"])
@@ -706,6 +709,9 @@ def test_a_turn_that_pauses_goes_on_where_it_stopped(db: Database) -> None:
     assert answer.cost_micros == sum(row["cost_micros"] for row in rows)
     assert [m["role"] for m in asked[1]["messages"]] == ["user", "assistant"]
     assert [b["type"] for b in asked[1]["messages"][1]["content"]] == [b["type"] for b in pausing.blocks]
+    # What was searched before the pause counts.
+    allowed = PROFILES["researcher_quick"].searches
+    assert [request["tools"][0]["max_uses"] for request in asked] == [allowed, allowed - 1]
 
 
 def test_a_turn_that_never_stops_pausing_ends(db: Database) -> None:

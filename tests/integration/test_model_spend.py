@@ -17,7 +17,7 @@ from studio import queue
 from studio.claims import Claim
 from studio.database.connection import Database
 from studio.database.errors import translated
-from studio.errors import BudgetExhausted, LeaseLost
+from studio.errors import BudgetExhausted, LeaseLost, NotFound
 from studio.model import spend
 from studio.model.prices import Usage
 from studio.model.spend import Spender
@@ -390,3 +390,12 @@ def test_a_zombie_reserves_nothing(database: Database, abandon: Callable[[Claim]
         reserve(database, spender(claim), 1)
     assert spend.budget(database, claim.job.project_id) == before
     assert database.fetch_all("select 1 from public.model_calls") == []
+
+
+@pytest.mark.parametrize("with_claim", [True, False])
+def test_a_job_does_not_spend_from_the_budget_of_another_project(database: Database, with_claim: bool) -> None:
+    claim, other = funded_claim(database), funded(database)
+    who = Spender(other, claim.job_id, claim.claim_no if with_claim else None)
+    with pytest.raises(NotFound, match=f"Project {other} has no job {claim.job_id}"):
+        reserve(database, who, micros=5)
+    assert spend.budget(database, other).reserved_micros == 0

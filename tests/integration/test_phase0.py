@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -34,8 +35,9 @@ from studio.packets import versions
 from studio.packets.phase0 import Phase0Packet, Source
 from studio.packets.phase0_assembly import NOT_MEASURED
 from studio.packets.versions import PacketVersion
-from studio.phase0 import PROMPT_IDEA_CHARS, Phase0, fail_open_tasks
+from studio.phase0 import PROMPT_IDEA_CHARS, Phase0, list_failure
 from studio.projects import IDEA_LIMIT, NAME_LIMIT
+from studio.settings import Settings
 from studio.text import sha256_hex
 from tests.support.local_web import Nat, html, local_web
 from tests.support.model import Recorder, ledger, model_settings, open_model, overheard, scripted_model
@@ -189,6 +191,21 @@ def test_the_packets_cost_is_that_of_its_calls(studio: Studio) -> None:
         "synthesize",
     }
     assert all(call["job_id"] == version.source_job_id for call in calls)
+
+
+def test_a_packet_made_again_costs_what_making_it_again_did(studio: Studio) -> None:
+    project_id = studio.project()
+    claim = studio.launched(project_id)
+    first = run_steps(studio.phase0(claim))["save_packet"]
+    claim.complete()
+    again = studio.claimed(claim.job_id)
+    with again.transaction() as conn:
+        again.forget_steps(conn, [step.name for step in STEPS[3:]])
+    second = run_steps(studio.phase0(again))["save_packet"]
+    calls = ledger(studio.db, project_id)
+    assert (first["model_calls"], second["model_calls"]) == (5, 1)
+    assert first["cost_micros"] == sum(call["cost_micros"] for call in calls[:5])
+    assert second["cost_micros"] == studio.packet(project_id).cost_micros == calls[5]["cost_micros"] > 0
 
 
 def test_every_source_was_retrieved_stored_and_quoted_as_it_stands(studio: Studio) -> None:
@@ -539,6 +556,13 @@ def test_a_domain_is_really_looked_at(sandbox: SandboxThread, db: Database) -> N
     assert (SITE, 80) in internet.connections
     assert told.calls == [("look_at_domain", {"domain": "shop.example"})]
     assert told.results[0][1]["status"] == "live"
+    # What it rests on is kept like any other passage.
+    (source,) = presence["sources"]
+    assert (source["url"], source["title"]) == ("http://shop.example/", "Tools for all")
+    assert source["quote"] == "Borrow a drill today."
+    (stored,) = [row for row in rows(db, "research_sources", project_id) if row["retrieved_by"] == "look_at_domain"]
+    assert {name: stored[name] for name in source} == source
+    assert source["quote_sha256"] == sha256_hex(source["quote"])
 
 
 @pytest.mark.parametrize("stored", ["localhost", "not a domain", "127.0.0.1", "user:secret@example.org"])
@@ -721,6 +745,8 @@ def test_an_attempt_after_each_step_repeats_none(studio: Studio, sandbox: Sandbo
     assert len(gates(studio.db, project_id)) == 1
     assert len(rows(studio.db, "email_jobs", project_id)) == 1
     assert len(events(studio.db, project_id, "phase.packet_generated")) == 1
+    tasks = Counter(row["description"] for row in rows(studio.db, "tasks", project_id))
+    assert tasks == Counter(["phase0_init", "phase0_research", "phase0_synthesis", "phase0_complete"])
 
 
 @pytest.mark.parametrize(
@@ -742,6 +768,30 @@ def test_what_was_paid_for_inside_a_step_is_not_paid_for_again(
     assert asked(sandbox) - refused == kept
     run_steps(studio.phase0(studio.reclaimed(claim)))
     assert asked(sandbox) - refused == ASKED
+
+
+def test_breaks_in_a_search_do_not_use_up_the_default_budget_at_real_prices(
+    sandbox: SandboxThread, db: Database
+) -> None:
+    defaults = Settings(_env_file=None)  # type: ignore[call-arg]
+    with open_model(sandbox.url, db, model=defaults.model, model_prices={}) as model:
+        studio = Studio(db, model_settings(sandbox.url, model=defaults.model, model_prices={}), model)
+        project_id = studio.project()
+        claim = studio.launched(project_id)
+        # What it used is unknown each time, so a full context after each search is counted.
+        for _ in range(claim.job.max_attempts - 1):
+            sandbox.fault("drop", match="size of the idea's market")
+            with pytest.raises(ModelUnavailable):
+                run_steps(studio.phase0(claim))
+            claim = studio.reclaimed(claim)
+        run_steps(studio.phase0(claim))
+    broken = [row for row in ledger(db, project_id) if row["error"]]
+    assert [row["cost_micros"] == row["reserved_micros"] > 1_000_000 for row in broken] == [True, True]
+    budget = spend.budget(db, project_id)
+    assert budget.cap_micros is not None
+    assert sum(row["cost_micros"] for row in broken) < budget.spent_micros < budget.cap_micros
+    assert {row["model"] for row in ledger(db, project_id)} == {defaults.model}
+    assert studio.packet(project_id).version == 1
 
 
 def test_a_worker_that_lost_its_claim_changes_nothing_and_asks_nothing(studio: Studio, sandbox: SandboxThread) -> None:
@@ -767,13 +817,19 @@ def test_an_invalid_answer_fails_the_job_without_a_packet(studio: Studio, sandbo
     sandbox.fault("not_json", match='"title":"Phase0Synthesis"', times=2)
     with pytest.raises(ModelAnswerInvalid) as caught:
         run_steps(studio.phase0(claim))
-    with claim.transaction() as conn:
-        fail_open_tasks(conn, project_id, str(caught.value))
+    said = str(caught.value)
+    ended = claim.fail(
+        said,
+        permanent=True,
+        retry_base=timedelta(0),
+        also=lambda conn: list_failure(conn, project_id, claim.job_id, said),
+    )
+    assert ended == "failed"
     assert versions.latest(studio.db, project_id, 0) is None
     assert gates(studio.db, project_id) == []
     tasks = {row["description"]: (row["status"], row["error"]) for row in rows(studio.db, "tasks", project_id)}
-    assert tasks["phase0_synthesis"] == ("failed", str(caught.value))
-    assert tasks["phase0_failed"] == ("failed", str(caught.value))
+    assert tasks["phase0_synthesis"] == ("failed", said)
+    assert tasks["phase0_failed"] == ("failed", said)
     assert tasks["phase0_research"] == ("completed", None)
 
 

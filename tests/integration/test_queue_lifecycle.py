@@ -232,6 +232,22 @@ def test_a_step_and_its_work_are_saved_together_or_not_at_all(database: Database
     assert database.fetch_all("select 1 from public.projects where name = 'Half'") == []
 
 
+def test_a_step_that_a_deadlock_broke_is_taken_again(database: Database) -> None:
+    project = make_project(database)
+    enqueue(database, project)
+    claim = claim_next(database)
+    broken = iter([psycopg.errors.DeadlockDetected("deadlock detected"), None])
+
+    def work(conn: Connection) -> str:
+        conn.execute("insert into public.task_log (project_id, step, status) values (%s, 's', 'running')", [project])
+        if (exc := next(broken)) is not None:
+            raise exc
+        return "done"
+
+    assert claim.once_in_transaction("s", work) == "done"
+    assert len(database.fetch_all("select 1 from public.task_log")) == 1
+
+
 def test_named_steps_are_forgotten_with_their_parts(database: Database) -> None:
     claim = running(database)
     for step in ("research", "research/competitors", "research_notes", "summary"):
