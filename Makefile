@@ -46,7 +46,7 @@ test: $(STAMP) ## the whole test suite, chaos in reduced size
 	$(BIN)/pytest
 
 chaos: $(STAMP) ## the chaos tests in full size
-	GREENLIGHT_CHAOS=full $(BIN)/pytest tests/chaos
+	GREENLIGHT_CHAOS=full $(BIN)/pytest -m chaos
 
 bench: $(STAMP) ## benchmarks: ratios measured in one run
 	$(BIN)/python -m benchmarks

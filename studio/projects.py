@@ -62,10 +62,9 @@ def create(
 ) -> UUID:
     """Create a project with every permission off and the default budget, in the caller's transaction.
 
-    `idea` has 3 to 3,600 characters. Raises `InvalidInput` that names the field and what to change.
+    Raises `InvalidInput` that names the field and what to change; see `checked`.
     """
-    idea = _idea(idea)
-    domain = normalise_domain(domain) if domain and domain.strip() else None
+    idea, domain = checked(idea, domain)
     name = require_storable(name.strip(), "The name") if name else None
     for text, what in ((repo_url, "The repository"), (email, "The mail address")):
         if text is not None:
@@ -89,6 +88,11 @@ def create(
     )
     record(conn, project_id, "project.created", f"Project created: {name or domain or name_from(idea)}")
     return project_id
+
+
+def checked(idea: str, domain: str | None) -> tuple[str, str | None]:
+    """Return the idea, trimmed to its 3 to 3,600 characters, and the bare domain; raise `InvalidInput`."""
+    return _idea(idea), normalise_domain(domain) if domain and domain.strip() else None
 
 
 def _idea(idea: str) -> str:

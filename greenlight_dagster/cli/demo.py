@@ -35,6 +35,8 @@ def demo(
     """Run an idea through Phase 0 on a throw-away stack, live, and print the packet. The last line is JSON."""
     # The demo brings everything itself; a database that happens to be configured is not its to fill.
     settings = get_settings().model_copy(update={"database_url": None, "dagster_database_url": None})
+    # What is wrong with them is better said now than when the stack is up.
+    projects.checked(idea, domain)
     with tempfile.TemporaryDirectory(prefix="greenlight-demo-") as folder:
         result = _run(Path(folder), settings, idea, domain)
     print_json(result)

@@ -24,12 +24,12 @@ from studio.settings import Settings
 from tests.support.dagster import DAGSTER_WARNINGS, JOB_TYPE, OWNER, STEPS, run_of, steps, versions, wait_for
 from tests.support.dagster_ui import Clicks
 from tests.support.queue import seqs, statuses
+from tests.support.size import FULL, SECONDS
 from tests.support.stack import UpStack, process_of
 from tests.support.waiting import eventually
 
-pytestmark = [*DAGSTER_WARNINGS, pytest.mark.timeout(1800 if os.environ.get("GREENLIGHT_CHAOS") == "full" else 300)]
+pytestmark = [*DAGSTER_WARNINGS, pytest.mark.chaos, pytest.mark.timeout(SECONDS)]
 
-FULL = os.environ.get("GREENLIGHT_CHAOS") == "full"
 SEED = int(os.environ.get("GREENLIGHT_CHAOS_SEED", "20260301"))
 PROJECTS, JOBS_EACH, BLOWS = (8, 5, 40) if FULL else (2, 2, 3)
 

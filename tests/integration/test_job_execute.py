@@ -183,11 +183,16 @@ def test_a_queued_job_is_run_by_its_id_and_a_completed_one_is_refused(
     home: DagsterHome, instance: DagsterInstance, database: Database, project: UUID
 ) -> None:
     job_id = enqueue(database, project, run_after=datetime.now(UTC) + timedelta(days=1))
-    command = home.execute({"job_id": job_id})
+    command = home.execute({"job_id": job_id}, APP_BASE_URL="https://studio.test/")
     assert command.wait() == 0, command.output()
     assert queue.get(database, job_id).status == "completed"
     before = everything(database, job_id)
     run = run_of(instance, database, job_id)
+    # Where the pages are known, the packet's metadata links to the project's.
+    [made] = instance.fetch_materializations(dg.AssetKey(["packets", "phase0"]), limit=5).records
+    assert made.asset_materialization is not None
+    link = made.asset_materialization.metadata["packet"]
+    assert link == dg.MetadataValue.url(f"https://studio.test/projects/{project}")
 
     for config in ({"job_id": job_id}, by_project(project)):
         refused = home.execute(config)

@@ -14,6 +14,7 @@ import pytest
 from psycopg import sql
 
 from studio import sql as statements
+from studio.database import migrations
 from studio.database.connection import Database
 from studio.database.migrations import migrate, read_folder, reset, status
 from studio.errors import MigrationError
@@ -209,6 +210,15 @@ def url_for(role: tuple[str, str], url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{role[0]}:{role[1]}@{host}"))
+
+
+def test_a_server_that_is_too_old_is_refused_before_anything_is_written(
+    empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "OLDEST_SERVER", 99)
+    with pytest.raises(MigrationError, match=r"The server is PostgreSQL \d\d\. Greenlight needs 99 or newer\."):
+        migrate(empty)
+    assert tables(empty) == set()
 
 
 def test_a_user_who_may_not_prepare_the_database_is_told_what_to_do(

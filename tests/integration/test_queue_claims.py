@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
@@ -32,8 +31,9 @@ from tests.support.queue import (
     statuses,
     take_over,
 )
+from tests.support.size import FULL, SECONDS
 
-BACKLOG = 300_000 if os.environ.get("GREENLIGHT_CHAOS") == "full" else 30_000
+BACKLOG = 300_000 if FULL else 30_000
 # A claim looks at some 300 blocks; a walk over any one of the backlogs adds at least 700 at the smaller size.
 BLOCKS_OF_A_CLAIM = 600
 
@@ -184,6 +184,8 @@ def cost_of_a_claim(db: Database) -> tuple[int, int]:
     return int(plan["Actual Rows"]), plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
 
 
+@pytest.mark.chaos
+@pytest.mark.timeout(SECONDS)
 def test_the_backlog_of_one_project_neither_starves_nor_slows_the_others(database: Database) -> None:
     set_lane(database, "standard", slots=5, project_limit=2)
     # In the order of their ids, in which the search goes from project to project.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -39,6 +38,7 @@ from tests.support.queue import (
     statuses,
     wait_until_blocked,
 )
+from tests.support.size import FULL, SECONDS
 
 
 @contextlib.contextmanager
@@ -240,9 +240,11 @@ def test_the_sweep_of_abandoned_calls_meets_a_late_settlement(database: Database
 
 
 WORKERS = 6
-ROUNDS = 2000 if os.environ.get("GREENLIGHT_CHAOS") == "full" else 120
+ROUNDS = 2000 if FULL else 120
 
 
+@pytest.mark.chaos
+@pytest.mark.timeout(SECONDS)
 def test_everything_at_once_over_several_projects(database: Database, database_url: str) -> None:
     projects = [make_project(database) for _ in range(3)]
     for lane in ("standard", "heavy"):

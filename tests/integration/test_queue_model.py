@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,8 +37,8 @@ from studio.errors import Conflict, JobBusy, LeaseLost
 from studio.events import NewEvent
 from studio.job_types import SYSTEM_PROJECT_ID
 from tests.support.queue import LEASE, claim_foreign, enqueue_in, expire_lease, make_project, set_lane
+from tests.support.size import FULL, SECONDS
 
-FULL = os.environ.get("GREENLIGHT_CHAOS") == "full"
 # The short form is the same every time, so that it never fails without a change to the code.
 SETTINGS = settings(
     max_examples=400 if FULL else 50,
@@ -267,6 +266,21 @@ class QueueMachine(RuleBasedStateMachine):
         except Conflict:
             return
         raise AssertionError("a key was shared by two job types")
+
+    @precondition(lambda self: self.jobs)
+    @rule(index=indexes)
+    def revive(self, index: int) -> None:
+        job = self.pick(index)
+        row = self.db.fetch_one("select * from public.revive_agent_job(%s)", [job.id])
+        assert row is not None
+        if job.status not in ("failed", "canceled"):
+            assert (row["outcome"], row["status"]) == ("existing", job.status)
+            return
+        assert (row["outcome"], row["status"]) == ("revived", "queued")
+        # Payload, priority and finished steps stay, unlike in an enqueue.
+        job.attempts = job.interruptions = 0
+        job.due, job.run = True, None
+        job.become("queued")
 
     # --- claiming
 
@@ -587,6 +601,8 @@ class QueueMachine(RuleBasedStateMachine):
         assert found == {job.id: job.steps for job in self.jobs.values() if job.steps}
 
 
+@pytest.mark.chaos
+@pytest.mark.timeout(SECONDS)
 def test_the_queue_does_what_its_model_does(database: Database) -> None:
     for lane, (slots, project_limit) in LIMITS.items():
         set_lane(database, lane, slots, project_limit)

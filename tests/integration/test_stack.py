@@ -151,6 +151,26 @@ def test_another_process_works_on_it_with_what_it_exports(stack: Stack) -> None:
     assert (stack.folder / state.FILE_NAME).stat().st_mode & 0o777 == 0o600
 
 
+def test_a_shell_that_takes_over_its_exports_works_on_it(stack: Stack, tmp_path: Path) -> None:
+    programs = Path(sys.executable).parent
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    exported = subprocess.run(
+        ["greenlight", "env"],
+        env={**environment, "GREENLIGHT_DATA_DIR": str(stack.folder)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    script = f"{exported}\ngreenlight projects create --json 'Out of a shell' && greenlight jobs list --json"
+    said = subprocess.run(["sh", "-ec", script], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    created, jobs = (json.loads(line) for line in said.stdout.splitlines())
+    with Database(stack.environment()["DATABASE_URL"], pool_size=1) as database:
+        assert projects.get(database, UUID(created["project_id"])).idea_description == "Out of a shell"
+    assert jobs == []
+
+
 def test_a_second_start_is_refused_and_told_where_the_first_one_is(stack: Stack) -> None:
     with pytest.raises(StackError, match="already") as refusal:
         Stack(stack.folder, Settings()).start()

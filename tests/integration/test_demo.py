@@ -1,0 +1,123 @@
+"""`make demo`: an idea becomes a packet on a stack of its own, the last line says so as JSON, and nothing stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+import pytest
+
+from studio.paths import ROOT
+
+KEYS = {
+    "job_id",
+    "project_id",
+    "packet_id",
+    "status",
+    "recommendation",
+    "confidence",
+    "events",
+    "dagster_run_id",
+    "attempt",
+    "seconds",
+}
+LIMIT_SECONDS = 170
+TRICKY = """Say "drills" & `ladders`; it's $HOME for 100% of us #1 \\o/"""
+
+
+def demo(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run the demo with its temporary files below `folder`."""
+    kept = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "PYTHONPATH")
+    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    return subprocess.run(
+        [Path(sys.executable).with_name("greenlight"), "demo", *arguments],
+        env={**environment, "TMPDIR": str(folder), **settings},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+
+
+def left_behind(folder: Path) -> list[Any]:
+    """Return the files and processes of a demo that is over."""
+    processes = [
+        process.info["cmdline"]
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(folder) in word for word in process.info["cmdline"] or [])
+    ]
+    return [*folder.glob("greenlight-*"), *processes]
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("d")
+
+
+def test_an_idea_of_ones_own_becomes_a_packet_and_nothing_stays(folder: Path) -> None:
+    done = demo(folder, "--", "-- A map of quiet cafés for people who work on the road")
+    assert done.returncode == 0, done.stdout + done.stderr
+    *shown, last = done.stdout.strip().splitlines()
+    result = json.loads(last)
+    assert set(result) == KEYS
+    assert (result["status"], result["attempt"]) == ("completed", 1)
+    assert result["recommendation"] in ("greenlight", "revise", "kill")
+    assert 0 <= result["confidence"] <= 100
+    assert result["events"] > 20
+    assert result["seconds"] > 0
+    for name in ("job_id", "project_id", "packet_id", "dagster_run_id"):
+        UUID(result[name])
+    text = "\n".join(shown)
+    # The steps as they went, what they cost, and the packet for people.
+    for word in ("load_context", "synthesize", "announce", "$", "tokens", result["recommendation"]):
+        assert word in text.lower(), f"{word} is not shown"
+    assert left_behind(folder) == []
+
+
+def test_a_job_that_does_not_complete_is_no_success(folder: Path) -> None:
+    done = demo(folder, GREENLIGHT_PROJECT_TOKEN_CAP="0")
+    assert done.returncode == 1
+    result = json.loads(done.stdout.strip().splitlines()[-1])
+    assert set(result) == KEYS
+    assert (result["status"], result["packet_id"], result["recommendation"]) == ("failed", None, None)
+    assert "budget" in done.stderr.lower()
+    assert "Traceback" not in done.stdout + done.stderr
+    assert left_behind(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["   "], "The idea is empty."), (["A tea shop", "--domain", "127.0.0.1"], "not a domain")]
+)
+def test_what_cannot_be_used_starts_nothing(folder: Path, arguments: list[str], said: str) -> None:
+    done = demo(folder, *arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "stack" not in done.stdout.lower()
+    assert "Traceback" not in done.stderr
+    assert left_behind(folder) == []
+
+
+@pytest.mark.parametrize(("idea", "passed"), [(TRICKY, ["demo", "--", TRICKY]), ("", ["demo"])])
+def test_make_hands_the_idea_on_as_it_stands(tmp_path: Path, idea: str, passed: list[str]) -> None:
+    for name, text in {
+        "greenlight": f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n",
+        "installed": "",
+    }.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    said = subprocess.run(
+        # In make's own words a dollar is written twice.
+        ["make", "demo", f"IDEA={idea.replace('$', '$$')}", f"BIN={tmp_path}", f"STAMP={tmp_path}/installed"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(said.stdout.splitlines()[-1]) == passed
