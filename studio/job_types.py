@@ -25,7 +25,6 @@ LANES: tuple[Lane, ...] = ("realtime", "standard", "heavy")
 
 REALTIME = 120
 USER_BLOCKING = 100
-USER_INTERACTIVE = 80
 DEFAULT = 50
 BACKGROUND = 10
 

@@ -8,11 +8,9 @@ from typing import Annotated
 import typer
 
 from greenlight_dagster.cli.output import JsonFlag, out, print_json
-from greenlight_dagster.stack.stack import Stack
+from greenlight_dagster.stack.stack import UI_PORT, Stack
 from greenlight_dagster.stack.state import running_environment
 from studio.settings import get_settings
-
-UI_PORT = 3000
 
 
 def up(

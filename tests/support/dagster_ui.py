@@ -181,7 +181,7 @@ class ForkingLauncher(RunLauncher, ConfigurableClass):
         self.commands[run.run_id] = self.home.dagster("api", "execute_run", serialize_value(arguments))
 
     def terminate(self, run_id: str) -> bool:
-        raise NotImplementedError("no test of this launcher terminates a run")
+        return False  # Dagster's own answer where a launcher cannot; the watcher then asks the run itself
 
     def join(self, timeout: int = 30) -> None:
         for command in self.commands.values():
