@@ -45,8 +45,8 @@ format: $(STAMP) ## format and sort imports
 test: $(STAMP) ## the whole test suite, chaos in reduced size
 	$(BIN)/pytest
 
-chaos: $(STAMP) ## the chaos tests in full size
-	GREENLIGHT_CHAOS=full $(BIN)/pytest -m chaos
+chaos: $(STAMP) ## the chaos tests in full size, property tests with fresh examples
+	GREENLIGHT_CHAOS=full $(BIN)/pytest -m "chaos or hypothesis"
 
 bench: $(STAMP) ## benchmarks: ratios measured in one run
 	$(BIN)/python -m benchmarks

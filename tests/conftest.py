@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from studio.database.connection import Database
@@ -21,6 +22,12 @@ from studio.database.embedded import SUPERUSER, EmbeddedPostgres
 from studio.lanes import prepare_database
 from studio.settings import Settings, get_settings
 from tests.support.postgres import TestServer
+from tests.support.size import FULL
+
+# The same examples every time in `make test`, which so never fails without a change; fresh ones in `make chaos`.
+settings.register_profile("reduced", derandomize=True, database=None)
+settings.register_profile("full", database=None)
+settings.load_profile("full" if FULL else "reduced")
 
 # The server, its write-ahead log and the few clones that live at once stay far below this.
 MEMORY_WANTED_BYTES = 4 * 1024**3

@@ -206,8 +206,12 @@ def unique(items: Iterable[str]) -> list[str]:
 
 
 def capitalise(text: str) -> str:
-    """Return `text` with its first letter in upper case, the rest as it is."""
-    return text[:1].upper() + text[1:]
+    """Return `text` with its first letter in upper case, the rest as it is.
+
+    A letter that upper case turns into another one (µ, ß) stays.
+    """
+    first = text[:1].upper()
+    return first + text[1:] if first.lower() == text[:1].lower() else text
 
 
 def sentence_case(text: str) -> str:

@@ -39,12 +39,9 @@ from studio.job_types import SYSTEM_PROJECT_ID
 from tests.support.queue import LEASE, claim_foreign, enqueue_in, expire_lease, make_project, set_lane
 from tests.support.size import FULL, SECONDS
 
-# The short form is the same every time, so that it never fails without a change to the code.
 SETTINGS = settings(
     max_examples=400 if FULL else 50,
     stateful_step_count=60 if FULL else 40,
-    derandomize=not FULL,
-    database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -120,6 +120,13 @@ def test_sentences_survive_abbreviations_decimals_and_lists() -> None:
     assert told == ["It costs approx. 3.5 euros, e.g. for tools.", "Mr. Fox pays!", "one item", "another item"]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"), [("élan", "Élan"), ("µm-genau", "µm-genau"), ("ßa", "ßa"), ("", ""), ("7 days", "7 days")]
+)
+def test_a_sentence_begins_with_its_own_letter(text: str, shown: str) -> None:
+    assert words.capitalise(text) == shown
+
+
 def _passages(reading: Reading) -> list[str]:
     return [*reading.problems, *reading.later, *reading.prices, *reading.audiences, reading.action, *reading.features]
 
