@@ -27,12 +27,14 @@ from greenlight_dagster.cli.tailing import follow_job
 from studio import claims, lanes, projects, queue
 from studio.claims import Claim
 from studio.database.connection import Database
+from studio.database.migrations import read_folder
 from studio.event_writer import EventWriter
 from studio.events import NewEvent
 from studio.job_types import JOB_TYPES
 from studio.model import spend
 from studio.model.spend import Spent
 from studio.packets import versions
+from studio.paths import MIGRATIONS
 from studio.settings import Settings, get_settings
 from tests.support.model import model_settings, open_model, scripted_model
 from tests.support.phase0 import Studio, run_steps, write_corpus
@@ -926,7 +928,7 @@ def test_an_empty_database_is_migrated_and_reset(
     with postgres.temporary() as name:
         monkeypatch.setenv("DATABASE_URL", postgres.url(name))
         applied = greenlight("db", "migrate", "--json").json
-        assert [row["name"] for row in applied][-1] == "model_spend"
+        assert [row["name"] for row in applied] == [migration.name for migration in read_folder(MIGRATIONS)]
         made = greenlight("projects", "create", IDEA, "--json").json
         assert len(greenlight("db", "reset", "--force", "--json").json) == len(applied)
         assert greenlight("projects", "list", "--json").json == []
