@@ -56,32 +56,43 @@ def run_of(instance: DagsterInstance, job: Job) -> DagsterRun | None:
 def watch_once(db: Database, instance: DagsterInstance) -> list[str]:
     """Bring back every job whose run has ended without it, and every job whose lease ran out; say what was done."""
     done: list[str] = []
-    for job, lapsed in held_jobs(db):
-        run = run_of(instance, job)
-        if run is None:
-            continue
-        if run.status is DagsterRunStatus.CANCELING and not lapsed and job.cancel_requested_at is None:
-            # A launcher that has lost the run cannot interrupt it; the run's own lease keeper can.
-            queue.cancel(db, job.id, "Canceled in Dagster.")
-            continue
-        if not (run.is_finished or lapsed):
-            continue
-        claim = Claim(db, job)
+    for held in held_jobs(db):
         try:
-            if _was_to_be_canceled(instance, run):
-                claim.cancel("Canceled in Dagster.")
-                status = "canceled"
-            else:
-                status = claim.release(_why(job, run))
+            said = _look_after(db, instance, held)
         except LeaseLost:
             continue  # the run's own last word came in between
-        done.append(f"job {job.id}: {status}, because run {run.run_id} is {run.status.value}")
-        if not run.is_finished:
-            # Its server is gone as well, so nobody else will ever end it in Dagster's books.
-            _end(instance, run)
+        except (StudioError, psycopg.Error) as exc:
+            # The others are looked after all the same; this one has its lease.
+            log.warning("Job %s could not be looked after: %s", held.job.id, exc)
+            said = f"job {held.job.id} could not be looked after: {exc}"
+        if said is not None:
+            done.append(said)
     if reclaimed := queue.reclaim_stale(db):
         done.append(f"{reclaimed} jobs whose lease ran out")
     return done
+
+
+def _look_after(db: Database, instance: DagsterInstance, held: Held) -> str | None:
+    job, lapsed = held
+    run = run_of(instance, job)
+    if run is None:
+        return None
+    if run.status is DagsterRunStatus.CANCELING and not lapsed and job.cancel_requested_at is None:
+        # A launcher that has lost the run cannot interrupt it; the run's own lease keeper can.
+        queue.cancel(db, job.id, "Canceled in Dagster.")
+        return None
+    if not (run.is_finished or lapsed):
+        return None
+    claim = Claim(db, job)
+    if _was_to_be_canceled(instance, run):
+        claim.cancel("Canceled in Dagster.")
+        status = "canceled"
+    else:
+        status = claim.release(_why(job, run))
+    if not run.is_finished:
+        # Its server is gone as well, so nobody else will ever end it in Dagster's books.
+        _end(instance, run)
+    return f"job {job.id}: {status}, because run {run.run_id} is {run.status.value}"
 
 
 def _was_to_be_canceled(instance: DagsterInstance, run: DagsterRun) -> bool:

@@ -289,6 +289,9 @@ def require_handler(kind: JobType) -> JobType:
 
 def parse_payload(kind: JobType, project_id: UUID, payload: dict[str, Any]) -> Payload:
     """Return `payload` as the type's model. Raise `InvalidPayload` that names every field that does not fit."""
+    if not isinstance(payload, dict):
+        # The column takes any JSON, and other clients write to it.
+        raise InvalidPayload(f"The payload of {kind.name} is not a JSON object.", 'Give one like {"limit": 100}.')
     require_storable_json(payload, "the payload")
     if issubclass(kind.payload, ProjectPayload) and "project_id" not in payload:
         payload = {"projectId": str(project_id), **payload}

@@ -24,7 +24,17 @@ from psycopg.rows import DictRow
 from studio.database.connection import Connection, Database
 from studio.database.errors import translated
 from studio.errors import Conflict, InvalidInput, NotFound
-from studio.job_types import LANES, JobType, Lane, dump_payload, job_type, parse_payload, require_handler
+from studio.job_types import (
+    LANES,
+    SYSTEM_PROJECT_ID,
+    JobType,
+    Lane,
+    ProjectPayload,
+    dump_payload,
+    job_type,
+    parse_payload,
+    require_handler,
+)
 from studio.text import require_storable
 
 log = logging.getLogger(__name__)
@@ -112,6 +122,10 @@ def _prepare(new: NewJob, *, handler_required: bool) -> dict[str, Any]:
     if handler_required:
         require_handler(kind)
     payload = parse_payload(kind, new.project_id, new.payload)
+    if isinstance(payload, ProjectPayload) and new.project_id == SYSTEM_PROJECT_ID:
+        raise InvalidInput(
+            f"A job of type {kind.name} belongs to a project.", "Name one of `greenlight projects list`."
+        )
     key = new.key if new.key is not None else kind.key(new.project_id, payload)
     require_storable(key, "the idempotency key")
     if not 0 < len(key) <= KEY_LIMIT:

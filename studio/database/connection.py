@@ -8,11 +8,16 @@ explicit `with database.transaction()`.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg.abc import Buffer
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.datetime import TimestamptzBinaryLoader, TimestamptzLoader
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from studio.errors import DatabaseError
@@ -24,6 +29,56 @@ Params = Sequence[Any] | Mapping[str, Any]
 # A pool slot that stays busy for this long means that something holds connections, not that load is high.
 POOL_TIMEOUT_SECONDS = 30.0
 CONNECT_TIMEOUT_SECONDS = 10
+
+
+# PostgreSQL's calendar has infinities, and 292,000 years more than Python's.
+_FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
+
+
+def _beyond(exc: psycopg.DataError) -> datetime:
+    return _FIRST_MOMENT if "too small" in str(exc) else _LAST_MOMENT
+
+
+class _Timestamptz(TimestamptzLoader):
+    """Loads what another client may write, too: one odd date must not make a whole table unreadable."""
+
+    def load(self, data: Buffer) -> datetime:
+        try:
+            return super().load(data)
+        except psycopg.DataError as exc:
+            return _beyond(exc)
+
+
+class _TimestamptzBinary(TimestamptzBinaryLoader):
+    """The same for the binary format."""
+
+    def load(self, data: Buffer) -> datetime:
+        try:
+            return super().load(data)
+        except psycopg.DataError as exc:
+            return _beyond(exc)
+
+
+def _integer(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:
+        return digits  # more digits than Python reads in one go
+
+
+def _json(data: str | bytes) -> Any:
+    """Return JSON that another client may have written: what Python cannot hold stands as a text about it."""
+    try:
+        return json.loads(data, parse_int=_integer)
+    except RecursionError:
+        return {"unreadable": "It is nested too deeply."}
+
+
+def _set_up(conn: Connection) -> None:
+    set_json_loads(_json, conn)
+    conn.adapters.register_loader("timestamptz", _Timestamptz)
+    conn.adapters.register_loader("timestamptz", _TimestamptzBinary)
 
 
 class Database:
@@ -49,6 +104,7 @@ class Database:
             min_size=0,
             max_size=pool_size,
             timeout=POOL_TIMEOUT_SECONDS,
+            configure=_set_up,
             open=False,
         )
 
@@ -134,13 +190,19 @@ class Database:
     def connect(self) -> Connection:
         """Open a connection outside the pool, for LISTEN; the caller closes it."""
         try:
-            return psycopg.Connection[DictRow].connect(self.url, **self._kwargs)
+            conn = psycopg.Connection[DictRow].connect(self.url, **self._kwargs)
         except psycopg.OperationalError as exc:
-            reason = " ".join(str(exc).partition("\n")[0].split()).rstrip(".")
             raise DatabaseError(
-                f"The database at {redact(self.url)} cannot be reached: {reason}.",
+                f"The database at {redact(self.url)} cannot be reached: {first_line(exc)}.",
                 "Check that it runs and that DATABASE_URL is right (`greenlight doctor`).",
             ) from exc
+        _set_up(conn)
+        return conn
+
+
+def first_line(exc: psycopg.Error) -> str:
+    """Return the first line of what libpq says, without its full stop: the rest is its own advice."""
+    return " ".join(str(exc).strip().partition("\n")[0].split()).rstrip(".")
 
 
 def redact(url: str) -> str:

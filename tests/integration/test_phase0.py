@@ -794,6 +794,18 @@ def test_breaks_in_a_search_do_not_use_up_the_default_budget_at_real_prices(
     assert studio.packet(project_id).version == 1
 
 
+def test_an_address_of_any_length_is_kept(studio: Studio) -> None:
+    claim = studio.launched(studio.project())
+    # Nothing repeats, so that no compression makes it fit into an index.
+    long = "https://long.test/" + "".join(sha256_hex(str(number)) for number in range(100))
+    passages = [Source(url=long, title="Long", quote="It says so.", quote_sha256=sha256_hex("It says so."))]
+    for expected in (1, 0):
+        with claim.transaction() as conn:
+            assert research.store(conn, claim.job.project_id, claim.job_id, passages, "web_search") == expected
+    (stored,) = rows(studio.db, "research_sources", claim.job.project_id)
+    assert stored["url"] == long
+
+
 def test_a_worker_that_lost_its_claim_changes_nothing_and_asks_nothing(studio: Studio, sandbox: SandboxThread) -> None:
     project_id = studio.project()
     stale = studio.launched(project_id)
@@ -822,7 +834,7 @@ def test_an_invalid_answer_fails_the_job_without_a_packet(studio: Studio, sandbo
         said,
         permanent=True,
         retry_base=timedelta(0),
-        also=lambda conn: list_failure(conn, project_id, claim.job_id, said),
+        also=lambda conn, _status: list_failure(conn, project_id, claim.job_id, said),
     )
     assert ended == "failed"
     assert versions.latest(studio.db, project_id, 0) is None
