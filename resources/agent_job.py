@@ -39,7 +39,7 @@ from studio.settings import Settings, get_settings
 
 log = logging.getLogger(__name__)
 
-# Called with the project, the job and the error, in the transaction that ends the attempt.
+# Called with the project, the job and the error, in the transaction in which the job fails for good.
 OnFailure = Callable[[Connection, UUID, UUID, str], None]
 
 
@@ -167,8 +167,9 @@ class JobSession:
         return self._fail(claim, str(failure) or type(failure).__name__, permanent=permanent)
 
     def _fail(self, claim: Claim, error: str, *, permanent: bool) -> str:
-        def also(conn: Connection) -> None:
-            if self.on_failure is not None:
+        def also(conn: Connection, status: str) -> None:
+            # An attempt that is followed by another one has failed nothing yet.
+            if self.on_failure is not None and status == "failed":
                 self.on_failure(conn, claim.job.project_id, claim.job_id, error)
 
         base = timedelta(seconds=self.settings.retry_base_seconds)

@@ -142,20 +142,21 @@ class Claim:
         *,
         permanent: bool,
         retry_base: timedelta,
-        also: Callable[[Connection], None] | None = None,
+        also: Callable[[Connection, str], None] | None = None,
     ) -> str:
         """End the attempt in failure; return the job's new status (`queued` where it is tried again).
 
-        `also` takes part in the transaction that does so.
+        `also` takes part in the transaction that does so, and is told that status.
         """
         with translated(), self.db.transaction() as conn:
             row = conn.execute(
                 "select public.fail_agent_job(%s, %s, %s, %s, %s) as status",
                 [self.job_id, self.claim_no, _short(error), permanent, retry_base],
             ).fetchone()
+            status = cast("str", row["status"]) if row else ""
             if also is not None:
-                also(conn)
-        return cast("str", row["status"]) if row else ""
+                also(conn, status)
+        return status
 
     def release(self, reason: str) -> str:
         """Give the job back unfinished, burning no attempt; return its new status."""

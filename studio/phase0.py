@@ -328,7 +328,7 @@ class Phase0:
 
 
 def list_failure(conn: Connection, project_id: UUID, job_id: UUID, error: str) -> None:
-    """List that a Phase 0 has failed, and why, in the transaction that ends it."""
+    """List that a Phase 0 has failed for good, and why, in the transaction in which it does."""
     log_task(conn, project_id, job_id, "ceo_agent", "phase0_failed", "failed", error)
 
 

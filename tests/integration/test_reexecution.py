@@ -130,6 +130,8 @@ def test_from_failure_what_is_finished_is_kept_and_nothing_is_paid_twice(
     assert ui.offers_to_resume(first.run_id)
     # The queue would try again by itself; a person is quicker.
     assert queue.get(database, job_id).status == "queued"
+    # Nothing has failed yet that a founder would need to know.
+    assert tasks(database) == {"phase0_init": "completed", "phase0_research": "queued"}
 
     again = finish(instance, ui.reexecute(first, "FROM_FAILURE"))
     assert again.status is DagsterRunStatus.SUCCESS
@@ -141,6 +143,28 @@ def test_from_failure_what_is_finished_is_kept_and_nothing_is_paid_twice(
     assert sorted(asked, key=str) == [COMPETITORS, MARKET, MARKET, None, None, SYNTHESIS]
     assert packets(database, job_id) == [1]
     assert mails(database) == 1
+    assert set(tasks(database).values()) == {"completed"}
+
+
+def test_a_run_that_fails_for_good_is_listed_with_its_reason(
+    ui: Clicks, instance: DagsterInstance, database: Database, job_id: UUID, model_server: SandboxThread
+) -> None:
+    model_server.fault("status", match=SYNTHESIS, status=401)
+    assert run_queued(ui, instance, database).status is DagsterRunStatus.FAILURE
+    job = queue.get(database, job_id)
+    assert (job.status, job.attempts) == ("failed", 1)
+    assert tasks(database) == {
+        "phase0_init": "completed",
+        "phase0_research": "completed",
+        "phase0_synthesis": "failed",
+        "phase0_failed": "failed",
+    }
+    errors = database.fetch_all("select distinct error from public.tasks where status = 'failed'")
+    assert [row["error"] for row in errors] == [job.last_error]
+
+
+def tasks(db: Database) -> dict[str, str]:
+    return {row["description"]: row["status"] for row in db.fetch_all("select description, status from public.tasks")}
 
 
 def test_a_live_lease_refuses_and_afterwards_all_steps_of_the_failed_run_begin_anew(

@@ -152,7 +152,8 @@ def test_what_goes_with_a_failure_happens_with_it_or_not_at_all(database: Databa
     claim = claim_next(database)
     tell(claim, "running")
 
-    def broken(conn: Any) -> None:
+    def broken(conn: Any, status: str) -> None:
+        assert status == "failed"
         log_task(conn, claim.job.project_id, job_id, "ceo_agent", "phase0_failed", "failed", "It broke.")
         raise LeaseLost("In between.", "")
 
