@@ -16,9 +16,11 @@ from rich.markup import escape
 from greenlight_dagster.cli.context import adopt, reach
 from greenlight_dagster.cli.output import JsonFlag, out, print_json
 from greenlight_dagster.stack.state import running_state
+from greenlight_dagster.stack.ticks import last_ticks
+from greenlight_dagster.stack.urls import libpq_url
 from studio import queue
 from studio.database import migrations
-from studio.database.connection import Database, redact
+from studio.database.connection import Database, first_line, redact
 from studio.errors import BudgetExhausted, StudioError
 from studio.model.prices import PriceList
 from studio.settings import Settings, get_settings
@@ -62,6 +64,7 @@ def findings() -> Iterator[Finding]:
     yield from _stack(settings)
     settings = get_settings()
     yield from _database(settings)
+    yield from _sensors(settings)
     yield from _model(settings)
     yield Finding(
         "outbound requests",
@@ -122,6 +125,24 @@ def _schema(db: Database) -> Iterator[Finding]:
     depth = queue.depth(db)
     lanes = ", ".join(f"{lane} {n['running']} running, {n['queued']} queued" for lane, n in depth.items())
     yield Finding("queue", "ok", lanes)
+
+
+def _sensors(settings: Settings) -> Iterator[Finding]:
+    if settings.dagster_database_url is None:
+        return
+    try:
+        ticks = last_ticks(libpq_url(settings.dagster_database_url))
+    except psycopg.Error as exc:
+        yield Finding("sensors", "problem", f"Dagster's database cannot be read: {first_line(exc)}")
+        return
+    if not ticks:
+        yield Finding("sensors", "warning", "none has ticked yet: jobs are picked up by the Dagster daemon")
+        return
+    troubles = [f"{tick.sensor} {tick.trouble}" for tick in ticks if tick.trouble]
+    if troubles:
+        yield Finding("sensors", "problem", "; ".join(troubles))
+        return
+    yield Finding("sensors", "ok", f"{len(ticks)} tick, the last {max(tick.seconds_ago for tick in ticks):.0f} s ago")
 
 
 def _model(settings: Settings) -> Iterator[Finding]:

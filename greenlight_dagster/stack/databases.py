@@ -12,7 +12,7 @@ from psycopg import sql
 from greenlight_dagster.stack.keeper import Backoff
 from greenlight_dagster.stack.urls import libpq_url, lies_in, sqlalchemy_url
 from studio import lanes
-from studio.database.connection import CONNECT_TIMEOUT_SECONDS, Database, redact
+from studio.database.connection import CONNECT_TIMEOUT_SECONDS, Database, first_line, redact
 from studio.database.embedded import EmbeddedPostgres
 from studio.errors import StackError, StudioError
 from studio.settings import Settings
@@ -118,6 +118,6 @@ def _ensure_database(url: str, name: str) -> None:
         ) from exc
     except psycopg.OperationalError as exc:
         raise StackError(
-            f"The database at {redact(url)} cannot be reached: {str(exc).strip()}.",
+            f"The database at {redact(url)} cannot be reached: {first_line(exc)}.",
             "Check that it runs and that DATABASE_URL is right, or unset it to use the embedded server.",
         ) from exc

@@ -169,6 +169,17 @@ def test_a_shell_that_takes_over_its_exports_works_on_it(stack: Stack, tmp_path:
     with Database(stack.environment()["DATABASE_URL"], pool_size=1) as database:
         assert projects.get(database, UUID(created["project_id"])).idea_description == "Out of a shell"
     assert jobs == []
+    looked = subprocess.run(
+        ["greenlight", "doctor", "--json"],
+        env={**environment, "GREENLIGHT_DATA_DIR": str(stack.folder)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert looked.returncode == 0, looked.stdout
+    found = {finding["what"]: finding for finding in json.loads(looked.stdout)}
+    assert found["sensors"]["state"] == "ok"
+    assert found["sensors"]["detail"].startswith("4 tick")
 
 
 def test_a_second_start_is_refused_and_told_where_the_first_one_is(stack: Stack) -> None:
