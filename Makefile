@@ -25,8 +25,9 @@ $(STAMP): $(LOCK) pyproject.toml
 	@touch $(STAMP)
 
 demo: $(STAMP) ## run an idea through Phase 0 on a throw-away stack (IDEA="…" takes your own)
-	@$(BIN)/greenlight demo $(if $(IDEA),-- "$$IDEA")
-demo: export IDEA := $(IDEA)
+	@$(BIN)/greenlight demo $(if $(value IDEA),-- "$$GREENLIGHT_IDEA")
+# As it was typed: make would take "$50 a month" for its variable 5.
+demo: export GREENLIGHT_IDEA := $(value IDEA)
 
 up: $(STAMP) ## start the stack on .greenlight/ and keep it until Ctrl-C
 	@$(BIN)/greenlight up

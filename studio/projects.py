@@ -13,6 +13,7 @@ from studio.database.connection import Connection, Database
 from studio.errors import InvalidInput, NotFound
 from studio.job_types import SYSTEM_PROJECT_ID
 from studio.model import spend
+from studio.model.prices import MICROS
 from studio.presence import normalise_domain
 from studio.project_events import record
 from studio.settings import Settings
@@ -99,7 +100,9 @@ def _idea(idea: str) -> str:
     require_storable(idea, "The idea")
     text = idea.strip()
     if len(text) < IDEA_MINIMUM:
-        raise InvalidInput("The idea is empty.", "Describe it in a sentence or more.")
+        raise InvalidInput(
+            "The idea is too short." if text else "The idea is empty.", "Describe it in a sentence or more."
+        )
     if len(text) > IDEA_LIMIT:
         raise InvalidInput(
             f"The idea has {len(text):,} characters; at most {IDEA_LIMIT:,} are allowed.",
@@ -138,8 +141,29 @@ def find(db: Database, *, owner_clerk_id: str | None = None, limit: int = 100) -
     return [_project(row) for row in rows]
 
 
-def set_budget(conn: Connection, project_id: UUID, usd: Decimal, tokens: int, calls: int) -> None:
-    """Set a project's spend caps and leave a ledger entry, in the caller's transaction."""
+def set_budget(
+    conn: Connection,
+    settings: Settings,
+    project_id: UUID,
+    *,
+    usd: Decimal | None = None,
+    tokens: int | None = None,
+    calls: int | None = None,
+) -> None:
+    """Set those of a project's spend caps that are given, in the caller's transaction.
+
+    The others stay, or become those of a new project where there were none. Leaves a ledger entry.
+    """
+    # Two who set caps of one project take turns, so that none undoes the other's.
+    conn.execute("select 1 from public.projects where id = %s for no key update", [project_id])
+    now = spend.budget_in(conn, project_id)
+    if usd is None:
+        micros = None if now is None else now.cap_micros
+        usd = settings.project_budget_usd if micros is None else Decimal(micros) / MICROS
+    if tokens is None:
+        tokens = settings.project_token_cap if now is None or now.cap_tokens is None else now.cap_tokens
+    if calls is None:
+        calls = settings.project_call_cap if now is None or now.cap_calls is None else now.cap_calls
     spend.set_budget(conn, project_id, usd, tokens, calls)
     record(
         conn,

@@ -28,7 +28,9 @@ class ModelPrice(BaseModel):
 class Settings(BaseSettings):
     """The settings of every Greenlight process."""
 
-    model_config = SettingsConfigDict(extra="ignore", case_sensitive=False, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        extra="ignore", case_sensitive=False, populate_by_name=True, env_ignore_empty=True
+    )
 
     # --- database
     database_url: str | None = Field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, cast
 
 import typer
+from rich.markup import escape
 
 from greenlight_dagster.cli.context import open_database, parse_id
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
@@ -13,12 +14,16 @@ from studio import queue
 from studio.errors import InvalidInput
 from studio.model import spend
 from studio.model.spend import usd
-from studio.queue import JobStatus
+from studio.queue import Job, JobStatus
+from studio.text import clip, printable
 
 app = typer.Typer(no_args_is_help=True, help="Look at jobs, follow them, cancel and retry them.")
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 
+# The columns of a wide list without the error, with their gaps. The classic 80 hold id, type, status and age.
+SHORT_COLUMNS_CHARS = 106
+SHORTEST_ERROR_CHARS = 24
 _STATUSES = ("queued", "running", "completed", "failed", "canceled")
 
 
@@ -42,14 +47,28 @@ def list_jobs(
     if as_json:
         print_json(found)
         return
-    print_table(
-        ("id", "type", "status", "lane", "attempt", "created", "error"),
-        [
-            (j.id, j.job_type, j.status, j.lane, f"{j.attempts}/{j.max_attempts}", j.created_at, j.last_error)
-            for j in found
-        ],
-        empty="No jobs.",
-    )
+    room = out.width - SHORT_COLUMNS_CHARS
+    if room >= SHORTEST_ERROR_CHARS:
+        print_table(
+            ("id", "type", "status", "lane", "attempt", "created", "error"),
+            [
+                (j.id, j.job_type, j.status, j.lane, f"{j.attempts}/{j.max_attempts}", j.created_at, _error(j, room))
+                for j in found
+            ],
+            empty="No jobs.",
+        )
+        return
+    columns = ("id", "type", "status", "created")
+    print_table(columns, [(j.id, j.job_type, j.status, j.created_at) for j in found], empty="No jobs.")
+    for job in found:
+        if job.last_error:
+            said = f"{str(job.id)[:8]}…  {printable(job.last_error)}"
+            out.print(escape(said), style="dim", highlight=False, overflow="ellipsis", no_wrap=True)
+
+
+def _error(job: Job, room: int) -> str | None:
+    """Return the job's error as one line of at most `room` characters; all of it is in `jobs show`."""
+    return clip(" ".join(job.last_error.split()), room) if job.last_error else None
 
 
 @app.command(epilog="Example: greenlight jobs show 7b0e1c9a-…")

@@ -25,6 +25,9 @@ err = Console(stderr=True)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
+# The longest name of a job type has 23 characters, and more than that may be a sentence.
+SHORT_CHARS = 24
+
 STATUS_STYLE = {
     "queued": "cyan",
     "running": "yellow",
@@ -67,9 +70,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
         out.print(empty)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        # An id is there to be copied: other columns give way.
-        table.add_column(column, overflow="fold", no_wrap=column == "id")
+    for index, column in enumerate(columns):
+        # An id is there to be copied, and a short word is not read in pieces: other columns give way.
+        short = column == "id" or all(len(str(row[index])) <= SHORT_CHARS for row in listed)
+        table.add_column(column, overflow="fold", no_wrap=short)
     for row in listed:
         table.add_row(*[cell(value) for value in row])
     out.print(table)

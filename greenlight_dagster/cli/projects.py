@@ -12,6 +12,7 @@ from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
 from greenlight_dagster.cli.packet_view import packet_panels
 from studio import projects as studio_projects
 from studio.errors import InvalidInput, NotFound
+from studio.job_types import SYSTEM_PROJECT_ID
 from studio.model import spend
 from studio.model.spend import usd
 from studio.packets import versions
@@ -105,6 +106,9 @@ def show(
             f" {budget.spent_tokens:,} tokens in {budget.calls} model calls."
         )
     out.print(spent, highlight=False, soft_wrap=True)
+    if chosen is None and found.id == SYSTEM_PROJECT_ID:
+        out.print("It carries the jobs that belong to no project, and has no packet.")
+        return
     if chosen is None:
         out.print(f"No packet yet. Launch Phase 0 with: greenlight launch {found.id}", highlight=False, soft_wrap=True)
         return
@@ -131,20 +135,9 @@ def budget(
     with open_database() as (db, settings):
         studio_projects.get(db, project_id)
         if any(value is not None for value in (usd_cap, tokens, calls)):
-            try:
-                now = spend.budget(db, project_id)
-                caps = (now.cap_micros, now.cap_tokens, now.cap_calls)
-            except NotFound:
-                caps = (None, None, None)
-            old_usd = settings.project_budget_usd if caps[0] is None else Decimal(caps[0]) / 1_000_000
+            dollars = None if usd_cap is None else _dollars(usd_cap)
             with db.transaction() as conn:
-                studio_projects.set_budget(
-                    conn,
-                    project_id,
-                    old_usd if usd_cap is None else _dollars(usd_cap),
-                    tokens if tokens is not None else settings.project_token_cap if caps[1] is None else caps[1],
-                    calls if calls is not None else settings.project_call_cap if caps[2] is None else caps[2],
-                )
+                studio_projects.set_budget(conn, settings, project_id, usd=dollars, tokens=tokens, calls=calls)
         found = spend.budget(db, project_id)
     if as_json:
         print_json(found)

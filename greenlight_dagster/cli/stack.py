@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from typing import Annotated
 
 import typer
@@ -25,7 +28,7 @@ def up(
             out.print(f"[bold green]Greenlight is up[/] on {stack.folder}", highlight=False, soft_wrap=True)
             for name, address in stack.addresses.items():
                 out.print(f"  {name:<12}{address}", highlight=False, soft_wrap=True)
-            out.print('Try: greenlight projects create "An idea"    Stop with Ctrl-C.', highlight=False)
+            out.print(f'Try: {_program()} projects create "An idea"    Stop with Ctrl-C.', highlight=False)
             stack.wait()
             out.print("Stopping; runs in flight get time to finish. Ctrl-C again hurries.")
     except KeyboardInterrupt:
@@ -42,6 +45,13 @@ def env(as_json: JsonFlag = False) -> None:
         return
     for name, value in sorted(environment.items()):
         out.print(f"export {name}={shlex.quote(value)}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _program() -> str:
+    """Return how this program is called from where the person is."""
+    if shutil.which("greenlight"):
+        return "greenlight"
+    return os.path.relpath(sys.argv[0])
 
 
 def _say(line: str) -> None:

@@ -102,6 +102,8 @@ def _payload(text: str) -> dict[str, Any]:
         ) from exc
     except RecursionError as exc:
         raise InvalidPayload(f"The {what} is nested too deeply.", "Correct it.") from exc
+    except ValueError as exc:
+        raise InvalidPayload(f"The {what} holds a number that is too long.", "Give it as text.") from exc
     if not isinstance(value, dict):
         raise InvalidPayload(f"The {what} is not a JSON object.", 'Give one like {"limit": 100}.')
     return value

@@ -72,14 +72,21 @@ def set_budget(conn: Connection, project_id: UUID, usd: Decimal, tokens: int, ca
 
 def budget(db: Database, project_id: UUID) -> Budget:
     """Return the project's budget, or raise `NotFound`."""
-    row = db.fetch_one(
+    with db.connection() as conn:
+        found = budget_in(conn, project_id)
+    if found is None:
+        raise NotFound(f"Project {project_id} has no budget.", "Set one with `greenlight projects budget`.")
+    return found
+
+
+def budget_in(conn: Connection, project_id: UUID) -> Budget | None:
+    """Return the project's budget as the caller's transaction sees it, None where it has none."""
+    row = conn.execute(
         "select cap_micros, cap_tokens, cap_calls, spent_micros, reserved_micros, spent_tokens, reserved_tokens,"
         " calls from public.project_budgets where project_id = %s",
         [project_id],
-    )
-    if row is None:
-        raise NotFound(f"Project {project_id} has no budget.", "Set one with `greenlight projects budget`.")
-    return Budget(**row)
+    ).fetchone()
+    return Budget(**row) if row else None
 
 
 def reserve(db: Database, spender: Spender, *, step: str, agent: str, model: str, micros: int, usage: Usage) -> UUID:

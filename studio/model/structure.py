@@ -29,7 +29,10 @@ def parse(answer: Answer, schema: type[M]) -> M:
         return schema.model_validate_json(json.dumps(storable_json(_json_object(answer.text))))
     except ValueError as exc:
         problems = clip(_problems(exc), SHOWN_ERROR_CHARS).rstrip(".")
-        raise ModelAnswerInvalid(f"The model's answer does not fit {schema.__name__}: {problems}.", "") from exc
+        raise ModelAnswerInvalid(
+            f"The model's answer does not fit {schema.__name__}: {problems}.",
+            "Retry the job; if it happens again, set CLAUDE_DIRECT_MODEL to another model.",
+        ) from exc
 
 
 def _problems(exc: ValueError) -> str:

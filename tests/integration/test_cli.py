@@ -39,7 +39,15 @@ from studio.settings import Settings, get_settings
 from tests.support.model import model_settings, open_model, scripted_model
 from tests.support.phase0 import Studio, run_steps, write_corpus
 from tests.support.postgres import TestServer
-from tests.support.queue import LEASE, InBackground, enqueue, make_project, statuses
+from tests.support.queue import (
+    LEASE,
+    InBackground,
+    enqueue,
+    make_project,
+    separate_connection,
+    statuses,
+    wait_until_blocked,
+)
 from tests.support.sandbox import SandboxThread
 from tests.support.waiting import eventually
 
@@ -533,6 +541,26 @@ def test_a_budget_is_shown_and_set(greenlight: Greenlight, project: UUID) -> Non
     assert greenlight("projects", "budget", project, "--json").json["cap_tokens"] == 0
 
 
+def test_two_who_set_a_budget_do_not_undo_each_other(db: Database, project: UUID) -> None:
+    settings = Settings()
+    with separate_connection(db) as other, other.transaction():
+        projects.set_budget(other, settings, project, usd=Decimal(5))
+
+        sessions: list[int] = []
+
+        def set_tokens() -> None:
+            with db.transaction() as conn:
+                sessions.append(conn.info.backend_pid)
+                projects.set_budget(conn, settings, project, tokens=7)
+
+        second = InBackground(set_tokens)
+        eventually(lambda: sessions, what="the second one")
+        wait_until_blocked(db, sessions[0])
+    second.result()
+    budget = spend.budget(db, project)
+    assert (budget.cap_micros, budget.cap_tokens, budget.cap_calls) == (5_000_000, 7, settings.project_call_cap)
+
+
 @pytest.mark.parametrize("amount", ["much", "-1", "NaN", "Infinity", "1e400", "99999999999999"])
 def test_an_odd_amount_is_no_budget(greenlight: Greenlight, project: UUID, amount: str) -> None:
     greenlight("projects", "budget", project, f"--usd={amount}").fails()
@@ -686,6 +714,7 @@ def test_a_type_that_nothing_can_run_yet_says_so(greenlight: Greenlight, project
         (["--payload", "{"], ["--payload is not JSON", "line 1, column 2"]),
         (["--payload", ""], ["--payload is not JSON"]),
         (["--payload", "[1]"], ["--payload is not a JSON object"]),
+        (["--payload", '{"ownerClerkId": ' + "1" * 5_000 + "}"], ["--payload holds a number that is too long"]),
         (["--payload", "null"], ["--payload is not a JSON object"]),
         (["--payload", "{}"], ["does not fit phase0.generate_packet", "ownerClerkId", "Its fields:"]),
         (["--payload", '{"ownerClerkId": "o", "surprise": 1}'], ["surprise"]),

@@ -28,7 +28,7 @@ KEYS = {
     "seconds",
 }
 LIMIT_SECONDS = 170
-TRICKY = """Say "drills" & `ladders`; it's $HOME for 100% of us #1 \\o/"""
+TRICKY = """Say "drills" & `ladders`; it's $50 or $(HOME) for 100% of us #1 \\o/"""
 
 
 def demo(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -113,8 +113,7 @@ def test_make_hands_the_idea_on_as_it_stands(tmp_path: Path, idea: str, passed: 
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     said = subprocess.run(
-        # In make's own words a dollar is written twice.
-        ["make", "demo", f"IDEA={idea.replace('$', '$$')}", f"BIN={tmp_path}", f"STAMP={tmp_path}/installed"],
+        ["make", "demo", f"IDEA={idea}", f"BIN={tmp_path}", f"STAMP={tmp_path}/installed"],
         # The suite itself may be a part of make, which would then speak of folders.
         env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
         cwd=ROOT,
