@@ -19,6 +19,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import psycopg
+from psycopg.rows import DictRow
 
 from studio.database.connection import Connection, Database
 from studio.database.errors import translated
@@ -103,7 +104,13 @@ def _read_after(conn: Connection, project_id: UUID, seq: int, job_id: UUID | Non
         " and (%(job)s::uuid is null or job_id = %(job)s) order by seq limit %(limit)s",
         {"project": project_id, "seq": seq, "job": job_id, "limit": limit},
     ).fetchall()
-    return [Event(**row) for row in rows]
+    return [_event(row) for row in rows]
+
+
+def _event(row: DictRow) -> Event:
+    # The column takes any JSON, and other clients write to it.
+    data = row["data"] if isinstance(row["data"], dict) else {"value": row["data"]}
+    return Event(**{**row, "data": data})
 
 
 def last_seq(db: Database, project_id: UUID) -> int:

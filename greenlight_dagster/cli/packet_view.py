@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import ValidationError
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from studio.packets.phase0 import Phase0Packet
 from studio.text import printable
 
 VERDICT_STYLE = {"greenlight": "bold green", "revise": "bold yellow", "kill": "bold red"}
@@ -22,6 +25,12 @@ QUOTE_CHARS = 140
 def packet_panels(packet: dict[str, Any]) -> Iterator[RenderableType]:
     """Yield the packet's sections as rich renderables, from the verdict down to the evidence."""
     packet = printable(packet)
+    try:
+        Phase0Packet.model_validate(packet)
+    except ValidationError:
+        yield Text("It was written by another client, and is shown as it is stored.", style="dim")
+        yield Text(json.dumps(packet, indent=2, ensure_ascii=False))
+        return
     synopsis = packet["reasoning_synopsis"]
     verdict = Text.assemble(
         (packet["recommendation"].upper(), VERDICT_STYLE[packet["recommendation"]]),

@@ -113,7 +113,8 @@ def show(
         out.print(f"No packet yet. Launch Phase 0 with: greenlight launch {found.id}", highlight=False, soft_wrap=True)
         return
     out.print(
-        f"Phase 0 packet, version {chosen.version} of {history[0].version}, by model {chosen.model}",
+        f"Phase 0 packet, version {chosen.version} of {history[0].version}"
+        + (f", by model {chosen.model}" if chosen.model else ""),
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -6,6 +6,7 @@ one line for logs and pipes.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -108,7 +109,7 @@ class RunView:
             return
         step = self.steps.setdefault(name, StepView(name, event.created_at))
         step.state = {"STEP_SUCCESS": "done", "STEP_FAILURE": "failed"}.get(kind, "skipped")  # type: ignore[assignment]
-        duration_ms = event.data.get("duration_ms")
+        duration_ms = _number(event.data.get("duration_ms"))
         step.seconds = (
             duration_ms / 1000 if duration_ms is not None else (event.created_at - step.started).total_seconds()
         )
@@ -117,8 +118,8 @@ class RunView:
     def _count(self, data: dict[str, Any]) -> None:
         if "cost_micros" in data:
             self.calls += 1
-            self.cost_micros += int(data["cost_micros"])
-            self.tokens += int(data.get("input_tokens", 0)) + int(data.get("output_tokens", 0))
+            self.cost_micros += _number(data["cost_micros"]) or 0
+            self.tokens += (_number(data.get("input_tokens")) or 0) + (_number(data.get("output_tokens")) or 0)
 
     # --- drawing
 
@@ -197,3 +198,8 @@ def _note(event: Event) -> str:
     if event.data.get("level") in ("WARNING", "ERROR"):
         style = "red"
     return f"[{style}]{one_line(event.message or '', 140)}[/]"
+
+
+def _number(value: Any) -> int | None:
+    """Return a figure of an event, None where another client wrote something else in its place."""
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else None

@@ -531,6 +531,22 @@ def test_a_project_of_another_client_without_a_budget_is_shown(greenlight: Green
     assert greenlight("projects", "budget", project, "--usd", "3", "--json").json["cap_micros"] == 3_000_000
 
 
+def test_a_packet_of_another_client_is_shown_as_it_is_stored(
+    greenlight: Greenlight, db: Database, project: UUID
+) -> None:
+    stored = {"tagline": "Their own shape", "recommendation": "maybe"}
+    db.execute(
+        "insert into public.phase_packets (project_id, phase, packet, confidence, synopsis)"
+        " values (%s, 0, %s::jsonb, 50, '{}')",
+        [project, json.dumps(stored)],
+    )
+    ran = greenlight("projects", "show", project)
+    assert ran.code == 0
+    assert "shown as it is stored" in ran.said
+    assert '"tagline": "Their own shape"' in ran.said
+    assert greenlight("projects", "show", project, "--json").json["packet"]["packet"] == stored
+
+
 def test_a_budget_is_shown_and_set(greenlight: Greenlight, project: UUID) -> None:
     assert greenlight("projects", "budget", project, "--json").json["cap_calls"] == 2000
     changed = greenlight("projects", "budget", project, "--usd", "0.50", "--calls", "7", "--json").json

@@ -11,11 +11,13 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from greenlight_dagster.cli.tailing import follow_job
 from studio import events, queue
 from studio.database.connection import Database
 from studio.errors import InvalidInput, InvalidPayload
 from studio.job_types import JOB_TYPES, SYSTEM_PROJECT_ID, parse_payload
 from studio.queue import NewJob
+from studio.settings import Settings
 from tests.support.queue import LEASE, claim_next, enqueue, insert_foreign, job, make_project
 
 ODD_MOMENTS = [
@@ -108,6 +110,23 @@ def test_json_beyond_what_python_holds_can_be_looked_at(database: Database, valu
         [project, job_id, value],
     )
     assert events.read_after(database, project, 0)[-1].data == read
+
+
+@pytest.mark.parametrize(
+    "data", ["[1]", '"text"', "null", '{"cost_micros": "much", "duration_ms": [], "step_event": 7}']
+)
+def test_an_event_of_any_data_can_be_followed(database: Database, data: str) -> None:
+    project = make_project(database)
+    job_id = enqueue(database, project)
+    for kind in ("log", "status", "tool_call", "artifact"):
+        database.execute(
+            "insert into public.agent_job_events (project_id, job_id, type, data) values (%s, %s, %s, %s::jsonb)",
+            [project, job_id, kind, data],
+        )
+    queue.cancel(database, job_id)
+    for live in (True, False):
+        view = follow_job(database, job_id, settings=Settings(), live=live)
+        assert (view.status, view.cost_micros) == ("canceled", 0)
 
 
 def test_a_row_that_begins_as_running_does_not_hold_its_slot_for_ever(database: Database) -> None:
