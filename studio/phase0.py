@@ -42,10 +42,11 @@ from studio.progress import Progress
 from studio.project_events import record
 from studio.research import Dossier, for_prompt, numbered
 from studio.settings import Settings
-from studio.tasks import TaskStatus, log_task
+from studio.tasks import TaskStatus, forget_task, log_task
 from studio.text import clip
 
 PHASE = 0
+FAILED_TASK = ("ceo_agent", "phase0_failed")
 # A stored idea may be longer than the limit at creation (other clients compose their own); beyond this it is
 # cut for the prompt, and the run says so.
 PROMPT_IDEA_CHARS = 20_000
@@ -272,8 +273,15 @@ class Phase0:
         }
 
     def open_gate(self, conn: Connection, saved: Json) -> Json:
-        """Make sure that one gate is pending and shows this packet; return the approval's id and risk."""
+        """Make sure that one gate is pending and shows this packet; return the approval's id and risk.
+
+        A packet that a newer one has overtaken meanwhile opens none: a person decides on the latest.
+        """
+        versions.hold_latest(conn, self.project_id, PHASE)
         version = versions.get_in(conn, UUID(saved["packet_version_id"]))
+        if not versions.is_latest(conn, version):
+            self.progress.log(f"Version {version.version} was overtaken by a newer packet, whose gate it is.")
+            return {"approval_id": None, "risk": None, "outcome": "overtaken", "superseded": 0}
         gate = approvals.open_gate(
             conn,
             version,
@@ -290,7 +298,10 @@ class Phase0:
         }
 
     def remember(self, conn: Connection, saved: Json) -> Json:
-        """Remember the verdict for every later agent."""
+        """Remember the verdict for every later agent, unless a newer one stands already."""
+        versions.hold_latest(conn, self.project_id, PHASE)
+        if not versions.is_latest(conn, versions.get_in(conn, UUID(saved["packet_version_id"]))):
+            return {"remembered": []}
         memory.remember(
             conn,
             self.project_id,
@@ -310,6 +321,8 @@ class Phase0:
             conn, self.settings, project, versions.get_in(conn, UUID(saved["packet_version_id"]))
         )
         self._list(conn, "ceo_agent", "phase0_complete", "completed", saved["tagline"])
+        # A job that failed for good and was queued again has not failed after all.
+        forget_task(conn, self.claim.job_id, *FAILED_TASK)
         return {"mail": notice.mail}
 
     # --- helpers
@@ -329,7 +342,9 @@ class Phase0:
 
 def list_failure(conn: Connection, project_id: UUID, job_id: UUID, error: str) -> None:
     """List that a Phase 0 has failed for good, and why, in the transaction in which it does."""
-    log_task(conn, project_id, job_id, "ceo_agent", "phase0_failed", "failed", error)
+    # A second failure is news, also where it says what the first one did.
+    forget_task(conn, job_id, *FAILED_TASK)
+    log_task(conn, project_id, job_id, *FAILED_TASK, "failed", error)
 
 
 def _prior_packet(prior: versions.PacketVersion) -> Phase0Packet:

@@ -93,6 +93,20 @@ def get_in(conn: Connection, version_id: UUID) -> PacketVersion:
     return _version(row)
 
 
+def hold_latest(conn: Connection, project_id: UUID, phase: int) -> None:
+    """Let no other packet become the latest of the phase until the caller's transaction ends."""
+    conn.execute("select public.hold_phase_packet(%s, %s)", [project_id, phase])
+
+
+def is_latest(conn: Connection, version: PacketVersion) -> bool:
+    """Whether the version is the project's latest of its phase; lasting only under `hold_latest`."""
+    row = conn.execute(
+        "select 1 from public.phase_packets where project_id = %s and phase = %s and version_id = %s",
+        [version.project_id, version.phase, version.id],
+    ).fetchone()
+    return row is not None
+
+
 def last_made_by_job(conn: Connection, job_id: UUID) -> datetime | None:
     """Return when the job last made a version, None where it has made none."""
     row = conn.execute(

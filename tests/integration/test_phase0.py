@@ -17,7 +17,7 @@ from uuid import UUID
 
 import pytest
 
-from studio import approvals, memory, research
+from studio import approvals, memory, queue, research
 from studio.database.connection import Database
 from studio.errors import (
     BudgetExhausted,
@@ -37,6 +37,7 @@ from studio.packets.phase0_assembly import NOT_MEASURED
 from studio.packets.versions import PacketVersion
 from studio.phase0 import PROMPT_IDEA_CHARS, Phase0, list_failure
 from studio.projects import IDEA_LIMIT, NAME_LIMIT
+from studio.queue import NewJob
 from studio.settings import Settings
 from studio.text import sha256_hex
 from tests.support.local_web import Nat, html, local_web
@@ -804,6 +805,50 @@ def test_an_address_of_any_length_is_kept(studio: Studio) -> None:
             assert research.store(conn, claim.job.project_id, claim.job_id, passages, "web_search") == expected
     (stored,) = rows(studio.db, "research_sources", claim.job.project_id)
     assert stored["url"] == long
+
+
+def test_a_packet_that_a_newer_one_overtook_does_not_take_its_place(studio: Studio) -> None:
+    project_id = studio.project()
+    slow = studio.launched(project_id)
+    run_steps(studio.phase0(slow), until="open_gate")
+    with studio.db.transaction() as conn:
+        new = NewJob("phase0.generate_packet", project_id, slow.job.payload, key="another")
+        quick = queue.enqueue(conn, new).job_id
+    claim = studio.claimed(quick)
+    run_steps(studio.phase0(claim))
+    claim.complete()
+    newer = studio.packet(project_id)
+    assert newer.version == 2
+
+    told = Recorder()
+    outputs = run_steps(studio.phase0(studio.reclaimed(slow), told))
+
+    assert outputs["open_gate"]["outcome"] == "overtaken"
+    assert "overtaken" in told.said
+    (gate,) = gates(studio.db, project_id)
+    assert (gate["status"], gate["packet_version_id"]) == ("pending", newer.id)
+    (remembered,) = rows(studio.db, "agent_memory", project_id)
+    assert remembered["value"].startswith("Phase 0 packet version 2")
+
+
+def test_a_failure_is_listed_each_time_and_forgotten_with_success(studio: Studio, sandbox: SandboxThread) -> None:
+    project_id = studio.project()
+    claim = studio.launched(project_id)
+    for _ in range(2):
+        claim.fail(
+            "The budget is exhausted.",
+            permanent=True,
+            retry_base=timedelta(0),
+            also=lambda conn, _status, held=claim: list_failure(conn, project_id, held.job_id, "The same."),
+        )
+        queue.retry(studio.db, claim.job_id)
+        claim = studio.claimed(claim.job_id)
+    failures = [row for row in rows(studio.db, "task_log", project_id) if row["step"] == "phase0_failed"]
+    assert [row["status"] for row in failures] == ["failed", "failed"]
+    assert "phase0_failed" in {row["description"] for row in rows(studio.db, "tasks", project_id)}
+    run_steps(studio.phase0(claim))
+    claim.complete()
+    assert {row["status"] for row in rows(studio.db, "tasks", project_id)} == {"completed"}
 
 
 def test_a_worker_that_lost_its_claim_changes_nothing_and_asks_nothing(studio: Studio, sandbox: SandboxThread) -> None:
