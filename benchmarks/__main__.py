@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import event_batches, queue_backlog
+from benchmarks import bulk_transitions, event_batches, queue_backlog
 from studio import lanes
 from studio.database.connection import Database
 from studio.database.embedded import EmbeddedPostgres
@@ -30,6 +30,7 @@ class Ratio(NamedTuple):
 BENCHMARKS: tuple[Callable[[Database], tuple[str, float, float, float]], ...] = (
     queue_backlog.run,
     event_batches.run,
+    bulk_transitions.run,
 )
 
 

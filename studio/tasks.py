@@ -41,9 +41,9 @@ def log_task(
         " case when %(status)s = 'failed' then %(detail)s end, case when %(status)s <> 'queued' then now() end,"
         " case when %(status)s in ('completed', 'failed') then now() end)"
         " on conflict (job_id, agent, description) where job_id is not null do update set"
-        " status = excluded.status, detail = coalesce(excluded.detail, t.detail), error = excluded.error,"
+        " status = excluded.status, detail = excluded.detail, error = excluded.error,"
         " started_at = coalesce(t.started_at, excluded.started_at), completed_at = excluded.completed_at"
-        " where (t.status, t.detail) is distinct from (excluded.status, coalesce(excluded.detail, t.detail))",
+        " where (t.status, t.detail) is distinct from (excluded.status, excluded.detail)",
         {
             "project": project_id,
             "job": job_id,
@@ -60,3 +60,10 @@ def log_task(
         [project_id, description, status, detail],
     )
     record(conn, project_id, f"task.{status}", description, {"agent": agent, "detail": detail})
+
+
+def forget_task(conn: Connection, job_id: UUID, agent: str, description: str) -> None:
+    """Take a task off the list in the caller's transaction; log and ledger keep what was said of it."""
+    conn.execute(
+        "delete from public.tasks where job_id = %s and agent = %s and description = %s", [job_id, agent, description]
+    )

@@ -1,7 +1,8 @@
 -- A task belongs to the job that does it, and cannot outlive it.
 --
 -- A job may end outside its own run: canceled while it was queued, given up after a lost worker. What it had
--- left open is closed in the same transaction, whoever ends the job and by whatever statement.
+-- left open is closed in the same transaction, whoever ends the job and by whatever statement. Locks are taken
+-- in the order of `agent_jobs`, with the tasks between the job row and the event counter.
 
 alter table public.tasks add column job_id uuid references public.agent_jobs on delete set null;
 comment on column public.tasks.job_id is 'The job that does it; null for tasks that another client wrote.';
@@ -11,31 +12,41 @@ create unique index tasks_once_per_job on public.tasks (job_id, agent, descripti
 
 create function public.agent_jobs_settle_tasks() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
+declare
+  v_status text := 'failed';
+  v_error text := 'The job was deleted.';
 begin
-  with ended as (
-    select n.id, n.last_error,
-           case n.status when 'queued' then 'queued' when 'completed' then 'completed' else 'failed' end as status,
-           case n.status when 'completed' then null else coalesce(nullif(n.last_error, ''), n.status) end as error
-    from after_update n join before_update o using (id)
-    where n.status <> o.status and n.status <> 'running'
-  ), settled as (
-    update tasks t set
-      status = e.status,
-      error = case when e.status = 'failed' then left(e.error, 1000) end,
-      completed_at = case when e.status <> 'queued' then now() end
-    from ended e
-    where t.job_id = e.id and t.status in ('queued', 'running') and t.status <> e.status
-    returning t.project_id, t.agent, t.description, t.status, t.error
+  if tg_op = 'UPDATE' then
+    v_status := case new.status when 'queued' then 'queued' when 'completed' then 'completed' else 'failed' end;
+    v_error := case when v_status = 'failed' then left(coalesce(nullif(new.last_error, ''), new.status), 1000) end;
+  end if;
+  if tg_op = 'DELETE' and not exists (select from projects where id = old.project_id) then
+    return old;  -- its tasks go with the project
+  end if;
+  with settled as (
+    update tasks set
+      status = v_status, error = v_error, completed_at = case when v_status <> 'queued' then now() end
+    where job_id = old.id and status in ('queued', 'running') and status <> v_status
+    returning project_id, agent, description
   ), echoed as (
     insert into task_log (project_id, step, status, detail)
-    select project_id, description, status, error from settled
+    select project_id, description, v_status, v_error from settled
   )
   insert into project_events (project_id, event_type, message, data)
-  select project_id, 'task.' || status, left(description, 500), jsonb_build_object('agent', agent, 'detail', error)
+  select project_id, 'task.' || v_status, left(description, 500),
+         jsonb_build_object('agent', agent, 'detail', v_error)
   from settled;
-  return null;
+  return old;
 end $$;
 
-create trigger agent_jobs_settle_tasks after update on public.agent_jobs
-  referencing old table as before_update new table as after_update
-  for each statement execute function public.agent_jobs_settle_tasks();
+-- By row: a statement's rows would have to be joined with what they were, on every update of whatever column.
+create trigger agent_jobs_settle_tasks after update of status on public.agent_jobs
+  for each row when (old.status is distinct from new.status and new.status <> 'running')
+  execute function public.agent_jobs_settle_tasks();
+
+create trigger agent_jobs_settle_tasks_before_delete before delete on public.agent_jobs
+  for each row execute function public.agent_jobs_settle_tasks();
+
+-- What was left open before tasks knew their job. Who still works on it opens it again under that job.
+update public.tasks t set status = 'failed', error = 'It was left open.', completed_at = now()
+where t.job_id is null and t.status in ('queued', 'running') and t.description like 'phase0\_%';

@@ -140,9 +140,38 @@ begin
   end if;
   if v_job.status in ('queued', 'running') then
     perform set_config('greenlight.transition', 'on', true);
-    update agent_jobs set status = 'canceled', last_error = coalesce(p_reason, last_error) where id = p_job_id;
+    update agent_jobs set status = 'canceled',
+      last_error = coalesce(p_reason, case when cancel_requested_at is not null then last_error end)
+    where id = p_job_id;
     perform set_config('greenlight.transition', '', true);
     return 'canceled';
   end if;
   return v_job.status;
+end $$;
+
+create or replace function public.complete_agent_job(
+  p_job_id uuid, p_status text, p_error text default null, p_claim_no bigint default null)
+returns boolean
+language plpgsql set search_path = public, pg_temp as $$
+declare
+  v_ended boolean;
+begin
+  if p_status not in ('completed', 'failed', 'canceled') then
+    raise exception 'A job ends completed, failed or canceled, not %.', p_status using errcode = '22023';
+  end if;
+  perform set_config('greenlight.transition', 'on', true);
+  update agent_jobs set
+    status = p_status,
+    -- Who canceled it has said why; the run that stops for it need not know.
+    last_error = case when cancel_requested_at is not null and p_status = 'canceled'
+                      then coalesce(last_error, p_error) else p_error end
+  where id = p_job_id and status = 'running'
+    and case when p_claim_no is null then leased_until is null else claim_no = p_claim_no end;
+  v_ended := found;
+  perform set_config('greenlight.transition', '', true);
+  if not v_ended and (p_claim_no is not null
+      or exists (select 1 from agent_jobs where id = p_job_id and status = 'running')) then
+    raise exception 'Claim % of job % is no longer current.', p_claim_no, p_job_id using errcode = 'GL001';
+  end if;
+  return v_ended;
 end $$;

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, LiteralString
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -23,6 +23,7 @@ from studio.claims import Claim
 from studio.database.connection import Connection, Database
 from studio.errors import LeaseLost
 from studio.events import NewEvent
+from studio.tasks import log_task
 from tests.support.queue import (
     LEASE,
     InBackground,
@@ -268,7 +269,18 @@ def test_everything_at_once_over_several_projects(database: Database, database_u
         def write_some() -> None:
             claim = chance.choice(held)
             with db.transaction() as conn:
-                events.append(conn, claim.job_id, [NewEvent("log", "x")] * 3, claim.claim_no)
+                # Some are sent twice, as after a lost answer.
+                batch = [NewEvent("log", "x", id=chance.choice([None, uuid4()])) for _ in range(3)]
+                for _ in range(chance.randint(1, 2)):
+                    events.append(conn, claim.job_id, batch, claim.claim_no)
+
+        def list_some() -> None:
+            claim = chance.choice(held)
+            with claim.transaction() as conn:
+                log_task(conn, claim.job.project_id, claim.job_id, "ceo", chance.choice("ab"), "running")
+
+        def revive_some() -> None:
+            db.execute("select public.revive_agent_job(%s)", [chance.choice(held).job_id])
 
         def end_some() -> None:
             claim = held.pop(chance.randrange(len(held)))
@@ -295,6 +307,7 @@ def test_everything_at_once_over_several_projects(database: Database, database_u
                 choices: list[Callable[[], Any]] = [enqueue_some, claim_some, lambda: queue.reclaim_stale(db)]
                 if held:
                     choices += [write_some, end_some, end_some, cancel_some, speak_as_a_foreign_worker]
+                    choices += [list_some, revive_some]
                 with contextlib.suppress(LeaseLost):
                     chance.choice(choices)()
 
@@ -304,6 +317,11 @@ def test_everything_at_once_over_several_projects(database: Database, database_u
     for project in projects:
         stream = seqs(database, project)
         assert stream == list(range(1, len(stream) + 1))
+    left_open = database.fetch_all(
+        "select t.status from public.tasks t join public.agent_jobs j on j.id = t.job_id"
+        " where t.status in ('queued', 'running') and j.status in ('completed', 'failed', 'canceled')"
+    )
+    assert left_open == []
     told = database.fetch_all(
         "select j.status, (select e.message from public.agent_job_events e where e.job_id = j.id and e.type = 'status'"
         " order by e.seq desc limit 1) as told from public.agent_jobs j"

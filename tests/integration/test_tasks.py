@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +14,11 @@ import pytest
 from studio import queue
 from studio.claims import Claim
 from studio.database.connection import Database
+from studio.database.migrations import migrate
 from studio.errors import LeaseLost
+from studio.paths import MIGRATIONS
 from studio.tasks import log_task
+from tests.support.postgres import TestServer
 from tests.support.queue import claim_next, enqueue, expire_lease, make_due, make_project
 
 AT_ONCE = timedelta(0)
@@ -95,6 +100,11 @@ def _canceled_without_its_run(claim: Claim) -> None:
     queue.cancel(claim.db, claim.job_id, "Not this one.")
 
 
+def _canceled_while_queued_without_a_word(claim: Claim) -> None:
+    claim.fail("An earlier error.", permanent=False, retry_base=AT_ONCE)
+    queue.cancel(claim.db, claim.job_id)
+
+
 def _canceled_while_queued(claim: Claim) -> None:
     claim.release("The worker stopped.")
     queue.cancel(claim.db, claim.job_id, "Not this one.")
@@ -106,6 +116,7 @@ ENDS: dict[str, tuple[Callable[[Claim], Any], str, str | None]] = {
     "is canceled by its run": (lambda claim: claim.cancel("Enough."), "failed", "Enough."),
     "is canceled without a word": (lambda claim: claim.cancel(), "failed", "canceled"),
     "is canceled without its run": (_canceled_without_its_run, "failed", "Not this one."),
+    "is canceled while queued without a word": (_canceled_while_queued_without_a_word, "failed", "canceled"),
     "is canceled while queued": (_canceled_while_queued, "failed", "Not this one."),
     "is lost for good": (_lost_for_good, "failed", "The lease ran out: the worker is lost."),
     "is ended by another client": (_foreign, "failed", "TypeError"),
@@ -146,6 +157,47 @@ def test_between_two_attempts_a_task_waits(database: Database, job_id: UUID, how
     make_due(database, job_id)
     tell(claim_next(database), "running")
     assert tasks(database) == [("phase0_research", "running", None, False)]
+
+
+def test_a_new_try_does_not_keep_what_the_last_one_said(database: Database, job_id: UUID) -> None:
+    claim = claim_next(database)
+    tell(claim, "completed", "greenlight, confidence 80")
+    tell(claim, "running")
+    claim.fail("It broke.", permanent=True, retry_base=AT_ONCE)
+    row = database.fetch_one("select status, detail, error from public.tasks")
+    assert row == {"status": "failed", "detail": None, "error": "It broke."}
+
+
+def test_a_job_that_is_deleted_takes_its_open_work_with_it(database: Database, job_id: UUID) -> None:
+    tell(claim_next(database), "running")
+    database.execute("delete from public.agent_jobs where id = %s", [job_id])
+    assert tasks(database) == [("phase0_research", "failed", "The job was deleted.", True)]
+
+
+def test_a_project_with_work_under_way_can_be_deleted(database: Database, job_id: UUID) -> None:
+    tell(claim_next(database), "running")
+    database.execute("delete from public.projects where id = %s", [queue.get(database, job_id).project_id])
+    assert tasks(database) == []
+
+
+def test_what_was_open_before_tasks_knew_their_job_is_closed(postgres: TestServer, tmp_path: Path) -> None:
+    for file in MIGRATIONS.glob("*.sql"):
+        if file.name < "20260301000000":
+            shutil.copy(file, tmp_path)
+    with postgres.temporary() as name, Database(postgres.url(name), pool_size=2) as old:
+        migrate(old, tmp_path)
+        project = make_project(old)
+        for description, status in [("phase0_research", "running"), ("phase0_init", "completed"), ("scan", "running")]:
+            old.execute(
+                "insert into public.tasks (project_id, agent, description, status) values (%s, 'ceo_agent', %s, %s)",
+                [project, description, status],
+            )
+        migrate(old)
+        assert sorted(tasks(old)) == [
+            ("phase0_init", "completed", None, False),
+            ("phase0_research", "failed", "It was left open.", True),
+            ("scan", "running", None, False),
+        ]
 
 
 def test_what_goes_with_a_failure_happens_with_it_or_not_at_all(database: Database, job_id: UUID) -> None:
