@@ -154,7 +154,8 @@ class JobSession:
         if self._alarm == "lease_lost":
             return "lost"
         if self._alarm == "cancel_requested" or self._canceling():
-            claim.cancel(None if self._alarm else "Canceled in Dagster.")
+            # Whoever asked for it through the queue has given his own reason, which stands.
+            claim.cancel("Canceled in Dagster.")
             return "canceled"
         if self._alarm == "timeout":
             return self._fail(claim, f"The run took longer than its {self._timeout_seconds:g} s.", permanent=False)

@@ -11,13 +11,14 @@ from typing import NamedTuple
 import dagster as dg
 import psycopg
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
+from sqlalchemy.exc import SQLAlchemyError
 
 from resources import run_tags
 from resources.database import StudioDatabase
 from studio import queue
 from studio.claims import Claim
 from studio.database.connection import Database
-from studio.errors import LeaseLost, StudioError
+from studio.errors import DatabaseError, LeaseLost, StudioError
 from studio.queue import Job
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ def watch_once(db: Database, instance: DagsterInstance) -> list[str]:
             said = _look_after(db, instance, held)
         except LeaseLost:
             continue  # the run's own last word came in between
+        except (DatabaseError, psycopg.OperationalError):
+            raise  # no use in asking for the next one
         except (StudioError, psycopg.Error) as exc:
             # The others are looked after all the same; this one has its lease.
             log.warning("Job %s could not be looked after: %s", held.job.id, exc)
@@ -129,7 +132,7 @@ def build_watcher() -> dg.SensorDefinition:
     def watcher(context: dg.SensorEvaluationContext, studio_database: StudioDatabase) -> Iterator[dg.SkipReason]:
         try:
             done = watch_once(studio_database.get(), context.instance)
-        except (StudioError, psycopg.OperationalError) as exc:
+        except (StudioError, psycopg.OperationalError, SQLAlchemyError) as exc:
             yield dg.SkipReason(f"The queue cannot be read: {exc}")
             return
         for line in done:

@@ -126,7 +126,7 @@ class Claim:
         self._end("completed", None)
 
     def cancel(self, reason: str | None = None) -> None:
-        """End the job as canceled; without a reason the one of the request stands."""
+        """End the job as canceled; where its cancel was requested, the reason of the request stands."""
         self._end("canceled", reason)
 
     def _end(self, status: str, error: str | None) -> None:

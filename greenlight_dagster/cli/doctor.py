@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import sys
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -142,7 +141,9 @@ def _sensors(settings: Settings) -> Iterator[Finding]:
     if troubles:
         yield Finding("sensors", "problem", "; ".join(troubles))
         return
-    yield Finding("sensors", "ok", f"{len(ticks)} tick, the last {max(tick.seconds_ago for tick in ticks):.0f} s ago")
+    yield Finding(
+        "sensors", "ok", f"{len(ticks)} tick, each within the last {max(tick.seconds_ago for tick in ticks):.0f} s"
+    )
 
 
 def _model(settings: Settings) -> Iterator[Finding]:
@@ -154,7 +155,7 @@ def _model(settings: Settings) -> Iterator[Finding]:
     except BudgetExhausted as exc:
         yield Finding("model", "problem", str(exc))
         return
-    where = settings.anthropic_base_url or os.environ.get("ANTHROPIC_BASE_URL")
+    where = settings.anthropic_base_url
     if where is None:
         yield Finding("model", "ok", f"{settings.model}, key set (not tried)")
         return

@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="Look at jobs, follow them, cancel 
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 
-# The columns of a wide list without the error, with their gaps. The classic 80 hold id, type, status and age.
+# The columns of a wide list without the error, with their gaps.
 SHORT_COLUMNS_CHARS = 106
 SHORTEST_ERROR_CHARS = 24
 _STATUSES = ("queued", "running", "completed", "failed", "canceled")
@@ -62,7 +62,7 @@ def list_jobs(
     print_table(columns, [(j.id, j.job_type, j.status, j.created_at) for j in found], empty="No jobs.")
     for job in found:
         if job.last_error:
-            said = f"{str(job.id)[:8]}…  {printable(job.last_error)}"
+            said = f"{str(job.id)[:8]}…  {printable(' '.join(job.last_error.split()))}"
             out.print(escape(said), style="dim", highlight=False, overflow="ellipsis", no_wrap=True)
 
 

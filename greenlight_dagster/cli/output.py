@@ -14,9 +14,11 @@ from uuid import UUID
 
 import typer
 from pydantic import BaseModel
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from studio.text import printable
 
@@ -25,8 +27,8 @@ err = Console(stderr=True)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
-# The longest name of a job type has 23 characters, and more than that may be a sentence.
-SHORT_CHARS = 24
+# What a column that breaks needs at least, to break between words mostly.
+BROKEN_CHARS = 8
 
 STATUS_STYLE = {
     "queued": "cyan",
@@ -69,14 +71,34 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
     if not listed:
         out.print(empty)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    cells = [[cell(value) for value in row] for row in listed]
+    widths = [max(_width(text) for text in (column, *texts)) for column, *texts in zip(columns, *cells, strict=True)]
+    gap = 2 if sum(widths) + 2 * (len(widths) - 1) <= out.width else 1
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    whole = _whole(columns, widths, out.width - gap * (len(widths) - 1))
     for index, column in enumerate(columns):
-        # An id is there to be copied, and a short word is not read in pieces: other columns give way.
-        short = column == "id" or all(len(str(row[index])) <= SHORT_CHARS for row in listed)
-        table.add_column(column, overflow="fold", no_wrap=short)
-    for row in listed:
-        table.add_row(*[cell(value) for value in row])
+        table.add_column(column, overflow="fold", no_wrap=index in whole)
+    for row in cells:
+        table.add_row(*row)
     out.print(table)
+
+
+def _whole(columns: Sequence[str], widths: Sequence[int], room: int) -> set[int]:
+    """Return which columns are not broken: ids, which are there to be copied, then the shortest while there is room."""
+    whole = {index for index, column in enumerate(columns) if column == "id"}
+    room -= sum(widths[index] for index in whole)
+    others = sorted(set(range(len(columns))) - whole, key=lambda index: widths[index])
+    for count, index in enumerate(others, start=1):
+        kept_free = BROKEN_CHARS * (len(others) - count)
+        if widths[index] > room - kept_free:
+            break
+        room -= widths[index]
+        whole.add(index)
+    return whole
+
+
+def _width(markup: str) -> int:
+    return cell_len(Text.from_markup(markup).plain)
 
 
 def cell(value: Any) -> str:

@@ -26,7 +26,8 @@ def packet_panels(packet: dict[str, Any]) -> Iterator[RenderableType]:
     """Yield the packet's sections as rich renderables, from the verdict down to the evidence."""
     packet = printable(packet)
     try:
-        Phase0Packet.model_validate(packet)
+        # What a reader takes for the same (a number written as text) is drawn as the same.
+        packet = Phase0Packet.model_validate(packet).model_dump(mode="json")
     except ValidationError:
         yield Text("It was written by another client, and is shown as it is stored.", style="dim")
         yield Text(json.dumps(packet, indent=2, ensure_ascii=False))
@@ -114,10 +115,12 @@ def _mark(rival: dict[str, Any], field: str) -> str:
 
 def _market(market: dict[str, Any]) -> RenderableType:
     figures = market["figures"]
+    if not figures:
+        return Text(f"TAM {market['tam']}  SAM {market['sam']}  SOM {market['som']}")
     if not any(figure["sourced"] for figure in figures.values()) and len({f["text"] for f in figures.values()}) == 1:
         return Group(Text(market["tam"]), Text(" ".join(note["text"] for note in market["notes"]), style="dim"))
     table = Table.grid(padding=(0, 1))
-    for key in ("tam", "sam", "som"):
+    for key in (key for key in ("tam", "sam", "som") if key in figures):
         table.add_row(Text(key.upper(), style="bold"), Text.assemble(figures[key]["text"], "  ", _origin(figures[key])))
     return table
 
@@ -127,7 +130,7 @@ def _evidence(item: dict[str, Any]) -> Text:
 
 
 def _origin(item: dict[str, Any]) -> Text:
-    if not item["sourced"]:
+    if not item["sourced"] or not item["sources"]:
         return Text("unsourced", style="dim italic")
     source = item["sources"][0]
     quote = source["quote"] if len(source["quote"]) <= QUOTE_CHARS else source["quote"][: QUOTE_CHARS - 1] + "…"

@@ -103,7 +103,7 @@ class RunView:
 
     def _step(self, event: Event) -> None:
         name = str(event.data.get("op", ""))
-        kind = event.data["step_event"]
+        kind = str(event.data["step_event"])
         if kind == "STEP_START":
             self.steps[name] = StepView(name, event.created_at)
             return
@@ -187,7 +187,7 @@ def _step_line(data: dict[str, Any]) -> str:
     if kind == "STEP_START":
         return f"▸ {name}"
     if kind == "STEP_SUCCESS":
-        return f"[green]✓[/] {name} [dim]{data.get('duration_ms', 0) / 1000:.2f} s[/]"
+        return f"[green]✓[/] {name} [dim]{(_number(data.get('duration_ms')) or 0) / 1000:.2f} s[/]"
     if kind == "STEP_FAILURE":
         return f"[red]✗ {name}  {one_line(str(data.get('error', '')), 200)}[/]"
     return f"[dim]– {name} skipped[/]"

@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 import psycopg
 
 from studio.database.connection import CONNECT_TIMEOUT_SECONDS
+from studio.job_types import LANES
 
+# Others may have ticked here in earlier versions.
+SENSORS = {*(f"pickup_{lane}" for lane in LANES), "watcher"}
 # A sensor ticks every second or so, and a slow tick takes several; silence for this long means no daemon.
 SILENCE_SECONDS = 60
 
@@ -30,18 +33,23 @@ def last_ticks(dagster_url: str) -> list[Tick]:
         if conn.execute("select to_regclass('job_ticks')").fetchone() == (None,):
             return []
         rows = conn.execute(
-            "select distinct on (selector_id) status, tick_body,"
-            " extract(epoch from now() at time zone 'utc' - timestamp)::float8"
+            "select distinct on (selector_id) status, tick_body, extract(epoch from now())::float8"
             " from job_ticks where type = 'SENSOR' order by selector_id, id desc"
         ).fetchall()
-    return sorted(judged(status, json.loads(body), age) for status, body, age in rows)
+    bodies = [(status, json.loads(body), now) for status, body, now in rows]
+    # The column with the moment holds whatever the server's time zone made of it; the body holds an epoch.
+    return sorted(
+        judged(status, body, now - float(body["timestamp"]))
+        for status, body, now in bodies
+        if body.get("job_name") in SENSORS
+    )
 
 
 def judged(status: str, body: dict[str, Any], age: float) -> Tick:
     """Return a tick of `status` and `body` (Dagster's JSON), `age` seconds old, with what is wrong about it."""
     trouble: str | None = None
     if age > SILENCE_SECONDS:
-        trouble = f"has not ticked for {age:.0f} s: is the daemon running?"
+        trouble = f"has not ticked for {age:.0f} s: is the daemon running, and the sensor turned on?"
     elif status == "FAILURE":
         error = body.get("error") or {}
         message = (error.get("cause") or error).get("message") or "without a message"

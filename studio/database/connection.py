@@ -16,7 +16,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.abc import Buffer
 from psycopg.rows import DictRow, dict_row
-from psycopg.types.datetime import TimestamptzBinaryLoader, TimestamptzLoader
+from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -31,13 +31,12 @@ POOL_TIMEOUT_SECONDS = 30.0
 CONNECT_TIMEOUT_SECONDS = 10
 
 
+# Far more than anything the studio writes, and a fraction of what makes a recursive reader fall over.
+JSON_DEPTH = 100
+_TOO_DEEP = {"unreadable": f"It is nested more than {JSON_DEPTH} levels deep."}
 # PostgreSQL's calendar has infinities, and 292,000 years more than Python's.
 _FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 _LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
-
-
-def _beyond(exc: psycopg.DataError) -> datetime:
-    return _FIRST_MOMENT if "too small" in str(exc) else _LAST_MOMENT
 
 
 class _Timestamptz(TimestamptzLoader):
@@ -47,17 +46,11 @@ class _Timestamptz(TimestamptzLoader):
         try:
             return super().load(data)
         except psycopg.DataError as exc:
-            return _beyond(exc)
-
-
-class _TimestamptzBinary(TimestamptzBinaryLoader):
-    """The same for the binary format."""
-
-    def load(self, data: Buffer) -> datetime:
-        try:
-            return super().load(data)
-        except psycopg.DataError as exc:
-            return _beyond(exc)
+            if "too small" in str(exc):
+                return _FIRST_MOMENT
+            if "too large" in str(exc):
+                return _LAST_MOMENT
+            raise
 
 
 def _integer(digits: str) -> int | str:
@@ -68,17 +61,34 @@ def _integer(digits: str) -> int | str:
 
 
 def _json(data: str | bytes) -> Any:
-    """Return JSON that another client may have written: what Python cannot hold stands as a text about it."""
+    """Return JSON that another client may have written: what Python cannot work with stands as a text about it."""
     try:
-        return json.loads(data, parse_int=_integer)
+        value = json.loads(data, parse_int=_integer)
     except RecursionError:
-        return {"unreadable": "It is nested too deeply."}
+        return _TOO_DEEP
+    return value if _depth_is_bounded(data, value) else _TOO_DEEP
+
+
+def _depth_is_bounded(data: str | bytes, value: Any) -> bool:
+    opened = data.count("{") + data.count("[") if isinstance(data, str) else data.count(b"{") + data.count(b"[")
+    if opened <= JSON_DEPTH:
+        return True
+    level = [value]
+    for _ in range(JSON_DEPTH):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _set_up(conn: Connection) -> None:
     set_json_loads(_json, conn)
     conn.adapters.register_loader("timestamptz", _Timestamptz)
-    conn.adapters.register_loader("timestamptz", _TimestamptzBinary)
 
 
 class Database:

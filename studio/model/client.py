@@ -37,6 +37,7 @@ from studio.progress import Progress
 from studio.settings import Settings
 from studio.text import clip, storable
 
+SERVICE_URL = "https://api.anthropic.com"
 CONNECT_TIMEOUT_SECONDS = 10.0
 # A model that searches for long may pause its turn and ask to go on; more rounds than this is a loop.
 MAX_PAUSES = 4
@@ -61,7 +62,8 @@ class Model:
         self._prices = PriceList(settings.model_prices)
         self._client = Anthropic(
             api_key=settings.anthropic_api_key.get_secret_value(),
-            base_url=settings.anthropic_base_url,
+            # Never None: the SDK would look into the environment by itself, and take an empty variable at its word.
+            base_url=settings.anthropic_base_url or SERVICE_URL,
             max_retries=settings.model_max_retries,
             middleware=[do_not_resend],
         )

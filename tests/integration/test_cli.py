@@ -6,6 +6,7 @@ only a process of its own can show (tracebacks, narrow terminals, a closed pipe)
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -21,8 +22,10 @@ from uuid import UUID, uuid4
 
 import pytest
 import typer
+from rich.console import Console
 
 from greenlight_dagster.cli import main, output
+from greenlight_dagster.cli.packet_view import packet_panels
 from greenlight_dagster.cli.tailing import follow_job
 from studio import claims, lanes, projects, queue
 from studio.claims import Claim
@@ -55,6 +58,7 @@ IDEA = "A tool library for neighbours."
 NOBODY = "00000000-0000-4000-8000-000000000000"
 WITHOUT_HANDLER = sorted(name for name, kind in JOB_TYPES.items() if not kind.has_handler)
 DEADLINE = 60.0
+RIVAL = {"name": "Acme", "positioning": "p", "gap": "g", "pricing": "free", "unsourced_fields": []}
 
 
 # --- running commands
@@ -545,6 +549,47 @@ def test_a_packet_of_another_client_is_shown_as_it_is_stored(
     assert "shown as it is stored" in ran.said
     assert '"tagline": "Their own shape"' in ran.said
     assert greenlight("projects", "show", project, "--json").json["packet"]["packet"] == stored
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"confidence_breakdown": {"market": "85", "competition": 1, "feasibility": 1, "timing": 1}},
+        {"confidence_breakdown": {"market": 1, "competition": 1, "feasibility": 1, "timing": 1, "overall": "high"}},
+        {"market_sizing": {"tam": "a", "sam": "b", "som": "c", "figures": {}, "notes": []}},
+        {"competitor_note": "", "competitor_analysis": [{**RIVAL, "sourced": True, "sources": []}]},
+        {"recommendation": "Greenlight"},
+    ],
+)
+def test_a_packet_that_is_nearly_ours_is_shown(odd: dict[str, Any], db: Database) -> None:
+    with SandboxThread() as sandbox, open_model(sandbox.url, db) as model:
+        studio = Studio(db, model_settings(sandbox.url), model)
+        owner = studio.project()
+        studio.run(owner)
+    console = Console(file=io.StringIO(), width=80)
+    for panel in packet_panels({**studio.packet(owner).packet, **odd}):
+        console.print(panel)
+    assert console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_a_table_keeps_what_is_to_be_copied(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(output, "out", Console(file=written, width=width))
+    ids = [str(uuid4()) for _ in range(2)]
+    names = ["Tool library for blocks and for the cities around them", "Tea"]
+    now = datetime.now(UTC)
+    output.print_table(
+        ("id", "name", "phase", "status", "domain", "created"),
+        [(ids[n], names[n], n, "completed", "toollibrary.example", now) for n in range(2)],
+        empty="",
+    )
+    lines = written.getvalue().splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert all(any(found in line for line in lines) for found in ids)
+    if width >= 80:
+        assert sum("completed" in line for line in lines) == 2
+        assert "created" in lines[0]
 
 
 def test_a_budget_is_shown_and_set(greenlight: Greenlight, project: UUID) -> None:

@@ -32,11 +32,11 @@ from studio.errors import (
 )
 from studio.model import spend
 from studio.model.answers import passages_of, retrieved_urls
-from studio.model.client import MAX_PAUSES, Model
+from studio.model.client import MAX_PAUSES, SERVICE_URL, Model
 from studio.model.prices import HIDDEN_INPUT_TOKENS
 from studio.model.spend import Spender
 from studio.sandbox.reply import Reply, text_reply
-from studio.settings import ModelPrice
+from studio.settings import ModelPrice, Settings
 from tests.support.model import (
     INPUT_PRICE,
     OUTPUT_PRICE,
@@ -194,6 +194,14 @@ def test_text_that_no_database_can_hold_is_made_storable(model: Model, sandbox: 
     answering(sandbox, r'{"title": "one\u0000two\ud800three"}')
     value, _ = model.structured(call(), Note, account(db), told)
     assert value.title == "one\ufffdtwo\ufffdthree"
+
+
+def test_an_empty_address_of_the_service_is_none(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "test")
+    model = Model(Settings(), db)
+    assert str(model._client.base_url).rstrip("/") == SERVICE_URL
+    model.close()
 
 
 def test_without_a_key_there_is_no_model(db: Database) -> None:

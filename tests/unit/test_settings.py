@@ -8,7 +8,9 @@ from studio.errors import SettingsError
 from studio.settings import Settings, get_settings
 
 
-@pytest.mark.parametrize("name", ["WORKER_POLL_MS", "DATABASE_URL", "ANTHROPIC_API_KEY", "GREENLIGHT_MODEL_PRICES"])
+@pytest.mark.parametrize(
+    "name", ["WORKER_POLL_MS", "DATABASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "APP_BASE_URL"]
+)
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     usual = Settings()
     monkeypatch.setenv(name, "")

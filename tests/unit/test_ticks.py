@@ -18,7 +18,12 @@ ERROR = {"message": "DagsterExecutionError: user code", "cause": {"message": "Va
         ("SKIPPED", SKIPPED, 2.0, None),
         ("SUCCESS", {**SKIPPED, "skip_reason": None}, 2.0, None),
         ("STARTED", {**SKIPPED, "skip_reason": None}, 2.0, None),
-        ("SKIPPED", SKIPPED, SILENCE_SECONDS + 1.0, "has not ticked for 61 s: is the daemon running?"),
+        (
+            "SKIPPED",
+            SKIPPED,
+            SILENCE_SECONDS + 1.0,
+            "has not ticked for 61 s: is the daemon running, and the sensor turned on?",
+        ),
         ("FAILURE", {**SKIPPED, "error": ERROR}, 1.0, "fails: ValueError: what it was"),
         ("FAILURE", {**SKIPPED, "error": {"message": "Timed out\n"}}, 1.0, "fails: Timed out"),
         ("FAILURE", SKIPPED, 1.0, "fails: without a message"),
