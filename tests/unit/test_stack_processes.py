@@ -120,7 +120,10 @@ def test_orphans_are_found_by_their_mark_and_strangers_are_not(start: Callable[.
 
 def test_a_process_that_took_the_mark_off_is_found_by_its_parents(start: Callable[..., Child], stack_id: str) -> None:
     parent = start([*PARENT, "env", "-i", *SLEEP], log_has="run")
-    assert run_of(parent) in pids(descent.marked(stack_id))
+    found = descent.marked(stack_id)
+    assert run_of(parent) in pids(found)
+    # While its parent lives; afterwards nothing would lead to it any more.
+    descent.end(found, grace=0)
 
 
 def test_who_does_not_listen_is_killed(start: Callable[..., Child], stack_id: str) -> None:
