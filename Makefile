@@ -43,8 +43,10 @@ format: $(STAMP) ## format and sort imports
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+# Much of the suite waits for processes, so two workers halve it even on two cores. A file stays together: the tests
+# of a stack build on each other.
 test: $(STAMP) ## the whole test suite, chaos in reduced size
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 chaos: $(STAMP) ## the chaos tests in full size, property tests with fresh examples
 	GREENLIGHT_CHAOS=full $(BIN)/pytest -m "chaos or hypothesis"
