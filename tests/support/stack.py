@@ -93,6 +93,8 @@ class UpStack(SandboxClient):
 
     def kill(self, part: str) -> int:
         """Kill a part at once; the stack starts it again by itself. Return the id of the process that was killed."""
+        # It may just be starting after an earlier blow.
+        eventually(lambda: part in state.running_state(self.folder / "data").processes, START_SECONDS, f"a {part}")
         victim = self.pid(part)
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
@@ -100,7 +102,12 @@ class UpStack(SandboxClient):
 
     def returned(self, part: str, victim: int) -> None:
         """Wait until another process than `victim` is the part."""
-        eventually(lambda: self.pid(part) != victim, START_SECONDS, f"the restart of {part}")
+
+        def is_another() -> bool:
+            found = state.running_state(self.folder / "data").processes.get(part)
+            return found is not None and found.pid != victim
+
+        eventually(is_another, START_SECONDS, f"the restart of {part}")
 
     @contextlib.contextmanager
     def database(self) -> Iterator[Database]:
