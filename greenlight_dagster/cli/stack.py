@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from greenlight_dagster.cli.output import JsonFlag, out, print_json
+from greenlight_dagster.cli.output import JsonFlag, err, out, print_json
 from greenlight_dagster.stack.stack import UI_PORT, Stack
 from greenlight_dagster.stack.state import running_environment
 from studio.settings import get_settings
@@ -19,22 +19,32 @@ from studio.settings import get_settings
 def up(
     ui_port: Annotated[int, typer.Option(help="The Dagster UI's port; the next free one where it is taken.")] = UI_PORT,
     webserver: Annotated[bool, typer.Option("--ui/--no-ui", help="Whether to start the Dagster UI.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as JSON; the rest goes aside.")] = False,
 ) -> None:
     """Start database, code server, daemon and Dagster UI on the data folder, and keep them until Ctrl-C."""
     settings = get_settings()
-    stack = Stack(settings.data_dir, settings, webserver=webserver, ui_port=ui_port, log=_say)
+    # Standard output is the program's that reads the JSON.
+    console = err if as_json else out
+
+    def say(line: str) -> None:
+        console.print(line, style="dim", highlight=False, soft_wrap=True, markup=False)
+
+    stack = Stack(settings.data_dir, settings, webserver=webserver, ui_port=ui_port, log=say)
     try:
         with stack:
-            out.print(f"[bold green]Greenlight is up[/] on {stack.folder}", highlight=False, soft_wrap=True)
-            for name, address in stack.addresses.items():
-                out.print(f"  {name:<12}{address}", highlight=False, soft_wrap=True)
-            out.print(f'Try: {_program()} projects create "An idea"    Stop with Ctrl-C.', highlight=False)
+            console.print(f"[bold green]Greenlight is up[/] on {stack.folder}", highlight=False, soft_wrap=True)
+            if as_json:
+                print_json({"folder": stack.folder, "addresses": stack.addresses})
+            else:
+                for name, address in stack.addresses.items():
+                    out.print(f"  {name:<12}{address}", highlight=False, soft_wrap=True)
+            console.print(f'Try: {_program()} projects create "An idea"    Stop with Ctrl-C.', highlight=False)
             stack.wait()
-            out.print("Stopping; runs in flight get time to finish. Ctrl-C again hurries.")
+            console.print("Stopping; runs in flight get time to finish. Ctrl-C again hurries.")
     except KeyboardInterrupt:
         # Ctrl-C is how a person ends this command.
         pass
-    out.print("Stopped.")
+    console.print("Stopped.")
 
 
 def env(as_json: JsonFlag = False) -> None:
@@ -52,7 +62,3 @@ def _program() -> str:
     if shutil.which("greenlight"):
         return "greenlight"
     return os.path.relpath(sys.argv[0])
-
-
-def _say(line: str) -> None:
-    out.print(line, style="dim", highlight=False, soft_wrap=True, markup=False)

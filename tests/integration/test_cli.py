@@ -321,7 +321,7 @@ def test_every_json_is_one_line_alone(greenlight: Greenlight, db: Database, fini
         "jobs cancel": [failed],
         "doctor": [],
     }
-    elsewhere = {"jobs tail", "db reset", "env"}
+    elsewhere = {"jobs tail", "db reset", "env", "up"}
     with_json = {" ".join(path) for path, command in COMMANDS.items() if "as_json" in {p.name for p in command.params}}
     assert with_json == set(calls) | elsewhere, "a command with --json is not tested"
     for name, arguments in calls.items():

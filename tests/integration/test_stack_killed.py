@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -131,3 +132,26 @@ def test_an_interrupted_start_ends_what_it_had_begun(folder: Path) -> None:
 def _with_processes(folder: Path) -> StackState | None:
     written = state.read(folder)
     return written if written and written.processes else None
+
+
+def test_a_program_that_starts_the_stack_reads_its_addresses_and_ctrl_c_ends_it(folder: Path) -> None:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    up = subprocess.Popen(
+        [Path(sys.executable).with_name("greenlight"), "up", "--json", "--no-ui"],
+        env={**kept, "GREENLIGHT_DATA_DIR": str(folder / "data")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert up.stdout is not None
+    started = json.loads(up.stdout.readline())
+    assert started["folder"] == str((folder / "data").resolve())
+    assert started["addresses"] == state.running_state(folder / "data").addresses
+    assert {"database", "sandbox"} <= started["addresses"].keys()
+    up.send_signal(signal.SIGINT)
+    rest, aside = up.communicate(timeout=PATIENCE_SECONDS)
+    assert (up.returncode, rest) == (0, "")
+    assert "Greenlight is up" in aside
+    assert aside.endswith("Stopped.\n")
+    with pytest.raises(StackError, match="No stack runs"):
+        state.running_state(folder / "data")
