@@ -65,8 +65,8 @@ def _json(data: str | bytes) -> Any:
     try:
         value = json.loads(data, parse_int=_integer)
     except RecursionError:
-        return _TOO_DEEP
-    return value if _depth_is_bounded(data, value) else _TOO_DEEP
+        return dict(_TOO_DEEP)
+    return value if _depth_is_bounded(data, value) else dict(_TOO_DEEP)
 
 
 def _depth_is_bounded(data: str | bytes, value: Any) -> bool:
