@@ -5,6 +5,7 @@ The steps hand their outputs on through the checkpoints in the database, as they
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,6 +25,7 @@ from studio.packets.versions import PacketVersion
 from studio.phase0 import Phase0
 from studio.settings import Settings
 from tests.support.model import Recorder
+from tests.support.sandbox import SandboxThread
 
 IDEA = (
     "A tool library for neighbours: people lend each other power tools such as drills and ladders."
@@ -156,3 +158,29 @@ def _once(phase0: Phase0, step: Step, inputs: list[Json]) -> None:
         return work(conn, *inputs)
 
     phase0.claim.once_in_transaction(step.name, in_transaction)
+
+
+# --- what became of it
+
+
+GUIDANCE = "Aim it at schools, and change the tagline to “Tools for every classroom”."
+# What one uninterrupted run asks: two searches, two findings, one synthesis.
+ASKED = Counter({None: 2, "CompetitorFindings": 1, "MarketFindings": 1, "Phase0Synthesis": 1})
+
+
+def asked(sandbox: SandboxThread) -> Counter[str | None]:
+    return Counter(entry["schema_title"] for entry in sandbox.requests())
+
+
+def rows(db: Database, table: str, project_id: UUID) -> list[dict[str, Any]]:
+    with db.connection() as conn:
+        query = f"select * from public.{table} where project_id = %s order by created_at, id"
+        return conn.execute(query.encode(), [project_id]).fetchall()
+
+
+def gates(db: Database, project_id: UUID) -> list[dict[str, Any]]:
+    return rows(db, "approval_queue", project_id)
+
+
+def events(db: Database, project_id: UUID, kind: str) -> list[dict[str, Any]]:
+    return [row for row in rows(db, "project_events", project_id) if row["event_type"] == kind]

@@ -1,0 +1,71 @@
+"""`greenlight doctor` says what is set, reachable and missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.cli import Greenlight, findings
+from tests.support.model import scripted_model
+from tests.support.sandbox import SandboxThread
+
+# --- doctor
+
+
+def test_a_healthy_studio_is_said_to_be_healthy(greenlight: Greenlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SandboxThread() as sandbox:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", sandbox.url)
+        monkeypatch.setenv("CLAUDE_DIRECT_MODEL", "sandbox")
+        monkeypatch.setenv("APP_BASE_URL", "https://studio.test")
+        ran, plain = greenlight("doctor", "--json"), greenlight("doctor")
+        assert sandbox.requests() == [], "doctor called the model"
+    assert ran.code == plain.code == 0
+    found = findings(ran)
+    assert {finding["state"] for finding in found.values()} == {"ok"}
+    assert "PostgreSQL" in found["database"]["detail"]
+    assert sandbox.url in found["model"]["detail"]
+    assert "sk-secret" not in ran.out + plain.out
+    assert "✓ model" in plain.out
+
+
+def test_what_is_only_missing_is_a_warning(greenlight: Greenlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setenv("GREENLIGHT_OUTBOUND", "false")
+    ran = greenlight("doctor", "--json")
+    assert ran.code == 0
+    found = findings(ran)
+    for what in ("stack", "database", "model", "outbound requests", "page links"):
+        assert found[what]["state"] == "warning", what
+
+
+@pytest.mark.parametrize(
+    ("variables", "what"),
+    [
+        ({"DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/studio"}, "database"),
+        ({"DATABASE_URL": "postgresql://me:sec/ret@127.0.0.1/studio"}, "database"),
+        ({"ANTHROPIC_API_KEY": "k", "CLAUDE_DIRECT_MODEL": "nobody-prices-this"}, "model"),
+    ],
+)
+def test_what_is_broken_is_a_problem_and_exit_code_1(
+    greenlight: Greenlight, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], what: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    ran = greenlight("doctor", "--json")
+    assert ran.code == 1
+    assert [name for name, finding in findings(ran).items() if finding["state"] == "problem"] == [what]
+    assert "sec" not in ran.out
+    plain = greenlight("doctor")
+    assert plain.code == 1
+    assert f"✗ {what}" in plain.out
+
+
+def test_a_model_that_cannot_be_reached_is_a_problem(greenlight: Greenlight, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted_model(lambda _request: None) as (gone, _):
+        pass
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", gone)
+    monkeypatch.setenv("CLAUDE_DIRECT_MODEL", "sandbox")
+    ran = greenlight("doctor", "--json")
+    assert ran.code == 1
+    assert gone in findings(ran)["model"]["detail"]
