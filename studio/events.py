@@ -1,42 +1,29 @@
 """The event stream of a project: append in batches, read after a position, follow live.
 
 `seq` is allocated per project, without gaps and in commit order (migration `agent_jobs`), so that
-`seq > last_seen order by seq` misses nothing and repeats nothing. A follower is woken by LISTEN where the
-server allows it and looks by itself every so often in any case: behind a pooler in transaction mode,
-polling alone carries it.
+`seq > last_seen order by seq` misses nothing and repeats nothing. How many readers follow one stream live
+without a query each is the matter of `studio.event_hub`.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import random
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-import psycopg
 from psycopg.rows import DictRow
 
 from studio.database.connection import Connection, Database
 from studio.database.errors import translated
-from studio.errors import DatabaseError
 from studio.text import storable, storable_json
-
-log = logging.getLogger(__name__)
 
 EventType = Literal["status", "log", "delta", "tool_call", "tool_result", "artifact", "done"]
 
 CHANNEL = "agent_job_events"
 PAGE = 500
-# Without LISTEN this is the whole latency of a follower; with it, the safety net for a lost wake-up.
-POLL_SECONDS = 0.25
-SAFETY_POLL_SECONDS = 5.0
-# How long a follower waits before it connects again, doubling from the first to the second.
-RECONNECT_SECONDS = (0.1, 5.0)
 
 
 @dataclass(frozen=True)
@@ -93,17 +80,12 @@ def read_after(
     db: Database, project_id: UUID, seq: int, *, job_id: UUID | None = None, limit: int = PAGE
 ) -> list[Event]:
     """Return the project's events after `seq`, in order, at most `limit`; only those of `job_id` where given."""
-    with db.connection() as conn:
-        return _read_after(conn, project_id, seq, job_id, limit)
-
-
-def _read_after(conn: Connection, project_id: UUID, seq: int, job_id: UUID | None, limit: int) -> list[Event]:
-    rows = conn.execute(
+    rows = db.fetch_all(
         "select seq, id, project_id, job_id, type, message, data, attempt, claim_no, created_at"
         " from public.agent_job_events where project_id = %(project)s and seq > %(seq)s"
         " and (%(job)s::uuid is null or job_id = %(job)s) order by seq limit %(limit)s",
         {"project": project_id, "seq": seq, "job": job_id, "limit": limit},
-    ).fetchall()
+    )
     return [_event(row) for row in rows]
 
 
@@ -125,6 +107,30 @@ def last_seq_of_job(db: Database, job_id: UUID) -> int:
     return int(row["seq"]) if row and row["seq"] is not None else 0
 
 
+def last_seqs(conn: Connection, project_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Return the last allocated seq of each project, in one statement; 0 where it has no event yet."""
+    rows = conn.execute(
+        "select project_id, last_seq from public.project_event_counters where project_id = any(%s)",
+        [list(project_ids)],
+    ).fetchall()
+    return {**dict.fromkeys(project_ids, 0), **{row["project_id"]: int(row["last_seq"]) for row in rows}}
+
+
+def read_after_each(conn: Connection, positions: Mapping[UUID, int], *, limit: int = PAGE) -> dict[UUID, list[Event]]:
+    """Return, for each project with any, its events after its position, in order, at most `limit`; in one statement."""
+    rows = conn.execute(
+        "select e.seq, e.id, e.project_id, e.job_id, e.type, e.message, e.data, e.attempt, e.claim_no, e.created_at"
+        " from unnest(%s::uuid[], %s::bigint[]) as wanted (project_id, seq) cross join lateral ("
+        "   select * from public.agent_job_events e where e.project_id = wanted.project_id and e.seq > wanted.seq"
+        "   order by e.seq limit %s) e order by e.project_id, e.seq",
+        [list(positions), list(positions.values()), limit],
+    ).fetchall()
+    found: dict[UUID, list[Event]] = {}
+    for row in rows:
+        found.setdefault(row["project_id"], []).append(_event(row))
+    return found
+
+
 def follow(
     db: Database,
     project_id: UUID,
@@ -137,49 +143,18 @@ def follow(
 ) -> Iterator[Event]:
     """Yield every event after seq `after`, each once and in order, as they are committed, until `stop()` is true.
 
-    A broken connection is made again and the stream goes on where it was; `stop` is looked at between
-    batches and at every wake-up. Raises `DatabaseError` only where the first connection fails.
+    For a process that follows one stream: it has a listener and a hub for as long as it lasts. Where there are
+    several, share one hub and see `EventHub.follow`. `poll_seconds` is the longest pause between two looks, and
+    without `listen` the usual one. Raises `DatabaseError` only where the first connection fails.
     """
-    pause = poll_seconds if poll_seconds is not None else (SAFETY_POLL_SECONDS if listen else POLL_SECONDS)
-    delay = RECONNECT_SECONDS[0]
-    conn: Connection | None = db.connect()
-    try:
-        fresh = True
-        while True:
-            try:
-                if stop():
-                    return
-                if conn is None:
-                    conn = db.connect()
-                    fresh = True
-                if fresh and listen:
-                    conn.execute(f"listen {CHANNEL}")
-                fresh = False
-                # LISTEN first, then look: what was committed in between is found, what comes later wakes.
-                while not stop() and (batch := _read_after(conn, project_id, after, job_id, PAGE)):
-                    delay = RECONNECT_SECONDS[0]
-                    for event in batch:
-                        after = event.seq
-                        yield event
-                if stop():
-                    return
-                _wait(conn, project_id, pause, listen)
-            except (psycopg.OperationalError, DatabaseError) as exc:
-                log.warning("The event stream of project %s lost its connection: %s", project_id, exc)
-                if conn is not None:
-                    conn.close()
-                conn = None
-                time.sleep(delay * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
-                delay = min(RECONNECT_SECONDS[1], delay * 2)
-    finally:
-        if conn is not None:
-            conn.close()
+    # They read by what stands above.
+    from studio.event_hub import EventHub
+    from studio.listener import POLL_SECONDS, SAFETY_POLL_SECONDS, Listener
 
-
-def _wait(conn: Connection, project_id: UUID, seconds: float, listen: bool) -> None:
-    if not listen:
-        time.sleep(seconds)
-        return
-    for notify in conn.notifies(timeout=seconds):
-        if notify.payload == str(project_id):
-            return
+    # The pool would try for half a minute before it says so.
+    db.connect().close()
+    poll = POLL_SECONDS if poll_seconds is None else poll_seconds
+    net = SAFETY_POLL_SECONDS if poll_seconds is None else poll_seconds
+    with Listener(db, listen=listen, poll_seconds=poll) as listener:
+        with EventHub(db, listener, safety_poll_seconds=net) as hub:
+            yield from hub.follow(project_id, after, job_id=job_id, stop=stop)
