@@ -30,6 +30,7 @@ from resources.database import StudioDatabase
 from studio import claims
 from studio.claims import Claim
 from studio.database.connection import Connection, Database
+from studio.database.patience import is_absence
 from studio.errors import Conflict, InvalidInput, LeaseLost, StudioError
 from studio.event_writer import EventWriter
 from studio.job_types import JOB_TYPES, JobType, Payload, parse_payload
@@ -164,6 +165,9 @@ class JobSession:
             return self._fail(claim, error, permanent=False)
         if failure is None or isinstance(failure, dg.DagsterExecutionInterruptedError):
             return claim.release("The run was interrupted.")
+        if is_absence(failure):
+            # No fault of the attempt's: what it has finished stands, and the next one goes on there.
+            return claim.release(f"The database was away. {failure}")
         permanent = isinstance(failure, StudioError) and failure.permanent
         return self._fail(claim, str(failure) or type(failure).__name__, permanent=permanent)
 
@@ -231,9 +235,7 @@ class AgentJobResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         kind = next(kind for kind in JOB_TYPES.values() if kind.dagster_job == run.job_name)
         claim: Claim | None = None
         refusal: StudioError | None = None
-        stored = instance.get_run_by_id(run.run_id)
-        if stored is None or not stored.is_finished:
-            # `dagster job execute` sets resources up once more when the run is over.
+        if _is_of_pickup(run) or not _is_over(run, instance):
             try:
                 claim = self._claim(run, instance, kind, self.database.get(), settings)
             except LeaseLost as exc:
@@ -247,9 +249,9 @@ class AgentJobResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     ) -> Claim:
         _require_last_op(run)
         lease = timedelta(seconds=settings.lease_seconds)
-        tagged, claim_no = run.tags.get(run_tags.JOB_ID), run.tags.get(run_tags.CLAIM_NO)
-        if tagged and run.parent_run_id is None and run.tags.get(run_tags.RUN_KEY) == f"{tagged}:{claim_no}":
-            return claims.start(db, UUID(tagged), int(claim_no or 0), run.run_id, lease)
+        tagged = run.tags.get(run_tags.JOB_ID)
+        if _is_of_pickup(run):
+            return claims.start(db, UUID(tagged), int(run.tags[run_tags.CLAIM_NO]), run.run_id, lease)
         if tagged and run.parent_run_id is not None:
             claim = self._claim_again(run, UUID(tagged), db, lease)
         elif self.job_id:
@@ -282,6 +284,18 @@ class AgentJobResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                     "Use the Dagster job of its type.",
                 )
         return claim
+
+
+def _is_of_pickup(run: DagsterRun) -> bool:
+    """Whether pickup has claimed the job for this very run: then its claim number says whether it may begin."""
+    tagged, claim_no = run.tags.get(run_tags.JOB_ID), run.tags.get(run_tags.CLAIM_NO)
+    return bool(tagged) and run.parent_run_id is None and run.tags.get(run_tags.RUN_KEY) == f"{tagged}:{claim_no}"
+
+
+def _is_over(run: DagsterRun, instance: DagsterInstance) -> bool:
+    """Whether the run has ended: `dagster job execute` sets resources up once more then."""
+    stored = instance.get_run_by_id(run.run_id)
+    return stored is not None and stored.is_finished
 
 
 def _require_last_op(run: DagsterRun) -> None:

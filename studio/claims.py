@@ -3,6 +3,9 @@
 A `Claim` is known by its number, and every write goes through the fence: where the claim is no longer the
 job's current one, the write raises `LeaseLost` and changes nothing. A step and what it did to the database
 are saved in one transaction, so that a worker killed at any moment has either done both or neither.
+
+A database that is restarted meanwhile costs neither the run nor an attempt: every transaction here may be
+carried out again, because the fence, a step's name, or a look at the row tell whether it has been.
 """
 
 from __future__ import annotations
@@ -13,16 +16,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, LiteralString, TypeVar, cast
 from uuid import UUID
 
 from studio.database.connection import Connection, Database
 from studio.database.errors import translated
-from studio.errors import Conflict
+from studio.database.patience import patiently
+from studio.errors import Conflict, LeaseLost
 from studio.queue import Job, NewJob, enqueue, job_from_row, transiently
 from studio.text import storable, storable_json
 
 Json = Any
+T = TypeVar("T")
 
 ERROR_LIMIT = 2000
 
@@ -61,13 +66,21 @@ class Claim:
             conn.execute("select public.hold_agent_job(%s, %s)", [self.job_id, self.claim_no])
             yield conn
 
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction that holds the claim, again where the connection broke: it must bear that."""
+
+        def in_transaction() -> T:
+            with self.transaction() as conn:
+                return work(conn)
+
+        return patiently(in_transaction)
+
     # --- steps
 
     def saved_step(self, step: str) -> tuple[bool, Json]:
         """Return whether `step` has been finished by this or an earlier attempt, and its output."""
-        row = self.db.fetch_one(
-            "select output from public.agent_job_steps where job_id = %s and step = %s", [self.job_id, step]
-        )
+        query: LiteralString = "select output from public.agent_job_steps where job_id = %s and step = %s"
+        row = patiently(lambda: self.db.fetch_one(query, [self.job_id, step]))
         return (row is not None, row["output"] if row else None)
 
     def save_step(self, conn: Connection, step: str, output: Json, duration_ms: int = 0) -> None:
@@ -84,27 +97,29 @@ class Claim:
             return output
         started = time.perf_counter()
         output = work()
-        with self.transaction() as conn:
-            self.save_step(conn, step, output, _milliseconds_since(started))
+        duration_ms = _milliseconds_since(started)
+        self.write(lambda conn: self.save_step(conn, step, output, duration_ms))
         return output
 
     def once_in_transaction(self, step: str, work: Callable[[Connection], Json]) -> Json:
         """Return the saved output of `step`, or run `work` in one transaction with the saving of its output.
 
-        `work` runs again where the database broke a deadlock, so all that it does belongs to the transaction.
+        `work` runs again where the database broke a deadlock or went away, so all that it does belongs to the
+        transaction.
         """
-        found, output = self.saved_step(step)
-        if found:
-            return output
         started = time.perf_counter()
 
         def in_transaction() -> Json:
+            # Looked up in every round: what was committed before the connection broke stands.
+            found, output = self.saved_step(step)
+            if found:
+                return output
             with self.transaction() as conn:
                 output = work(conn)
                 self.save_step(conn, step, output, _milliseconds_since(started))
             return output
 
-        return transiently(in_transaction)
+        return patiently(lambda: transiently(in_transaction))
 
     def forget_steps(self, conn: Connection, steps: Sequence[str] | None) -> None:
         """Forget the named steps with their parts (`name/…`), or all where None, in the caller's transaction."""
@@ -130,11 +145,14 @@ class Claim:
         self._end("canceled", reason)
 
     def _end(self, status: str, error: str | None) -> None:
-        with self.db.connection() as conn, translated():
+        def end(conn: Connection) -> str:
             conn.execute(
                 "select public.complete_agent_job(%s, %s, %s, %s)",
                 [self.job_id, status, _short(error), self.claim_no],
             )
+            return status
+
+        self._last_word(end, status)
 
     def fail(
         self,
@@ -148,7 +166,8 @@ class Claim:
 
         `also` takes part in the transaction that does so, and is told that status.
         """
-        with translated(), self.db.transaction() as conn:
+
+        def fail(conn: Connection) -> str:
             row = conn.execute(
                 "select public.fail_agent_job(%s, %s, %s, %s, %s) as status",
                 [self.job_id, self.claim_no, _short(error), permanent, retry_base],
@@ -156,16 +175,48 @@ class Claim:
             status = cast("str", row["status"]) if row else ""
             if also is not None:
                 also(conn, status)
-        return status
+            return status
+
+        return self._last_word(fail, "failed", "queued", "canceled")
 
     def release(self, reason: str) -> str:
         """Give the job back unfinished, burning no attempt; return its new status."""
-        with self.db.connection() as conn, translated():
+
+        def release(conn: Connection) -> str:
             row = conn.execute(
                 "select public.release_agent_job(%s, %s, %s) as status",
                 [self.job_id, self.claim_no, _short(reason)],
             ).fetchone()
-        return cast("str", row["status"]) if row else ""
+            return cast("str", row["status"]) if row else ""
+
+        return self._last_word(release, "queued", "failed", "canceled")
+
+    def _last_word(self, say: Callable[[Connection], str], *ends: str) -> str:
+        """Say it in one transaction, and return the job's new status, one of `ends`.
+
+        Where the connection broke after it was heard, saying it again is refused; the row then tells that it was.
+        """
+        rounds = 0
+
+        def in_transaction() -> str:
+            nonlocal rounds
+            rounds += 1
+            try:
+                with translated(), self.db.transaction() as conn:
+                    return say(conn)
+            except LeaseLost:
+                if rounds == 1 or (heard := self._status()) not in ends:
+                    raise
+                return heard
+
+        return patiently(in_transaction)
+
+    def _status(self) -> str | None:
+        """Return the job's status; None where somebody has claimed it since."""
+        row = self.db.fetch_one(
+            "select status from public.agent_jobs where id = %s and claim_no = %s", [self.job_id, self.claim_no]
+        )
+        return row["status"] if row else None
 
 
 def start(db: Database, job_id: UUID, claim_no: int, run_id: str, lease: timedelta) -> Claim:
@@ -173,12 +224,17 @@ def start(db: Database, job_id: UUID, claim_no: int, run_id: str, lease: timedel
 
     Raises `LeaseLost` where it is no longer current or another run has taken it up.
     """
-    with db.connection() as conn, translated():
-        row = conn.execute(
-            "select * from public.start_agent_job(%s, %s, %s, %s)", [job_id, claim_no, run_id, lease]
-        ).fetchone()
-    assert row is not None  # noqa: S101 - the function returns a row or raises
-    return Claim(db, job_from_row(row))
+
+    def take_up() -> Claim:
+        with db.connection() as conn, translated():
+            row = conn.execute(
+                "select * from public.start_agent_job(%s, %s, %s, %s)", [job_id, claim_no, run_id, lease]
+            ).fetchone()
+        assert row is not None  # noqa: S101 - the function returns a row or raises
+        return Claim(db, job_from_row(row))
+
+    # The same run may take it up twice.
+    return patiently(take_up)
 
 
 def claim_by_id(

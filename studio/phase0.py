@@ -142,8 +142,7 @@ class Phase0:
             )
         self.progress.tool_result("look_at_domain", domain=found.domain, status=found.status, detail=found.detail)
         seen = research.seen(found)
-        with self.claim.transaction() as conn:
-            research.store(conn, self.project_id, self.claim.job_id, seen, "look_at_domain")
+        self.claim.write(lambda conn: research.store(conn, self.project_id, self.claim.job_id, seen, "look_at_domain"))
         return [
             ExistingPresence(
                 domain=found.domain,
@@ -170,8 +169,9 @@ class Phase0:
             if found.empty:
                 self.progress.log(f"The {topic} research retrieved nothing that can be cited, so it lists nothing.")
                 return {"dossier": found.model_dump(), "findings": None}
-            with self.claim.transaction() as conn:
-                research.store(conn, self.project_id, self.claim.job_id, found.passages, "web_search")
+            self.claim.write(
+                lambda conn: research.store(conn, self.project_id, self.claim.job_id, found.passages, "web_search")
+            )
             step = f"research/{topic}_findings"
             findings = self._paid(step, lambda: researcher.sort(task, step, schema, facts, found))
             return {"dossier": found.model_dump(), "findings": findings}
@@ -331,8 +331,7 @@ class Phase0:
         return self.claim.once(step, lambda: work().model_dump(mode="json"))
 
     def _task(self, agent: str, description: str, status: TaskStatus, detail: str | None = None) -> None:
-        with self.claim.transaction() as conn:
-            self._list(conn, agent, description, status, detail)
+        self.claim.write(lambda conn: self._list(conn, agent, description, status, detail))
 
     def _list(
         self, conn: Connection, agent: str, description: str, status: TaskStatus, detail: str | None = None

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.abc import Buffer
@@ -29,6 +33,10 @@ Params = Sequence[Any] | Mapping[str, Any]
 # A pool slot that stays busy for this long means that something holds connections, not that load is high.
 POOL_TIMEOUT_SECONDS = 30.0
 CONNECT_TIMEOUT_SECONDS = 10
+# A connection that has been idle for this long may have been dropped on the way without a word.
+PING_AFTER_IDLE_SECONDS = 120.0
+# A connection that waits sends nothing, and would never learn that its server's machine is gone.
+KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 
 
 # Far more than anything the studio writes, and a fraction of what makes a recursive reader fall over.
@@ -91,12 +99,69 @@ def _set_up(conn: Connection) -> None:
     conn.adapters.register_loader("timestamptz", _Timestamptz)
 
 
+def _living(pool: ConnectionPool[Connection], timeout: float | None = None) -> Connection:
+    """Return a connection that answers; what a restarted server has cut off is thrown away on the way.
+
+    The pool's own check waits, longer each time, after every dead connection it finds: with a handful
+    of them it gives up although the server has long been back.
+    """
+    pool.open()
+    for _ in range(pool.max_size):
+        conn = pool.getconn(timeout)
+        if _answers(conn):
+            return conn
+        conn.close()
+        pool.putconn(conn)
+    return pool.getconn(timeout)
+
+
+def _answers(conn: Connection) -> bool:
+    """Say whether the server is still there: by asking it only where it has not been asked for a while."""
+    if conn.closed or closed_by_server(conn.fileno()):
+        return False
+    now = time.monotonic()
+    asked = _asked_at.get(conn, now)
+    _asked_at[conn] = now
+    if now - asked > PING_AFTER_IDLE_SECONDS:
+        try:
+            conn.execute("")
+        except psycopg.OperationalError:
+            return False
+    return True
+
+
+def closed_by_server(descriptor: int) -> bool:
+    """Say whether the socket of an idle connection has something to read: a farewell or the end."""
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    return bool(poller.poll(0))
+
+
+# When each connection was last handed out.
+_asked_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Thrift:
+    """Get by with `connections`, and make further ones only for whoever has waited for `patience_seconds`."""
+
+    connections: int
+    patience_seconds: float
+
+
 class Database:
     """A pool of connections to one PostgreSQL database."""
 
     def __init__(
-        self, url: str, *, pool_size: int = 8, prepare: bool = True, application_name: str = "greenlight"
+        self,
+        url: str,
+        *,
+        pool_size: int = 8,
+        prepare: bool = True,
+        application_name: str = "greenlight",
+        thrift: Thrift | None = None,
     ) -> None:
+        """Nothing is opened before the first use. `thrift` says how to get by with fewer than `pool_size`."""
         self.url = url
         self._kwargs: dict[str, Any] = {
             "row_factory": dict_row,
@@ -107,19 +172,27 @@ class Database:
         }
         if not prepare:
             self._kwargs["prepare_threshold"] = None
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            url,
+        self._thrift = thrift
+        self._pool = self._make_pool(thrift.connections if thrift else pool_size)
+        # Whoever has waited long enough, perhaps for somebody who waits for him, gets one of these.
+        self._reserve = self._make_pool(max(1, pool_size - thrift.connections)) if thrift else self._pool
+
+    def _make_pool(self, size: int) -> ConnectionPool[Connection]:
+        return ConnectionPool(
+            self.url,
             kwargs=self._kwargs,
             connection_class=psycopg.Connection[DictRow],
             min_size=0,
-            max_size=pool_size,
+            max_size=size,
             timeout=POOL_TIMEOUT_SECONDS,
             configure=_set_up,
             open=False,
         )
 
     @classmethod
-    def from_settings(cls, settings: Settings, application_name: str = "greenlight") -> Database:
+    def from_settings(
+        cls, settings: Settings, application_name: str = "greenlight", thrift: Thrift | None = None
+    ) -> Database:
         """Return a database for `settings.database_url`; raise `DatabaseError` where none is set."""
         if settings.database_url is None:
             raise DatabaseError(
@@ -131,6 +204,7 @@ class Database:
             pool_size=settings.db_pool_size,
             prepare=settings.db_prepare,
             application_name=application_name,
+            thrift=thrift,
         )
 
     def __enter__(self) -> Database:
@@ -142,13 +216,13 @@ class Database:
     def close(self) -> None:
         """Close every connection of the pool."""
         self._pool.close()
+        self._reserve.close()
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend a connection in autocommit mode. Raise `DatabaseError` where the server cannot be reached."""
-        self._pool.open()
         try:
-            conn = self._living()
+            pool, conn = self._take()
         except (PoolTimeout, psycopg.OperationalError) as exc:
             raise DatabaseError(
                 f"The database at {redact(self.url)} cannot be reached.",
@@ -157,24 +231,13 @@ class Database:
         try:
             yield conn
         finally:
-            self._pool.putconn(conn)
+            pool.putconn(conn)
 
-    def _living(self) -> Connection:
-        """Return a connection that answers; what a restarted server has cut off is thrown away on the way.
-
-        The pool's own check waits, longer each time, after every dead connection it finds: with a handful
-        of them it gives up although the server has long been back.
-        """
-        for _ in range(self._pool.max_size):
-            conn = self._pool.getconn()
-            try:
-                conn.execute("")
-            except psycopg.OperationalError:
-                conn.close()
-                self._pool.putconn(conn)
-            else:
-                return conn
-        return self._pool.getconn()
+    def _take(self) -> tuple[ConnectionPool[Connection], Connection]:
+        if self._thrift is not None:
+            with contextlib.suppress(PoolTimeout):
+                return self._pool, _living(self._pool, self._thrift.patience_seconds)
+        return self._reserve, _living(self._reserve)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -198,9 +261,15 @@ class Database:
             return conn.execute(query, params).rowcount
 
     def connect(self) -> Connection:
-        """Open a connection outside the pool, for LISTEN; the caller closes it."""
+        """Open a connection outside the pool, for LISTEN; the caller closes it.
+
+        Raises `DatabaseError` where the server cannot be reached.
+        """
+        # What the URL says about keepalives stands.
+        given = psycopg.conninfo.conninfo_to_dict(self.url)
+        parameters = {**self._kwargs, **{name: value for name, value in KEEPALIVE.items() if name not in given}}
         try:
-            conn = psycopg.Connection[DictRow].connect(self.url, **self._kwargs)
+            conn = psycopg.Connection[DictRow].connect(self.url, **parameters)
         except psycopg.OperationalError as exc:
             raise DatabaseError(
                 f"The database at {redact(self.url)} cannot be reached: {first_line(exc)}.",

@@ -30,7 +30,7 @@ _BY_SQLSTATE: dict[str, tuple[type[StudioError], str]] = {
 _PROJECT_OF_A_JOB = "agent_jobs_project_id_fkey"
 # Class 08: connection exceptions, which is also what libpq's own without a code are; 57P01 to 57P05: the
 # server ends, starts, or has ended the session.
-_CONNECTION_BROKE = ("08", "57P")
+CONNECTION_BROKE = ("08", "57P")
 
 
 @contextlib.contextmanager
@@ -57,6 +57,6 @@ def translate(exc: psycopg.Error) -> Exception:
         return InvalidInput(f"The database cannot store this text: {message}.", "Remove the character it names.")
     if isinstance(exc, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedFunction):
         return DatabaseError(f"The database lacks a part of its schema: {message}.", "Run `greenlight db migrate`.")
-    if isinstance(exc, psycopg.OperationalError) and (exc.sqlstate or "08").startswith(_CONNECTION_BROKE):
+    if isinstance(exc, psycopg.OperationalError) and (exc.sqlstate or "08").startswith(CONNECTION_BROKE):
         return DatabaseError(f"The connection to the database broke: {message}.", "It is retried; check the server.")
     return exc

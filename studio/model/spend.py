@@ -13,6 +13,7 @@ from uuid import UUID
 
 from studio.database.connection import Connection, Database
 from studio.database.errors import translated
+from studio.database.patience import patiently
 from studio.errors import BudgetExhausted, InvalidInput, NotFound
 from studio.model.prices import MICROS, Usage
 
@@ -95,7 +96,8 @@ def reserve(db: Database, spender: Spender, *, step: str, agent: str, model: str
     Raises `BudgetExhausted` where money, tokens or calls are not covered, `LeaseLost` for a claim that is
     no longer current.
     """
-    try:
+
+    def reserved() -> UUID:
         with db.connection() as conn, translated():
             row = conn.execute(
                 "select public.reserve_model_call(%s, %s, %s, %s, %s, %s, %s, %s) as id",
@@ -110,12 +112,16 @@ def reserve(db: Database, spender: Spender, *, step: str, agent: str, model: str
                     usage.tokens,
                 ],
             ).fetchone()
+        assert row is not None  # noqa: S101 - the function returns a row or raises
+        return UUID(str(row["id"]))
+
+    try:
+        # A reservation whose id was lost is settled with the abandoned ones: too dear rather than too cheap.
+        return patiently(reserved)
     except BudgetExhausted as exc:
         if (explained := _explained(db, spender.project_id, micros, usage)) is not None:
             raise explained from exc
         raise
-    assert row is not None  # noqa: S101 - the function returns a row or raises
-    return UUID(str(row["id"]))
 
 
 def _explained(db: Database, project_id: UUID, micros: int, usage: Usage) -> BudgetExhausted | None:
@@ -153,11 +159,15 @@ def settle(
     db: Database, call_id: UUID, *, micros: int, usage: Usage, duration_ms: int, error: str | None = None
 ) -> None:
     """Settle a reserved call to what it really cost; a second settlement does nothing."""
-    with db.connection() as conn, translated():
-        conn.execute(
-            "select public.settle_model_call(%s, %s, %s, %s, %s, %s, %s)",
-            [call_id, micros, usage.input_tokens, usage.output_tokens, usage.searches, duration_ms, error],
-        )
+
+    def settled() -> None:
+        with db.connection() as conn, translated():
+            conn.execute(
+                "select public.settle_model_call(%s, %s, %s, %s, %s, %s, %s)",
+                [call_id, micros, usage.input_tokens, usage.output_tokens, usage.searches, duration_ms, error],
+            )
+
+    patiently(settled)
 
 
 def spent_by_job(db: Database, job_id: UUID) -> Spent:
