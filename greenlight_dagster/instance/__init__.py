@@ -1,0 +1,1 @@
+"""What `dagster.yaml` puts into the Dagster instance: its storage and how it captures the output of runs."""
