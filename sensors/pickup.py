@@ -1,8 +1,9 @@
-"""The pickup sensors, one per lane: they claim due jobs and launch one Dagster run per claim.
+"""The pickup sensors, some per lane: they claim due jobs and launch one Dagster run per claim.
 
-A claim is short until its run has started (`launch_lease_seconds`). Where the run never starts, or the tick's
-answer is lost on its way to the daemon, the job returns to the queue by itself. A run key holds the claim
-number and so never repeats.
+An evaluation waits until a job is due and a slot of its lane is free (`sensors.waiting`); the sensors of a lane
+relay each other. A claim is short until its run has started (`launch_lease_seconds`). Where the run never
+starts, or the tick's answer is lost on its way to the daemon, the job returns to the queue by itself. A run key
+holds the claim number and so never repeats.
 """
 
 import logging
@@ -14,6 +15,8 @@ import psycopg
 
 from resources import run_tags
 from resources.database import StudioDatabase
+from sensors.relays import RELAYS, pickup_name
+from sensors.waiting import Pace, Wait, Waited
 from studio import lanes, queue
 from studio.claims import Claim
 from studio.database.connection import Database
@@ -23,9 +26,6 @@ from studio.queue import Job
 from studio.settings import Settings, get_settings
 
 log = logging.getLogger(__name__)
-
-# The daemon looks again after whole seconds only; its own loop adds up to five.
-INTERVAL_SECONDS = 1
 
 
 def claim_for_launch(db: Database, lane: Lane, settings: Settings) -> Iterator[dg.RunRequest]:
@@ -62,31 +62,36 @@ def _refuse(db: Database, job: Job, error: str) -> None:
         log.warning("Job %s could not be refused: %s", job.id, exc)
 
 
-def build_pickup_sensor(lane: Lane, jobs: list[dg.JobDefinition]) -> dg.SensorDefinition:
-    """Return the pickup sensor of a lane; any of `jobs` may be asked for."""
+def build_pickup_sensor(lane: Lane, number: int, jobs: list[dg.JobDefinition], pace: Pace) -> dg.SensorDefinition:
+    """Return the pickup sensor `number` (from 1) of a lane; any of `jobs` may be asked for."""
 
     @dg.sensor(
-        name=f"pickup_{lane}",
+        name=pickup_name(lane, number),
         jobs=jobs,
-        minimum_interval_seconds=INTERVAL_SECONDS,
+        minimum_interval_seconds=pace.interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Claims due jobs of the {lane} lane and launches a run for each.",
+        description=f"Claims due jobs of the {lane} lane and launches a run for each. One of {RELAYS[lane]}.",
     )
     def pickup(studio_database: StudioDatabase) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        try:
-            requests = list(claim_for_launch(studio_database.get(), lane, get_settings()))
-        except (StudioError, psycopg.OperationalError) as exc:
-            # A restarting database is no reason for a failed tick; the next one finds it.
-            yield dg.SkipReason(f"The queue cannot be read: {exc}")
-            return
-        if not requests:
-            yield dg.SkipReason("No job is due.")
-        yield from requests
+        settings, db = get_settings(), studio_database.get()
+        wait = Wait(f"pickup_{lane}", studio_database.listener(), pace)
+        found = wait.until(
+            lambda: list(claim_for_launch(db, lane, settings)) or None,
+            lane=lane,
+            next_look=lambda: queue.seconds_until_due(db),
+        )
+        if isinstance(found, Waited):
+            yield dg.SkipReason(found.why)
+        else:
+            yield from found
 
     return pickup
 
 
-def build_pickup_sensors(jobs: list[dg.JobDefinition]) -> list[dg.SensorDefinition]:
-    """Return one pickup sensor per lane."""
+def build_pickup_sensors(jobs: list[dg.JobDefinition], pace: Pace) -> list[dg.SensorDefinition]:
+    """Return the pickup sensors of every lane."""
     known = {kind.dagster_job for kind in JOB_TYPES.values() if kind.has_handler}
-    return [build_pickup_sensor(lane, [job for job in jobs if job.name in known]) for lane in LANES]
+    launchable = [job for job in jobs if job.name in known]
+    return [
+        build_pickup_sensor(lane, number, launchable, pace) for lane in LANES for number in range(1, RELAYS[lane] + 1)
+    ]

@@ -15,6 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from resources import run_tags
 from resources.database import StudioDatabase
+from sensors.relays import WATCHER
+from sensors.waiting import NOTHING_DUE, Pace, Wait, Waited
 from studio import queue
 from studio.claims import Claim
 from studio.database.connection import Database
@@ -23,7 +25,11 @@ from studio.queue import Job
 
 log = logging.getLogger(__name__)
 
-INTERVAL_SECONDS = 1
+# While a job is held, its run is looked at this often.
+WATCH_SECONDS = 1.0
+
+
+_NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
 
 
 class Held(NamedTuple):
@@ -75,23 +81,51 @@ def watch_once(db: Database, instance: DagsterInstance) -> list[str]:
     return done
 
 
+def look_after_run(db: Database, instance: DagsterInstance, run_id: str) -> str | None:
+    """Bring back the job that the run `run_id` held, where the run has ended without it; say what was done."""
+    row = db.fetch_one(
+        "select *, leased_until < now() as lapsed from public.agent_jobs"
+        " where status = 'running' and leased_until is not null and (dagster_run_id = %(run)s"
+        " or dagster_run_id is null and id::text = %(job)s and claim_no::text = %(claim)s)",
+        _claim_of(instance, run_id),
+    )
+    try:
+        return None if row is None else _look_after(db, instance, Held(queue.job_from_row(row), row["lapsed"]))
+    except LeaseLost:
+        return None
+
+
+def _claim_of(instance: DagsterInstance, run_id: str) -> dict[str, str | None]:
+    run = instance.get_run_by_id(run_id)
+    tags = run.tags if run is not None else {}
+    return {"run": run_id, "job": tags.get(run_tags.JOB_ID), "claim": tags.get(run_tags.CLAIM_NO)}
+
+
 def _look_after(db: Database, instance: DagsterInstance, held: Held) -> str | None:
     job, lapsed = held
     run = run_of(instance, job)
     if run is None:
         return None
+    if job.cancel_requested_at is not None and job.dagster_run_id is None and run.status in _NOT_BEGUN:
+        # It waits for a slot of the launcher, and there is nobody in it yet who could notice.
+        Claim(db, job).cancel()
+        instance.run_launcher.terminate(run.run_id)
+        return f"job {job.id}: canceled, before run {run.run_id} began"
     if run.status is DagsterRunStatus.CANCELING and not lapsed and job.cancel_requested_at is None:
         # A launcher that has lost the run cannot interrupt it; the run's own lease keeper can.
         queue.cancel(db, job.id, "Canceled in Dagster.")
         return None
     if not (run.is_finished or lapsed):
         return None
+    if job.dagster_run_id is None and job.interruptions and not lapsed:
+        # A launcher that refuses would refuse a whole queue within seconds: the rest of the short claim is a pause.
+        return None
     claim = Claim(db, job)
     if _was_to_be_canceled(instance, run):
         claim.cancel("Canceled in Dagster.")
         status = "canceled"
     else:
-        status = claim.release(_why(job, run))
+        status = claim.release(_why(instance, job, run))
     if not run.is_finished:
         # Its server is gone as well, so nobody else will ever end it in Dagster's books.
         _end(instance, run)
@@ -112,31 +146,56 @@ def _end(instance: DagsterInstance, run: DagsterRun) -> None:
         instance.report_run_failed(run, "The run's process was lost: its lease ran out.")
 
 
-def _why(job: Job, run: DagsterRun) -> str:
+def _why(instance: DagsterInstance, job: Job, run: DagsterRun) -> str:
     if not run.is_finished:
         return f"The lease of run {run.run_id} ran out: its process is lost."
     if job.dagster_run_id is None:
-        return f"Run {run.run_id} failed to launch."
+        return f"Run {run.run_id} failed to launch. {_launch_error(instance, run)}".strip()
     return f"The process of run {run.run_id} was lost."
 
 
-def build_watcher() -> dg.SensorDefinition:
+def _launch_error(instance: DagsterInstance, run: DagsterRun) -> str:
+    """Return what Dagster has noted of a launch that failed, or an empty string."""
+    for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
+        error = entry.dagster_event and entry.dagster_event.engine_event_data.error
+        if error:
+            return " ".join(error.message.split())
+    return ""
+
+
+def build_watcher(pace: Pace) -> dg.SensorDefinition:
     """Return the watcher sensor."""
 
     @dg.sensor(
-        name="watcher",
-        minimum_interval_seconds=INTERVAL_SECONDS,
+        name=WATCHER,
+        minimum_interval_seconds=pace.interval_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Brings jobs of crashed, unlaunched and canceled runs back to the queue.",
     )
     def watcher(context: dg.SensorEvaluationContext, studio_database: StudioDatabase) -> Iterator[dg.SkipReason]:
+        db = studio_database.get()
+        wait = Wait(WATCHER, studio_database.listener(), pace, gap=WATCH_SECONDS)
         try:
-            done = watch_once(studio_database.get(), context.instance)
-        except (StudioError, psycopg.OperationalError, SQLAlchemyError) as exc:
-            yield dg.SkipReason(f"The queue cannot be read: {exc}")
+            done = wait.until(
+                lambda: watch_once(db, context.instance) or None, next_look=lambda: _seconds_until_next_watch(db)
+            )
+        except SQLAlchemyError as exc:
+            yield dg.SkipReason(f"Dagster's runs cannot be read: {exc}")
+            return
+        if isinstance(done, Waited):
+            yield dg.SkipReason("Every running job has its run." if done.why == NOTHING_DUE else done.why)
             return
         for line in done:
             context.log.info(line)
-        yield dg.SkipReason("; ".join(done) or "Every running job has its run.")
+        yield dg.SkipReason("; ".join(done))
 
     return watcher
+
+
+def _seconds_until_next_watch(db: Database) -> float | None:
+    """Return when to look again: soon while a job is held or about to be, else when somebody enqueues one."""
+    row = db.fetch_one(
+        "select exists (select from public.agent_jobs where status = 'running')"
+        " or exists (select from public.agent_jobs where status = 'queued' and waits_until is null) as busy"
+    )
+    return WATCH_SECONDS if row is not None and row["busy"] else None

@@ -193,6 +193,15 @@ def claim(
     return [job_from_row(row) for row in rows]
 
 
+def seconds_until_due(db: Database) -> float | None:
+    """Return in how many seconds the next waiting job of any lane is due (0 at least), None where none waits."""
+    row = db.fetch_one(
+        "select extract(epoch from min(waits_until) - now())::float8 as seconds"
+        " from public.agent_jobs where status = 'queued' and waits_until is not null"
+    )
+    return None if row is None or row["seconds"] is None else max(0.0, row["seconds"])
+
+
 def get(db: Database, job_id: UUID) -> Job:
     """Return the job, or raise `NotFound`."""
     row = db.fetch_one("select * from public.agent_jobs where id = %s", [job_id])

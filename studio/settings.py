@@ -113,6 +113,18 @@ class Settings(BaseSettings):
         validation_alias="WORKER_POLL_MS",
         description="How long a follower without LISTEN waits between looks.",
     )
+    pickup_wait_seconds: float = Field(
+        default=45.0,
+        ge=0,
+        le=50,
+        validation_alias="GREENLIGHT_PICKUP_WAIT_SECONDS",
+        description="How long a sensor waits for a job before its tick ends. 0: it looks once and asks every second.",
+    )
+    stopping_file: Path | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_STOPPING_FILE",
+        description="While this file exists, no job is picked up. `greenlight up` uses it to stop.",
+    )
     worker_job_timeout_ms: int | None = Field(
         default=None,
         ge=1000,

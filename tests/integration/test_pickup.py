@@ -11,10 +11,12 @@ from dagster import DagsterInstance
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from resources.database import StudioDatabase
+from sensors.pickup import build_pickup_sensor
+from sensors.waiting import POLLING
 from studio import queue
 from studio.database import connection
 from studio.database.connection import Database
-from studio.job_types import JOB_TYPES, LANES
+from studio.job_types import JOB_TYPES, LANES, Lane
 from studio.settings import get_settings
 from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, JOB_TYPE, defs, enqueue, forget_process
 from tests.support.queue import (
@@ -35,12 +37,13 @@ pytestmark = DAGSTER_WARNINGS
 LANE = JOB_TYPES[JOB_TYPE].lane
 
 
-def evaluate(instance: DagsterInstance, lane: str = LANE) -> SensorExecutionData:
+def evaluate(instance: DagsterInstance, lane: Lane = LANE) -> SensorExecutionData:
     """Evaluate the lane's sensor once, as the daemon lets the code server do."""
     repository = defs.get_repository_def()
     resources = {"studio_database": StudioDatabase()}
     with dg.build_sensor_context(instance=instance, repository_def=repository, resources=resources) as context:
-        return repository.get_sensor_def(f"pickup_{lane}").evaluate_tick(context)
+        sensor = build_pickup_sensor(lane, 1, [*repository.get_all_jobs()], POLLING)
+        return sensor.evaluate_tick(context)
 
 
 def asked_for(tick: SensorExecutionData) -> list[str | None]:
@@ -160,7 +163,7 @@ def test_a_batch_bounds_a_tick(instance: DagsterInstance, database: Database, mo
     ],
 )
 def test_a_job_that_nobody_can_run_fails_at_once_and_says_why(
-    job_type: str, lane: str, error: str, instance: DagsterInstance, database: Database
+    job_type: str, lane: Lane, error: str, instance: DagsterInstance, database: Database
 ) -> None:
     project = make_project(database)
     _registry(database)

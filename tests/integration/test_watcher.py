@@ -9,10 +9,13 @@ from uuid import UUID
 import dagster as dg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
+from dagster._core.events import EngineEventData
+from dagster_shared.error import SerializableErrorInfo
 
 from resources import run_tags
 from resources.database import StudioDatabase
-from sensors.watcher import watch_once
+from sensors.waiting import POLLING
+from sensors.watcher import build_watcher, watch_once
 from studio import claims, queue
 from studio.claims import Claim
 from studio.database import connection
@@ -218,6 +221,42 @@ def test_a_run_that_its_launcher_cannot_reach_is_stopped_by_its_own_lease_keeper
     assert watch_once(database, instance) == []
 
 
+def test_a_job_whose_run_waits_for_a_slot_is_canceled_with_it(
+    database: Database, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(type(instance.run_launcher), "terminate", lambda _launcher, run_id: told.append(run_id))
+    held = launch(database, instance)
+    assert queue.cancel(database, held.job_id) == "cancel_requested"
+    [line] = watch_once(database, instance)
+    assert line == f"job {held.job_id}: canceled, before run {held.run_id} began"
+    assert (queue.get(database, held.job_id).status, told) == ("canceled", [held.run_id])
+
+
+def test_a_second_launch_that_fails_is_not_tried_again_at_once(database: Database, instance: DagsterInstance) -> None:
+    held = launch(database, instance, DagsterRunStatus.FAILURE)
+    assert len(watch_once(database, instance)) == 1
+    again = claim_next(database)
+    make_run(instance, again, DagsterRunStatus.FAILURE)
+    assert watch_once(database, instance) == []
+    assert queue.get(database, held.job_id).status == "running"
+    expire_lease(database, held.job_id)
+    assert len(watch_once(database, instance)) == 1
+    assert queue.get(database, held.job_id).status == "queued"
+
+
+def test_a_launch_that_failed_says_why(database: Database, instance: DagsterInstance) -> None:
+    held = launch(database, instance)
+    run = instance.get_run_by_id(held.run_id)
+    assert run is not None
+    error = SerializableErrorInfo("Error: no room for it\n", [], "Error")
+    instance.report_engine_event("It went wrong.", run, EngineEventData.engine_error(error))
+    instance.report_run_failed(run)
+    watch_once(database, instance)
+    why = f"Run {held.run_id} failed to launch. Error: no room for it"
+    assert queue.get(database, held.job_id).last_error == why
+
+
 def test_a_claim_whose_run_is_not_there_yet_is_left_alone(database: Database, instance: DagsterInstance) -> None:
     enqueue(database, make_project(database))
     claim = claim_next(database)
@@ -346,7 +385,7 @@ def evaluate(instance: DagsterInstance) -> str | None:
     repository = defs.get_repository_def()
     resources = {"studio_database": StudioDatabase()}
     with dg.build_sensor_context(instance=instance, repository_def=repository, resources=resources) as context:
-        tick = repository.get_sensor_def("watcher").evaluate_tick(context)
+        tick = build_watcher(POLLING).evaluate_tick(context)
     assert not tick.run_requests
     return tick.skip_message
 
@@ -378,6 +417,6 @@ def test_a_connection_that_breaks_is_no_failed_tick(database: Database, instance
             other.execute("select 1 from public.agent_jobs where id = %s for update", [held.job_id])
             tick = InBackground(lambda: evaluate(instance))
             database.execute("select pg_terminate_backend(%s)", [_blocked_session(database)])
-            assert (tick.result() or "").startswith("The queue cannot be read: ")
-    evaluate(instance)
+        # What it was about to say is said again.
+        assert (tick.result() or "").startswith(f"job {held.job_id}: queued")
     assert queue.get(database, held.job_id).status == "queued"

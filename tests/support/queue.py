@@ -202,6 +202,11 @@ class InBackground:
         except (psycopg.Error, StudioError, AssertionError) as exc:
             self._error = exc
 
+    @property
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return not self._thread.is_alive()
+
     def result(self, timeout: float = 60.0) -> Any:
         """Wait for the end; return the answer, or raise what was raised."""
         self._thread.join(timeout)
