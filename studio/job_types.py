@@ -2,7 +2,8 @@
 
 The Dagster jobs, the check of payloads at enqueue, the lanes in the database, the command line and the
 documentation all read it; nothing else lists job types. Names, agent keys, payload fields and keys are
-the seed's (studio-implementation-plan §3.1, §5; domain specification §2).
+the seed's (studio-implementation-plan §3.1, §5; domain specification §2); the `bench.` types, with which an
+installation is measured, are our own.
 """
 
 from __future__ import annotations
@@ -108,6 +109,15 @@ class BrowserPayload(ProjectPayload):
     url: AnyUrl
     checks: list[Literal["screenshot", "mobile_responsive", "waitlist_form", "meta_tags"]] = Field(min_length=1)
 
+
+class BenchPayload(ProjectPayload):
+    """`bench.realtime`, `bench.standard`, `bench.heavy`."""
+
+    sample: int = Field(default=0, ge=0)
+
+
+# Under this name such a job's op leaves when it began, in Unix seconds.
+BENCH_STARTED_AT = "started_at"
 
 KeyBuilder = Callable[[UUID, Any], str]
 
@@ -266,7 +276,25 @@ _ROWS: tuple[JobType, ...] = (
     ),
 )
 
-JOB_TYPES: dict[str, JobType] = {row.name: row for row in _ROWS}
+
+def _bench(lane: Lane) -> JobType:
+    return JobType(
+        name=f"bench.{lane}",
+        payload=BenchPayload,
+        agent_key="system",
+        # Also in the lane that it measures, real work goes first.
+        priority=BACKGROUND,
+        lane=lane,
+        timeout_seconds=60,
+        key=lambda project_id, payload: f"bench:{lane}:{project_id}:{payload.sample}",
+        description=f"Do nothing, to measure the {lane} lane (`greenlight bench`).",
+        # A second attempt would measure the wait between attempts.
+        max_attempts=1,
+        has_handler=True,
+    )
+
+
+JOB_TYPES: dict[str, JobType] = {row.name: row for row in (*_ROWS, *map(_bench, LANES))}
 
 
 def job_type(name: str) -> JobType:
@@ -283,7 +311,7 @@ def require_handler(kind: JobType) -> JobType:
     """Return `kind`, or raise `NoHandler` where nothing can run it yet."""
     if kind.has_handler:
         return kind
-    ready = ", ".join(row.name for row in _ROWS if row.has_handler)
+    ready = ", ".join(row.name for row in JOB_TYPES.values() if row.has_handler)
     raise NoHandler(f"Job type {kind.name!r} has no handler yet.", f"Can be enqueued today: {ready}.")
 
 

@@ -15,7 +15,7 @@ import psycopg
 import typer
 from typer.exceptions import Abort
 
-from greenlight_dagster.cli import db, demo, doctor, jobs, projects, stack, work
+from greenlight_dagster.cli import bench, db, demo, doctor, jobs, projects, stack, work
 from greenlight_dagster.cli.output import err, print_error
 from studio.database.errors import translate
 from studio.errors import StudioError
@@ -56,6 +56,7 @@ app.command(epilog="Example: greenlight doctor --json")(doctor.doctor)
 app.add_typer(projects.app, name="projects")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(db.app, name="db")
+app.add_typer(bench.app, name="bench")
 
 
 def main() -> None:

@@ -45,6 +45,8 @@ SEED: dict[str, dict[str, Any]] = {
     "browser.check_page": {"url": "https://example.org/", "checks": ["screenshot", "meta_tags"]},
 }
 OF_NO_PROJECT = {"email.process_due", "drip.process_digests", "drip.process_nudges"}
+# Our own, which do nothing: to measure an installation.
+BENCH = {f"bench.{lane}" for lane in LANES}
 ALL = pytest.mark.parametrize("name", sorted(SEED))
 
 
@@ -59,12 +61,12 @@ def problem(name: str, payload: dict[str, Any]) -> InvalidPayload:
     return caught.value
 
 
-def test_the_registry_holds_the_seeds_eleven_types_and_no_other() -> None:
-    assert set(JOB_TYPES) == set(SEED)
-    assert len(JOB_TYPES) == 11
+def test_the_registry_holds_the_seeds_eleven_types_and_those_that_measure() -> None:
+    assert len(SEED) == 11
+    assert set(JOB_TYPES) == set(SEED) | BENCH
 
 
-@ALL
+@pytest.mark.parametrize("name", sorted(JOB_TYPES))
 def test_a_row_is_complete(name: str) -> None:
     kind = JOB_TYPES[name]
     assert kind.name == name
@@ -83,12 +85,24 @@ def test_types_do_not_share_a_dagster_job() -> None:
 
 def test_a_chat_goes_before_everything_and_in_a_lane_of_its_own() -> None:
     chat = JOB_TYPES["chat.reply"]
-    others = [kind for kind in JOB_TYPES.values() if kind is not chat]
+    others = [kind for kind in JOB_TYPES.values() if kind is not chat and kind.name not in BENCH]
     assert all(chat.priority > kind.priority and chat.lane != kind.lane for kind in others)
 
 
-def test_only_phase_0_can_be_run_yet() -> None:
-    assert [kind.name for kind in JOB_TYPES.values() if kind.has_handler] == ["phase0.generate_packet"]
+def test_of_the_seed_only_phase_0_can_be_run_yet() -> None:
+    assert {kind.name for kind in JOB_TYPES.values() if kind.has_handler} == {"phase0.generate_packet"} | BENCH
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_measuring_job_runs_once_in_its_lane_and_behind_all_real_work(lane: str) -> None:
+    kind = job_type(f"bench.{lane}")
+    real = [other for other in JOB_TYPES.values() if other.name not in BENCH]
+    assert kind.lane == lane
+    assert kind.max_attempts == 1
+    assert kind.priority <= min(other.priority for other in real)
+    assert key_of(kind.name, {"sample": 1}) != key_of(kind.name, {"sample": 2})
+    assert str(PROJECT) in key_of(kind.name, {})
+    assert "sample" in problem(kind.name, {"sample": -1}).message
 
 
 @pytest.mark.parametrize("name", sorted(set(SEED) - {"phase0.generate_packet"}))

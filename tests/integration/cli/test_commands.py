@@ -61,6 +61,9 @@ def test_these_are_the_commands() -> None:
         "db migrate",
         "db status",
         "db reset",
+        "bench latency",
+        "bench chats",
+        "bench burst",
     }
 
 
@@ -79,7 +82,7 @@ def test_help_says_what_a_command_does_with_an_example(greenlight: Greenlight, p
         assert parameter.help, f"{parameter.name} says nothing about itself"
 
 
-@pytest.mark.parametrize("group", [(), ("projects",), ("jobs",), ("db",)], ids=" ".join)
+@pytest.mark.parametrize("group", [(), ("projects",), ("jobs",), ("db",), ("bench",)], ids=" ".join)
 def test_a_group_alone_lists_its_commands(greenlight: Greenlight, group: tuple[str, ...]) -> None:
     ran = greenlight(*group, "--help")
     assert ran.code == 0
@@ -104,6 +107,9 @@ def test_a_group_alone_lists_its_commands(greenlight: Greenlight, group: tuple[s
         ["enqueue", "phase0.generate_packet"],
         ["launch", NOBODY, "surplus"],
         ["doctor", "--debug"],
+        ["bench", "burst", "--jobs", "0"],
+        ["bench", "latency", "--jobs", "1000000"],
+        ["bench", "chats", "--per-second", "many"],
     ],
     ids=" ".join,
 )
@@ -143,7 +149,7 @@ def test_every_json_is_one_line_alone(greenlight: Greenlight, db: Database, fini
         "jobs cancel": [failed],
         "doctor": [],
     }
-    elsewhere = {"jobs tail", "db reset", "env", "up"}
+    elsewhere = {"jobs tail", "db reset", "env", "up", "bench latency", "bench chats", "bench burst"}
     with_json = {" ".join(path) for path, command in COMMANDS.items() if "as_json" in {p.name for p in command.params}}
     assert with_json == set(calls) | elsewhere, "a command with --json is not tested"
     for name, arguments in calls.items():
