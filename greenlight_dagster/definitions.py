@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from jobs.bench import bench_jobs
 from jobs.phase0_generate_packet import phase0_generate_packet
 from resources.agent_job import AgentJobResource
 from resources.database import StudioDatabase
@@ -11,14 +12,17 @@ from resources.model import AnthropicResource, OutboundResource
 from resources.step_io import step_io_manager
 from schedules.upkeep import upkeep, upkeep_schedule
 from sensors.pickup import build_pickup_sensors
+from sensors.relays import SENSORS
+from sensors.waiting import pace
 from sensors.watcher import build_watcher
 
 _database = StudioDatabase()
-_agent_jobs = [phase0_generate_packet]
+_agent_jobs = [phase0_generate_packet, *bench_jobs]
+_pace = pace(len(SENSORS))
 
 defs = dg.Definitions(
     jobs=[*_agent_jobs, upkeep],
-    sensors=[*build_pickup_sensors(_agent_jobs), build_watcher()],
+    sensors=[*build_pickup_sensors(_agent_jobs, _pace), build_watcher(_pace)],
     schedules=[upkeep_schedule],
     resources={
         "studio_database": _database,

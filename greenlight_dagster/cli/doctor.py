@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import httpx
@@ -14,13 +16,15 @@ from rich.markup import escape
 
 from greenlight_dagster.cli.context import adopt, reach
 from greenlight_dagster.cli.output import JsonFlag, out, print_json
+from greenlight_dagster.launcher.client import LauncherClient
+from greenlight_dagster.launcher.config import LauncherConfig
 from greenlight_dagster.stack.state import running_state
 from greenlight_dagster.stack.ticks import last_ticks
 from greenlight_dagster.stack.urls import libpq_url
 from studio import queue
 from studio.database import migrations
 from studio.database.connection import Database, first_line, redact
-from studio.errors import BudgetExhausted, StudioError
+from studio.errors import BudgetExhausted, StackError, StudioError
 from studio.model.prices import PriceList
 from studio.settings import Settings, get_settings
 
@@ -64,6 +68,7 @@ def findings() -> Iterator[Finding]:
     settings = get_settings()
     yield from _database(settings)
     yield from _sensors(settings)
+    yield from _launcher()
     yield from _model(settings)
     yield Finding(
         "outbound requests",
@@ -144,6 +149,27 @@ def _sensors(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "sensors", "ok", f"{len(ticks)} tick, each within the last {max(tick.seconds_ago for tick in ticks):.0f} s"
     )
+
+
+def _launcher() -> Iterator[Finding]:
+    home = os.environ.get("DAGSTER_HOME")
+    if not home:
+        return
+    config = LauncherConfig.found_at(Path(home))
+    try:
+        found = LauncherClient(config).overview()
+    except StackError as exc:
+        yield Finding("run launcher", "problem", str(exc))
+        return
+    if found is None:
+        yield Finding("run launcher", "warning", f"does not run: the first run starts it; its log is {config.log}")
+        return
+    busy = f"{len(found['running'])} of {found['limit']} slots taken, {len(found['waiting'])} runs wait"
+    loaded = any(template["loaded"] for template in found["templates"])
+    # One that is just loading is ready within seconds; one that cannot load says why in its log.
+    state: State = "ok" if loaded and not found["waiting"] else "warning"
+    what = f"{len(found['spares'])} spare workers" if loaded else f"no code is loaded, see {config.log}"
+    yield Finding("run launcher", state, f"{busy}, {what}")
 
 
 def _model(settings: Settings) -> Iterator[Finding]:

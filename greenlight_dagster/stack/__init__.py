@@ -3,6 +3,7 @@
 `stack.Stack` is the way in; `state.running_environment` is for other shells.
 
 stack        start the parts in order, stop them in the reverse order
+profile      how Dagster is run: the repository's way, or another to compare it with
 parts        which programs there are, how each is started, and how one sees that it works
 keeper       start parts, and start them again when they die
 child        one program that runs: its process, its log

@@ -9,12 +9,21 @@ from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.descent import MARKER
 from greenlight_dagster.stack.folders import Folders
 from greenlight_dagster.stack.parts import Sandbox
+from sensors.code_server import SIZES
 from studio.settings import Settings
 
 SANDBOX_KEY = "sandbox"
 SANDBOX_MODEL = "sandbox"
+# A sensor that waits for work holds a thread of the code server meanwhile; the default of cpu + 4 would leave none
+# for the others and for the UI.
+CODE_SERVER_THREADS = 24
 # They would make `dagster api grpc` listen somewhere else, or refuse to.
 _UNWANTED = frozenset({"DAGSTER_GRPC_HOST", "DAGSTER_GRPC_PORT", "DAGSTER_GRPC_SOCKET"})
+
+
+def code_server_variables() -> dict[str, str]:
+    """Return what makes a code server, and a proxy before it, large enough for sensors that wait."""
+    return dict.fromkeys(SIZES, str(CODE_SERVER_THREADS))
 
 
 def model_key(settings: Settings) -> str:
@@ -43,6 +52,7 @@ def exports(
         "GREENLIGHT_DAGSTER_DATABASE_URL": str(databases.dagster_url),
         "DAGSTER_HOME": str(folders.dagster_home),
         "GREENLIGHT_DATA_DIR": str(folders.root),
+        **code_server_variables(),
         "CLAUDE_DIRECT_MODEL": settings.model,
     }
     if sandbox is not None:

@@ -10,6 +10,7 @@ from greenlight_dagster.stack import probes
 from greenlight_dagster.stack.child import Child
 from greenlight_dagster.stack.folders import CODE_LOCATION, Folders
 from greenlight_dagster.stack.ports import LOOPBACK, free_port
+from greenlight_dagster.stack.profile import DEFAULT, Profile
 from studio.paths import ROOT
 
 POSTGRES = "postgres"
@@ -18,9 +19,6 @@ CODE_SERVER = "code-server"
 DAEMON = "daemon"
 UI = "ui"
 
-# A sensor that waits for work holds a thread of the code server meanwhile; the default of cpu + 4 would
-# leave none for the UI and for starting runs.
-CODE_SERVER_THREADS = 24
 # All of them import Dagster first, which takes a slow or busy machine a while.
 START_TIMEOUT_SECONDS = 120.0
 
@@ -93,7 +91,6 @@ class CodeServer(Part):
             # A socket needs no free port, and only this user can reach it.
             *("--socket", str(self._socket)),
             *("--location-name", CODE_LOCATION),
-            *("--max-workers", str(CODE_SERVER_THREADS)),
             "--use-python-environment-entry-point",
         ]
 
@@ -101,9 +98,10 @@ class CodeServer(Part):
 class Daemon(Part):
     """Dagster's daemon: ticks sensors and schedules, and submits the runs they ask for."""
 
-    def __init__(self, folders: Folders, dagster_url: Callable[[], str]) -> None:
+    def __init__(self, folders: Folders, dagster_url: Callable[[], str], profile: Profile = DEFAULT) -> None:
         self._folders = folders
         self._dagster_url = dagster_url
+        self._profile = profile
         self._before: dict[str, str] = {}
         super().__init__(DAEMON, self._command, self._ready, self._before_start)
 
@@ -114,7 +112,7 @@ class Daemon(Part):
         return probes.daemon_beats(self._dagster_url(), self._before)
 
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(self._folders.workspace)]
+        return self._profile.daemon_command(self._folders.workspace)
 
 
 class Ui(Part):

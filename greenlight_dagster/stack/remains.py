@@ -30,7 +30,7 @@ def clear(folder: Path, *, with_database: bool) -> int:
         log.info("ending %s processes that a killed stack left", len(everyone))
         # Nobody launches what a daemon without code server still asks for, but it might go on asking.
         descent.end(descent.family([pids[parts.DAEMON]] if parts.DAEMON in pids else []), grace=LEFT_OVER_SECONDS)
-        release_runs(run_processes(pids, left.id))
+        release_runs(run_processes(pids, left.id, Folders(folder).launcher))
         descent.end(everyone, grace=LEFT_OVER_SECONDS)
     if with_database:
         # Also where the record does not know of it: the supervisor may have died while it started.

@@ -1,8 +1,9 @@
 """The orderly stop: nothing new is begun, what runs may finish, what cannot gives its job back.
 
-What Dagster's programs do with SIGTERM decides the order. The daemon ends after the evaluations and
-submissions it is in. The code server starts no further run, waits for those it has started, however
-long they take, and ends. A run process raises an interrupt inside the op, and ends when that is handled.
+What the programs do with SIGTERM decides the order. The daemon ends after the evaluations and submissions it is
+in; those that wait for work end when the caller has announced the stop. The run launcher ends at once, and the runs
+go on without it. The code server starts no further run, waits for those it has started, however long they take, and
+ends. A run process raises an interrupt inside the op, and ends when that is handled.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from greenlight_dagster.launcher.client import LauncherClient
 from greenlight_dagster.stack import descent, parts
 from greenlight_dagster.stack.child import Child
 
@@ -58,17 +60,18 @@ class Drain:
         return False
 
 
-def stop_parts(children: Mapping[str, Child], stack_id: str, drain: Drain) -> None:
+def stop_parts(children: Mapping[str, Child], stack_id: str, drain: Drain, launcher: LauncherClient) -> None:
     """Stop the `children` of the stack `stack_id`, by part name, and every process they have started."""
     daemon = children.get(parts.DAEMON)
     if daemon is not None:
         daemon.terminate()
         if drain.wait_while(lambda: daemon.running) and not daemon.wait(DAEMON_SECONDS):
             _kill([daemon])
+    _signal_launcher(launcher)
     code_server = children.get(parts.CODE_SERVER)
     if code_server is not None:
         code_server.terminate()
-        _end_runs({name: child.pid for name, child in children.items()}, stack_id, drain)
+        _end_runs({name: child.pid for name, child in children.items()}, stack_id, drain, launcher)
     services = [children[name] for name in (parts.UI, parts.SANDBOX) if name in children]
     for service in services:
         service.terminate()
@@ -79,16 +82,21 @@ def stop_parts(children: Mapping[str, Child], stack_id: str, drain: Drain) -> No
     descent.end(descent.marked(stack_id), grace=LEFT_OVER_SECONDS)
 
 
-def run_processes(pids: Mapping[str, int], stack_id: str) -> set[psutil.Process]:
+def run_processes(pids: Mapping[str, int], stack_id: str, launcher: LauncherClient) -> set[psutil.Process]:
     """Return the processes of runs of the stack `stack_id`, whose parts have the process ids `pids`.
 
-    They are what the code server, or an earlier one that was killed, has started.
+    They are what the run launcher has handed out, and what the code server, or an earlier one of either that was
+    killed, has started.
     """
-    others = descent.family(pid for name, pid in pids.items() if name != parts.CODE_SERVER)
+    serving = launcher.overview()
+    warm = descent.family([serving["pid"]]) if serving else set()
+    others = descent.family(pid for name, pid in pids.items() if name != parts.CODE_SERVER) | warm
+    working = {process.pid for process in launcher.working()}
     return {
         process
-        for process in descent.marked(stack_id) - others
-        if process.pid != pids.get(parts.CODE_SERVER) and not _is_tracker(process)
+        for process in descent.marked(stack_id)
+        if process.pid in working
+        or (process not in others and process.pid != pids.get(parts.CODE_SERVER) and not _is_tracker(process))
     }
 
 
@@ -102,16 +110,23 @@ def release_runs(runs: Iterable[psutil.Process]) -> None:
     descent.end(everyone, grace=LEFT_OVER_SECONDS)
 
 
-def _end_runs(pids: Mapping[str, int], stack_id: str, drain: Drain) -> None:
+def _signal_launcher(launcher: LauncherClient) -> None:
+    serving = launcher.overview()
+    if serving is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(serving["pid"]).terminate()
+
+
+def _end_runs(pids: Mapping[str, int], stack_id: str, drain: Drain, launcher: LauncherClient) -> None:
     def busy() -> bool:
-        return bool(run_processes(pids, stack_id))
+        return bool(run_processes(pids, stack_id, launcher))
 
     # Most runs that are still there have done their work and only close their log.
     if Drain(min(drain.seconds, CLOSING_SECONDS), drain.hurry).wait_while(busy) and drain.goes_on():
         drain.say(f"Waiting up to {drain.seconds:.0f} s for runs to finish (Ctrl-C interrupts them now).")
     if drain.wait_while(busy):
         drain.say("Interrupting the runs; their jobs return to the queue.")
-        release_runs(run_processes(pids, stack_id))
+        release_runs(run_processes(pids, stack_id, launcher))
 
 
 def _is_tracker(process: psutil.Process) -> bool:

@@ -15,6 +15,7 @@ from greenlight_dagster.stack import environment, lock, parts, remains, state
 from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.folders import Folders
 from greenlight_dagster.stack.keeper import Abandoned, Keeper
+from greenlight_dagster.stack.profile import DEFAULT, Profile
 from greenlight_dagster.stack.shutdown import Drain, stop_parts
 from greenlight_dagster.stack.signals import Signals
 from greenlight_dagster.stack.state import ProcessRecord, StackState
@@ -38,7 +39,7 @@ class Stack:
     The parts live in processes of their own, kept by a thread of this process. `log` takes lines for a
     person. `ui_port` is the preferred port of the UI, 0 for any. While the stack runs, SIGTERM and SIGHUP
     do what Ctrl-C does: raise `KeyboardInterrupt` in the main thread; during `stop` they cut the drain
-    short. `timings` holds seconds from start to readiness per part, and `total`.
+    short. `profile` says how Dagster is run. `timings` holds seconds from start to readiness per part, and `total`.
     """
 
     def __init__(
@@ -50,18 +51,20 @@ class Stack:
         log: Callable[[str], None] = lambda _line: None,
         ui_port: int = UI_PORT,
         definitions_module: str = "greenlight_dagster.definitions",
+        profile: Profile = DEFAULT,
     ) -> None:
-        self.folders = Folders(folder)
+        self.folders = Folders(folder, profile.dagster_yaml)
         self.folder = self.folders.root
         self.id = uuid.uuid4().hex
         self.timings: dict[str, float] = {}
         self._settings = settings
+        self._profile = profile
         self._log = log
 
         self._databases = Databases(settings, self.folders.postgres)
         self._sandbox = parts.Sandbox(self.folders) if environment.needs_sandbox(settings) else None
         self._code_server = parts.CodeServer(self.folders, definitions_module)
-        self._daemon = parts.Daemon(self.folders, self._databases.require_dagster_url)
+        self._daemon = parts.Daemon(self.folders, self._databases.require_dagster_url, profile)
         self._ui = parts.Ui(self.folders, ui_port) if webserver else None
         self._keeper = Keeper(self.folders.logs, self._child_environment, say=self._say, changed=self._write_state)
 
@@ -275,7 +278,10 @@ class Stack:
             seconds = self._settings.drain_seconds
             self._phase = "stopping"
             self._write_state()
-        stop_parts(self._keeper.children(), self.id, Drain(seconds, self._signals.hurry, self._say))
+        # The sensors that wait for work see it and end their evaluations, which the daemon would wait for.
+        self.folders.stopping.touch()
+        drain = Drain(seconds, self._signals.hurry, self._say)
+        stop_parts(self._keeper.children(), self.id, drain, self.folders.launcher)
         self._databases.stop()
         state.remove(self.folder)
         self.folders.tidy()
@@ -284,7 +290,9 @@ class Stack:
 
     def _child_environment(self) -> dict[str, str]:
         # The sandbox starts beside the database and needs nothing of it.
-        return environment.of_child(self.environment() if self._databases.dagster_url else {}, self.id)
+        own = self.environment() if self._databases.dagster_url else {}
+        stopping = {"GREENLIGHT_STOPPING_FILE": str(self.folders.stopping)}
+        return environment.of_child({**self._profile.environment, **own, **stopping}, self.id)
 
     def _say(self, line: str) -> None:
         logger.info(line)

@@ -7,13 +7,11 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from sensors.relays import SENSORS
 from studio.database.connection import CONNECT_TIMEOUT_SECONDS
-from studio.job_types import LANES
 
-# Others may have ticked here in earlier versions.
-SENSORS = {*(f"pickup_{lane}" for lane in LANES), "watcher"}
-# A sensor ticks every second or so, and a slow tick takes several; silence for this long means no daemon.
-SILENCE_SECONDS = 60
+# A sensor ticks when its wait is over, which takes 50 s at most; silence for this long means no daemon.
+SILENCE_SECONDS = 90
 
 
 class Tick(NamedTuple):
@@ -41,6 +39,7 @@ def last_ticks(dagster_url: str) -> list[Tick]:
     return sorted(
         judged(status, body, now - float(body["timestamp"]))
         for status, body, now in bodies
+        # Others may have ticked here in earlier versions.
         if body.get("job_name") in SENSORS
     )
 

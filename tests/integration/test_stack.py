@@ -179,7 +179,8 @@ def test_a_shell_that_takes_over_its_exports_works_on_it(stack: Stack, tmp_path:
     assert looked.returncode == 0, looked.stdout
     found = {finding["what"]: finding for finding in json.loads(looked.stdout)}
     assert found["sensors"]["state"] == "ok"
-    assert found["sensors"]["detail"].startswith("4 tick")
+    assert found["sensors"]["detail"].startswith("9 tick")
+    assert found["run launcher"]["detail"].startswith("0 of 24 slots taken, 0 runs wait")
 
 
 def test_a_second_start_is_refused_and_told_where_the_first_one_is(stack: Stack) -> None:

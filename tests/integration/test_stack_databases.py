@@ -13,6 +13,8 @@ from psycopg.conninfo import make_conninfo
 from greenlight_dagster.stack import databases
 from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.folders import Folders
+from sensors.relays import SENSORS
+from sensors.waiting import OTHER_THREADS
 from studio.errors import SettingsError, StackError
 from studio.settings import Settings
 from tests.support.postgres import TestServer
@@ -92,11 +94,13 @@ def test_the_root_configuration_makes_an_instance_that_runs_jobs(
         monkeypatch.setenv("DAGSTER_HOME", str(folders.dagster_home))
         with dg.DagsterInstance.get() as instance:
             assert "Queued" not in type(instance.run_coordinator).__name__
-            assert type(instance.run_launcher).__name__ == "DefaultRunLauncher"
+            assert type(instance.run_launcher).__name__ == "WarmRunLauncher"
             assert not instance.telemetry_enabled
             assert not instance.run_retries_enabled
             assert not instance.run_monitoring_enabled
-            assert instance.get_settings("sensors") == {"use_threads": True, "num_workers": 8, "num_submit_workers": 4}
+            sensors = {"use_threads": True, "num_workers": 20, "num_submit_workers": 4}
+            assert instance.get_settings("sensors") == sensors
+            assert sensors["num_workers"] >= len(SENSORS) + OTHER_THREADS
             result = speech.execute_in_process(instance=instance)
             assert result.success
             assert any(entry.user_message == "spoken" for entry in instance.all_logs(result.run_id))

@@ -53,17 +53,18 @@ def test_each_sensor_is_judged_by_its_last_tick(dagster_url: str) -> None:
         dagster_url,
         {"name": "watcher", "ago": 30, "status": "FAILURE"},
         {"name": "watcher", "ago": 2},
-        {"name": "pickup_heavy", "ago": 600},
-        {"name": "pickup_of_an_earlier_version", "ago": 99_999},
+        {"name": "pickup_heavy_1", "ago": 600},
+        {"name": "pickup_heavy", "ago": 99_999},
     )
     heavy, watcher = last_ticks(dagster_url)
-    assert (heavy.sensor, watcher.sensor) == ("pickup_heavy", "watcher")
+    assert (heavy.sensor, watcher.sensor) == ("pickup_heavy_1", "watcher")
     assert watcher.trouble is None
     assert 0 <= watcher.seconds_ago < 60
     assert "has not ticked for 60" in (heavy.trouble or "")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:dagster")
 def test_the_sensors_are_those_of_the_definitions() -> None:
-    from greenlight_dagster.definitions import defs
+    from tests.support.dagster import defs
 
     assert {sensor.name for sensor in defs.sensors or ()} == SENSORS

@@ -128,8 +128,11 @@ def in_this_process(home: DagsterHome, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 def forget_process() -> None:
     """Let the settings and resources of this process be made anew when somebody asks for them."""
+    if database_resource._listener.cache_info().currsize:
+        database_resource.StudioDatabase().listener().close()
     if database_resource._database.cache_info().currsize:
         database_resource.StudioDatabase().get().close()
+    database_resource._listener.cache_clear()
     database_resource._database.cache_clear()
     model_resource._model.cache_clear()
     get_settings.cache_clear()

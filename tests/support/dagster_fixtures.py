@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
+from greenlight_dagster.instance import engines
 from studio.paths import ROOT
 from tests.support.dagster import DagsterHome, in_this_process
 from tests.support.forks import Forks
@@ -43,6 +44,7 @@ def dagster_template(postgres: TestServer) -> Iterator[str]:
         patch.setenv("GREENLIGHT_DAGSTER_DATABASE_URL", postgres.sqlalchemy_url(name))
         with DagsterInstance.from_config(str(ROOT)):
             pass
+        engines.disconnect()
         yield name
 
 
@@ -84,3 +86,4 @@ def instance(home: DagsterHome) -> Iterator[DagsterInstance]:
     """The Dagster instance of `home`."""
     with DagsterInstance.from_config(str(home.folder)) as opened:
         yield opened
+    engines.disconnect()

@@ -190,6 +190,8 @@ def _run(request: Mapping[str, Any]) -> None:
     """Become the command: nothing of the template is left but its modules."""
     from dagster._cli import main
 
+    from studio.settings import get_settings
+
     os.setsid()
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -201,6 +203,8 @@ def _run(request: Mapping[str, Any]) -> None:
     os.dup2(log, 2)
     os.environ.clear()
     os.environ.update(request["environment"])
+    # Loading the definitions has read those of the template.
+    get_settings.cache_clear()
     sys.argv = ["dagster", *request["arguments"]]
     main()
 

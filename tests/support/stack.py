@@ -16,7 +16,9 @@ from pathlib import Path
 import psutil
 from dagster import DagsterInstance, DagsterRun
 
+from greenlight_dagster.launcher.client import LauncherClient
 from greenlight_dagster.stack import state
+from greenlight_dagster.stack.folders import Folders
 from studio.database.connection import Database
 from studio.errors import StackError
 from studio.paths import ROOT
@@ -26,17 +28,29 @@ from tests.support.waiting import eventually
 START_SECONDS = 150.0
 STOP_SECONDS = 60.0
 _STARTED = re.compile(r"Started process for run \(pid: (\d+)\)")
+# `greenlight up` with definitions of the test's own.
+_SUPERVISOR = """
+import sys
+from pathlib import Path
+from greenlight_dagster.stack.stack import Stack
+from studio.settings import Settings
+with Stack(Path(sys.argv[1]), Settings(), ui_port=0, definitions_module=sys.argv[2], log=print) as stack:
+    stack.wait()
+"""
 
 
 class UpStack(SandboxClient):
     """A running stack; as a sandbox client it speaks to the stack's own model. A context manager."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Mapping[str, str], definitions_module: str | None = None) -> None:
         # Short, because sockets lie in it, and in memory where that is possible.
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="gl-chaos-", dir=memory if os.access(memory, os.W_OK) else None))
         self._settings = {"GREENLIGHT_DATA_DIR": str(self.folder / "data"), **settings}
         self._log = self.folder / "up.log"
+        self._command = [str(Path(sys.executable).with_name("greenlight")), "up", "--ui-port", "0"]
+        if definitions_module is not None:
+            self._command = [sys.executable, "-c", _SUPERVISOR, str(self.folder / "data"), definitions_module]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> UpStack:
@@ -45,7 +59,7 @@ class UpStack(SandboxClient):
         environment = {name: os.environ[name] for name in kept if name in os.environ}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [Path(sys.executable).with_name("greenlight"), "up", "--ui-port", "0"],
+                self._command,
                 env={**environment, **self._settings},
                 cwd=ROOT,
                 stdout=log,
@@ -63,7 +77,8 @@ class UpStack(SandboxClient):
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
-        self._process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
         try:
             self._process.wait(STOP_SECONDS)
         finally:
@@ -83,6 +98,11 @@ class UpStack(SandboxClient):
         return False
 
     @property
+    def id(self) -> str:
+        """The stack's id, which its processes carry."""
+        return state.running_state(self.folder / "data").id
+
+    @property
     def ui(self) -> str:
         """The address of the Dagster UI."""
         return state.running_state(self.folder / "data").addresses["ui"]
@@ -99,6 +119,18 @@ class UpStack(SandboxClient):
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
         return victim
+
+    @property
+    def launcher(self) -> LauncherClient:
+        """The run launcher of the stack."""
+        return Folders(self.folder / "data").launcher
+
+    def kill_launcher(self) -> None:
+        """Kill the server of the run launcher at once; the daemon starts another."""
+        serving = self.launcher.overview()
+        if serving is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(serving["pid"], signal.SIGKILL)
 
     def returned(self, part: str, victim: int) -> None:
         """Wait until another process than `victim` is the part."""
@@ -128,6 +160,6 @@ def process_of(instance: DagsterInstance, run: DagsterRun) -> int | None:
         if found := _STARTED.search(entry.message or ""):
             with contextlib.suppress(psutil.NoSuchProcess):
                 # A number of long ago may belong to somebody else by now.
-                if "multiprocessing" in " ".join(psutil.Process(int(found[1])).cmdline()):
+                if "launcher.template" in " ".join(psutil.Process(int(found[1])).cmdline()):
                     return int(found[1])
     return None

@@ -20,8 +20,13 @@ from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, STEPS, defs
 pytestmark = DAGSTER_WARNINGS
 
 NAMES = {
-    "jobs": {JOB_NAME: sorted(STEPS), "upkeep": ["sweep"]},
-    "sensors": ["pickup_heavy", "pickup_realtime", "pickup_standard", "watcher"],
+    "jobs": {JOB_NAME: sorted(STEPS), "upkeep": ["sweep"], **{f"bench_{lane}": [f"noop_{lane}"] for lane in LANES}},
+    "sensors": [
+        *("pickup_heavy_1", "pickup_heavy_2"),
+        *("pickup_realtime_1", "pickup_realtime_2", "pickup_realtime_3"),
+        *("pickup_standard_1", "pickup_standard_2", "pickup_standard_3"),
+        "watcher",
+    ],
     "schedules": ["upkeep_hourly"],
     "resources": ["agent_job", "agent_job_steps", "anthropic", "outbound", "studio_database"],
 }
@@ -61,12 +66,15 @@ def test_there_is_a_dagster_job_for_each_job_type_with_a_handler(agent_jobs: dic
     assert {name: (job.name, job.run_tags["greenlight/lane"]) for name, job in agent_jobs.items()} == handled
 
 
-def test_each_lane_has_a_pickup_that_may_launch_every_agent_job(
+def test_each_lane_has_pickups_that_may_launch_every_agent_job(
     repository: dg.RepositoryDefinition, agent_jobs: dict[str, dg.JobDefinition]
 ) -> None:
     for lane in LANES:
-        targets = repository.get_sensor_def(f"pickup_{lane}").jobs
-        assert {job.name for job in targets} == {job.name for job in agent_jobs.values()}
+        pickups = [sensor for sensor in repository.sensor_defs if sensor.name.startswith(f"pickup_{lane}_")]
+        # One alone could not wait while another is submitting.
+        assert len(pickups) > 1
+        for sensor in pickups:
+            assert {job.name for job in sensor.jobs} == {job.name for job in agent_jobs.values()}
 
 
 def test_everything_is_described(repository: dg.RepositoryDefinition, agent_jobs: dict[str, dg.JobDefinition]) -> None:
@@ -78,8 +86,8 @@ def test_everything_is_described(repository: dg.RepositoryDefinition, agent_jobs
         described |= {f"{job.name} {name}": field.description for name, field in fields_of(job).items()}
     described |= {sensor.name: sensor.description for sensor in repository.sensor_defs}
     described |= {schedule.name: schedule.description for schedule in repository.schedule_defs}
-    # Two jobs with their ops, three fields, four sensors, one schedule.
-    assert len(described) == 2 + len(STEPS) + 1 + 3 + 4 + 1
+    # The jobs with their ops, three fields for each agent job, nine sensors, one schedule.
+    assert len(described) == 5 + len(STEPS) + 3 + 1 + 4 * 3 + 9 + 1
     assert [name for name, text in described.items() if not (text or "").rstrip().endswith((".", ")"))] == []
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from greenlight_dagster.launcher.client import LauncherClient
+from greenlight_dagster.launcher.config import LauncherConfig
+from greenlight_dagster.launcher.records import Process, Records
 from greenlight_dagster.stack import child as child_module
 from greenlight_dagster.stack import descent, remains, shutdown, state
 from greenlight_dagster.stack.child import Child
@@ -45,6 +48,14 @@ def stack_id() -> Iterator[str]:
     chosen = uuid.uuid4().hex
     yield chosen
     descent.end(descent.marked(chosen), grace=0)
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> LauncherClient:
+    """A run launcher without a server: what it has handed out is in its records."""
+    config = LauncherConfig.at(tmp_path / "home")
+    config.records.mkdir(parents=True)
+    return LauncherClient(config)
 
 
 @pytest.fixture
@@ -150,17 +161,23 @@ def test_a_run_ends_its_tools_itself(start: Callable[..., Child], stack_id: str)
     assert descent.marked(stack_id) == set()
 
 
-def test_runs_are_what_the_code_server_started_and_nobody_else(start: Callable[..., Child], stack_id: str) -> None:
+def test_runs_are_what_code_server_and_launcher_started_and_nobody_else(
+    start: Callable[..., Child], stack_id: str, launcher: LauncherClient, tmp_path: Path
+) -> None:
     code_server = start([*PARENT, *SLEEP], CODE_SERVER, log_has="run")
     former = start([*PARENT, *SLEEP], "former", log_has="run")
     orphan = run_of(former)
     former.kill()
     daemon = start([*PARENT, *SLEEP], DAEMON, log_has="run")
-    runs = run_processes({CODE_SERVER: code_server.pid, DAEMON: daemon.pid}, stack_id)
-    assert pids(runs) == {run_of(code_server), orphan}
+    warm = start(SLEEP, "warm")
+    Records(LauncherConfig.at(tmp_path / "home").records).take("a-run", Process.of(warm.pid))
+    runs = run_processes({CODE_SERVER: code_server.pid, DAEMON: daemon.pid}, stack_id, launcher)
+    assert pids(runs) == {run_of(code_server), orphan, warm.pid}
 
 
-def test_a_stop_waits_for_runs_until_it_is_hurried(start: Callable[..., Child], stack_id: str) -> None:
+def test_a_stop_waits_for_runs_until_it_is_hurried(
+    start: Callable[..., Child], stack_id: str, launcher: LauncherClient
+) -> None:
     code_server = start([*PARENT, *SLEEP], CODE_SERVER, log_has="run")
     run = psutil.Process(run_of(code_server))
     hurry = threading.Event()
@@ -173,7 +190,7 @@ def test_a_stop_waits_for_runs_until_it_is_hurried(start: Callable[..., Child], 
 
     children = {DAEMON: start(SLEEP, DAEMON), CODE_SERVER: code_server, UI: start(SLEEP, UI)}
     began = time.monotonic()
-    stop_parts(children, stack_id, Drain(600, hurry, say))
+    stop_parts(children, stack_id, Drain(600, hurry, say), launcher)
     assert time.monotonic() - began < 60
     assert [line.split()[0] for line in lines] == ["Waiting", "Interrupting"]
     assert not any(made.running for made in children.values())
@@ -181,12 +198,12 @@ def test_a_stop_waits_for_runs_until_it_is_hurried(start: Callable[..., Child], 
 
 
 def test_a_part_that_does_not_end_is_killed_with_all_it_started(
-    start: Callable[..., Child], stack_id: str, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Child], stack_id: str, launcher: LauncherClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for limit in ("DAEMON_SECONDS", "SERVICE_SECONDS"):
         monkeypatch.setattr(shutdown, limit, 0.1)
     children = {name: start(DEAF, name, log_has="deaf") for name in (DAEMON, CODE_SERVER, UI)}
-    stop_parts(children, stack_id, Drain(0))
+    stop_parts(children, stack_id, Drain(0), launcher)
     assert {made.ending() for made in children.values()} == {"signal SIGKILL"}
 
 

@@ -19,7 +19,8 @@ from greenlight_dagster.stack import environment, ports
 from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.descent import MARKER
 from greenlight_dagster.stack.folders import CODE_LOCATION, Folders
-from greenlight_dagster.stack.parts import Sandbox
+from greenlight_dagster.stack.parts import Daemon, Sandbox
+from greenlight_dagster.stack.profile import Profile
 from greenlight_dagster.stack.signals import Signals
 from greenlight_dagster.stack.stack import Stack
 from studio.errors import StackError
@@ -35,6 +36,18 @@ def test_the_instance_is_configured_by_the_one_file_in_the_root(tmp_path: Path) 
     for _ in range(2):
         folders.prepare()
         assert (folders.dagster_home / "dagster.yaml").resolve() == ROOT / "dagster.yaml"
+
+
+def test_a_profile_brings_its_own_configuration_and_daemon(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.touch()
+    profile = Profile(dagster_yaml=own, daemon_command=lambda workspace: ["own-daemon", str(workspace)])
+    folders = Folders(tmp_path / "data", profile.dagster_yaml)
+    folders.make_root()
+    folders.prepare()
+    assert (folders.dagster_home / "dagster.yaml").resolve() == own.resolve()
+    daemon = Daemon(folders, lambda: "", profile)
+    assert daemon.command() == ["own-daemon", str(folders.workspace)]
 
 
 def test_both_workspaces_name_the_same_location_and_the_same_code(tmp_path: Path) -> None:
@@ -115,6 +128,8 @@ def test_without_a_model_the_sandbox_is_exported(tmp_path: Path) -> None:
         "GREENLIGHT_DAGSTER_DATABASE_URL": "postgresql+psycopg2://h/d",
         "DAGSTER_HOME": str(tmp_path / "dagster_home"),
         "GREENLIGHT_DATA_DIR": str(tmp_path),
+        "DAGSTER_GRPC_MAX_WORKERS": "24",
+        "DAGSTER_CODE_SERVER_MAX_WORKERS": "24",
         "ANTHROPIC_BASE_URL": "http://127.0.0.1:4711",
         "ANTHROPIC_API_KEY": "sandbox",
         "CLAUDE_DIRECT_MODEL": "sandbox",

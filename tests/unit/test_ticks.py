@@ -22,7 +22,7 @@ ERROR = {"message": "DagsterExecutionError: user code", "cause": {"message": "Va
             "SKIPPED",
             SKIPPED,
             SILENCE_SECONDS + 1.0,
-            "has not ticked for 61 s: is the daemon running, and the sensor turned on?",
+            "has not ticked for 91 s: is the daemon running, and the sensor turned on?",
         ),
         ("FAILURE", {**SKIPPED, "error": ERROR}, 1.0, "fails: ValueError: what it was"),
         ("FAILURE", {**SKIPPED, "error": {"message": "Timed out\n"}}, 1.0, "fails: Timed out"),

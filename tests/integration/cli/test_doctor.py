@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.cli import Greenlight, findings
 from tests.support.model import scripted_model
 from tests.support.sandbox import SandboxThread
 
-# --- doctor
+
+@pytest.fixture(autouse=True)
+def no_home_of_dagster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
 
 
 def test_a_healthy_studio_is_said_to_be_healthy(greenlight: Greenlight, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,3 +74,12 @@ def test_a_model_that_cannot_be_reached_is_a_problem(greenlight: Greenlight, mon
     ran = greenlight("doctor", "--json")
     assert ran.code == 1
     assert gone in findings(ran)["model"]["detail"]
+
+
+def test_a_run_launcher_that_does_not_run_is_a_warning(
+    greenlight: Greenlight, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    found = findings(greenlight("doctor", "--json"))["run launcher"]
+    assert found["state"] == "warning"
+    assert str(tmp_path / "launcher" / "launcher.log") in found["detail"]

@@ -1,0 +1,30 @@
+"""How a stack runs Dagster: the instance's configuration, the daemon, and what its processes find in their environment.
+
+There is one way, the repository's own; the benchmarks bring another to compare it with.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from studio.paths import ROOT
+
+
+def daemon_command(workspace: Path) -> list[str]:
+    """Return the command of the daemon on the workspace file `workspace`."""
+    return [sys.executable, "-m", "greenlight_dagster.daemon", "--workspace", str(workspace)]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One way to run Dagster. `environment` is given to every part, below what the stack itself says."""
+
+    dagster_yaml: Path = ROOT / "dagster.yaml"
+    daemon_command: Callable[[Path], list[str]] = daemon_command
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+DEFAULT = Profile()
