@@ -51,8 +51,8 @@ test: $(STAMP) ## the whole test suite, chaos in reduced size
 chaos: $(STAMP) ## the chaos tests in full size, property tests with fresh examples
 	GREENLIGHT_CHAOS=full $(BIN)/pytest -m "chaos or hypothesis"
 
-bench: $(STAMP) ## benchmarks: ratios measured in one run
-	$(BIN)/python -m benchmarks
+bench: $(STAMP) ## benchmarks next to stock Dagster (ARGS="--quick --only latency", ARGS=--flame)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(STAMP) ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header --extra dev pyproject.toml -o requirements-dev.lock

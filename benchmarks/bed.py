@@ -1,0 +1,69 @@
+"""A running stack to measure: one of the two ways to run Dagster, on fresh databases of the one server."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.lane_settings import LANE_SETTINGS
+from benchmarks.server import APPLICATION, Server
+from benchmarks.stock import STOCK
+from greenlight_dagster.bench.ground import ground
+from greenlight_dagster.bench.measures import warm_up
+from greenlight_dagster.stack.profile import Profile
+from greenlight_dagster.stack.stack import Stack
+from studio.database.connection import Database
+from studio.job_types import LANES
+from studio.settings import Settings
+
+Way = Literal["ours", "stock"]
+
+# The repository's own dagster.yaml and daemon, whatever they are.
+OURS = Profile(environment=LANE_SETTINGS)
+PROFILES: dict[Way, Profile] = {"stock": STOCK, "ours": OURS}
+
+
+@dataclass(frozen=True)
+class Bed:
+    """What a benchmark of a stack works with.
+
+    `databases` are the names of the studio's and Dagster's; `say` takes a line for a person.
+    """
+
+    way: Way
+    stack: Stack
+    db: Database
+    settings: Settings
+    server: Server
+    databases: tuple[str, str]
+    quick: bool
+    say: Callable[[str], None]
+
+
+@contextlib.contextmanager
+def running(way: Way, server: Server, folder: Path, *, quick: bool, say: Callable[[str], None]) -> Iterator[Bed]:
+    """Start a stack without web server, let a job of every lane through, and lend it."""
+    names = (f"{way}_studio", f"{way}_dagster")
+    profile = PROFILES[way]
+    settings = Settings.model_validate(
+        {
+            "DATABASE_URL": server.database(names[0]),
+            # As in the embedded stack, for both: runs and their logs are bookkeeping.
+            "GREENLIGHT_DAGSTER_DATABASE_URL": server.database(names[1], synchronous_commit=False),
+            "GREENLIGHT_DATA_DIR": str(folder),
+            "GREENLIGHT_DRAIN_SECONDS": "0",
+            **profile.environment,
+        }
+    )
+    with Stack(folder, settings, webserver=False, profile=profile) as stack:
+        with Database(stack.environment()["DATABASE_URL"], application_name=APPLICATION) as db:
+            with ground(db, 1) as warm:
+                for lane in LANES:
+                    warm_up(warm, lane)
+            server.settle()
+            yield Bed(way, stack, db, settings, server, names, quick, say)
+    for name in names:
+        server.drop(name)
