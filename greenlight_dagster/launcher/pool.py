@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import bisect
 import contextlib
+import dataclasses
 import itertools
 import logging
 import os
 import signal
+import time
 from collections import Counter, deque
 from collections.abc import Mapping
 
@@ -93,6 +95,8 @@ class Pool:
             if template.error is not None:
                 return {"error": template.error}
         if launch.run_id not in self._runs:
+            # By one clock, so that those that wait stand in the order in which they are told their places.
+            launch = dataclasses.replace(launch, accepted_at=time.time())
             self._records.accept(launch)
             run = self._runs[launch.run_id] = Run(launch)
             self._wait(run)
