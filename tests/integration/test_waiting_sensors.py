@@ -168,8 +168,8 @@ def test_a_stopping_stack_ends_the_wait_and_begins_nothing(
     ticks = [evaluate(number=number) for number in (1, 2)]
     listens(database)
     (tmp_path / "stopping").touch()
-    job = add(database, make_project(database))
     assert [tick.result().skip_message for tick in ticks] == [waiting.STOPPING.why] * 2
+    job = add(database, make_project(database))
     assert evaluate().result().skip_message == waiting.STOPPING.why
     row = database.fetch_one("select status from public.agent_jobs where id = %s", [job])
     assert row == {"status": "queued"}
