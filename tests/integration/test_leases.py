@@ -20,7 +20,7 @@ import pytest
 
 from studio import queue
 from studio.claims import Claim
-from studio.database.connection import Connection, Database
+from studio.database.connection import Database
 from studio.errors import DatabaseError
 from studio.leases import WATCHDOG_SHARE_OF_LEASE, Alarm, LeaseKeeper
 from tests.support.postgres import TestServer
@@ -33,6 +33,7 @@ from tests.support.queue import (
     take_over,
     wait_until_blocked,
 )
+from tests.support.sessions import cut_off_others
 from tests.support.waiting import eventually
 
 LEASE_SECONDS = 30.0
@@ -205,13 +206,6 @@ def _renewing_session(db: Database) -> int:
     return eventually(pid, what="a renewal under way")
 
 
-def kill_other_sessions(conn: Connection) -> None:
-    conn.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where datname = current_database() and pid <> pg_backend_pid()"
-    )
-
-
 def test_a_renewal_survives_its_connection(claim: Claim) -> None:
     alarms = Alarms()
     kept = keeper(claim, alarms)
@@ -219,7 +213,7 @@ def test_a_renewal_survives_its_connection(claim: Claim) -> None:
     with separate_connection(claim.db) as conn:
         for _ in range(3):
             wait_for_renewal(claim)
-            kill_other_sessions(conn)
+            cut_off_others(conn)
         wait_for_renewal(claim)
     kept.stop()
     assert alarms.raised == []

@@ -24,6 +24,7 @@ from studio.queue import NewJob, enqueue
 from studio.settings import get_settings
 from tests.support.dagster import DAGSTER_WARNINGS, defs, forget_process
 from tests.support.queue import InBackground, make_project
+from tests.support.sessions import cut_off_others
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.dagster_fixtures"]
@@ -141,10 +142,8 @@ def test_whoever_waits_for_his_turn_says_so_in_the_end(evaluate: Evaluate, datab
 def test_a_lost_connection_costs_no_tick(evaluate: Evaluate, database: Database) -> None:
     tick = evaluate()
     listens(database)
-    database.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity"
-        " where datname = current_database() and pid <> pg_backend_pid()"
-    )
+    with database.connection() as conn:
+        cut_off_others(conn)
     job = add(database, make_project(database))
     assert keys(tick) == [f"{job}:1"]
 

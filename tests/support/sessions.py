@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 from psycopg import sql
 
-from studio.database.connection import Database
+from studio.database.connection import Connection, Database
 from tests.support.postgres import TestServer
 from tests.support.waiting import eventually
 
@@ -25,6 +25,21 @@ def cut_off(db: Database, application_name: str) -> int:
     victims = db.fetch_all(f"select pid, pg_terminate_backend(pid) {_THEIRS}", [application_name])
     ended = {row["pid"] for row in victims}
     eventually(lambda: not ended & sessions(db, application_name), what="the end of the sessions")
+    return len(ended)
+
+
+def cut_off_others(conn: Connection) -> int:
+    """End every session of the database but this one, and wait until they are gone; return how many there were.
+
+    Who would not wait could be handed one of them by a pool, which judges a connection by what its server has said.
+    """
+    victims = conn.execute(
+        "select pid, pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
+    ).fetchall()
+    ended = [row["pid"] for row in victims]
+    left = "select exists (select 1 from pg_stat_activity where pid = any(%s)) as some"
+    eventually(lambda: conn.execute(left, [ended]).fetchone() == {"some": False}, what="the end of the sessions")
     return len(ended)
 
 
