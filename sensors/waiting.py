@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeVar
 import psycopg
 
 from sensors import code_server
+from studio.backoff import Backoff
 from studio.errors import StudioError
 from studio.listener import Listener
 from studio.settings import get_settings
@@ -124,7 +125,7 @@ class Wait:
         wait: Callable[[float], bool],
         next_look: Callable[[], float | None],
     ) -> T | Waited:
-        delay = RETRY_SECONDS[0]
+        backoff = Backoff(*RETRY_SECONDS)
         trouble: Exception | None = None
         while True:
             if self._stops:
@@ -134,11 +135,12 @@ class Wait:
                 if found is not None:
                     return found
                 pause = next_look() if self._left > 0 else None
-                trouble, delay = None, RETRY_SECONDS[0]
+                trouble = None
+                backoff.reset()
             except (StudioError, psycopg.OperationalError) as exc:
                 # A restarting database is no reason for a failed tick.
-                log.info("The queue cannot be read and is asked again in %.1f s: %s", delay, exc)
-                trouble, pause, delay = exc, delay, min(delay * 2, RETRY_SECONDS[1])
+                trouble, pause = exc, backoff.pause()
+                log.info("The queue cannot be read and is asked again in %.1f s: %s", pause, exc)
             if self._left <= 0:
                 return Waited(f"The queue cannot be read: {trouble}" if trouble else NOTHING_DUE)
             if trouble is not None:

@@ -22,6 +22,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, CursorResult, Engine, RootTransaction
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 
+from studio.backoff import Backoff
 from studio.database.connection import PING_AFTER_IDLE_SECONDS, closed_by_server
 
 log = logging.getLogger(__name__)
@@ -150,15 +151,15 @@ class Patience:
 
     def __init__(self) -> None:
         self._deadline = time.monotonic() + PATIENCE_SECONDS
-        self._delay = RETRY_SECONDS[0]
+        self._backoff = Backoff(*RETRY_SECONDS)
 
     def allows(self, error: DBAPIError) -> bool:
         """Wait a moment and return True where `error` may pass; False where it will not, or time is up."""
         if not is_absence(error) or time.monotonic() > self._deadline:
             return False
-        log.warning("Dagster's database is away, and asked again in %.2f s: %s", self._delay, error.orig)
-        time.sleep(self._delay)
-        self._delay = min(self._delay * 2, RETRY_SECONDS[1])
+        pause = self._backoff.pause()
+        log.warning("Dagster's database is away, and asked again in %.2f s: %s", pause, error.orig)
+        time.sleep(pause)
         return True
 
 

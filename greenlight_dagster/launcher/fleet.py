@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import os
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 
 from greenlight_dagster.launcher.config import LauncherConfig
@@ -14,6 +14,7 @@ from greenlight_dagster.launcher.messages import Code, Message
 from greenlight_dagster.launcher.runs import Worker
 from greenlight_dagster.launcher.tasks import Tasks
 from greenlight_dagster.launcher.templates import Template
+from studio.backoff import Backoff
 
 log = logging.getLogger("greenlight.launcher")
 
@@ -48,7 +49,7 @@ class Fleet:
         # Every template whose process may still live, the retired and the coming among them.
         self._idle: dict[Template, deque[Worker]] = {}
         self._versions: dict[Key, set[str]] = {}
-        self._reload_after: dict[Key, float] = {}
+        self._backoffs: defaultdict[Key, Backoff] = defaultdict(lambda: Backoff(*RELOAD_SECONDS))
         # Unlike those of an earlier server, whose workers may still knock.
         self._numbers = itertools.count(os.getpid() * 1000)
         self._tasks = Tasks()
@@ -183,7 +184,7 @@ class Fleet:
         self._dismiss(template)
         self._idle.pop(template, None)
         if asyncio.get_running_loop().time() - began > STABLE_SECONDS:
-            self._reload_after.pop(template.code.key, None)
+            self._backoffs[template.code.key].reset()
         if self._is_current(template):
             await self._load_again(template)
 
@@ -201,9 +202,7 @@ class Fleet:
         """Replace a template that died or could not load its code, later each time."""
         key = ended.code.key
         log.warning("template %s of %s has ended", ended.pid, ended.code.location)
-        delay = self._reload_after.get(key, RELOAD_SECONDS[0])
-        self._reload_after[key] = min(delay * 2, RELOAD_SECONDS[1])
-        await asyncio.sleep(delay)
+        await asyncio.sleep(self._backoffs[key].pause())
         # Code that cannot be loaded is tried again by the next launch, unless something waits for it already.
         if self._is_current(ended) and (ended.error is None or self._wanted()[key]):
             self._load(ended.code, ended.environment)

@@ -82,7 +82,7 @@ class Pool:
     @property
     def running(self) -> int:
         """How many runs go on."""
-        return self._active
+        return len(self._runs) - len(self._waiting)
 
     async def launch(self, launch: Launch, environment: Mapping[str, str]) -> Message:
         """Accept a run; answer with its place among those that wait for a slot (0: none waits).
@@ -102,7 +102,7 @@ class Pool:
             self._wait(run)
             self._dispatch()
         # Those in front that have a slot wait for their worker alone, which takes milliseconds.
-        room = self._config.max_concurrent_runs - self._active
+        room = self._config.max_concurrent_runs - self.running
         ahead = [run.launch.run_id for run in self._waiting]
         position = max(0, ahead.index(launch.run_id) + 1 - room) if launch.run_id in ahead else 0
         return {"position": position, "limit": self._config.max_concurrent_runs}
@@ -232,10 +232,6 @@ class Pool:
 
     # --- runs
 
-    @property
-    def _active(self) -> int:
-        return len(self._runs) - len(self._waiting)
-
     def _reports(self) -> list[Report]:
         return [*self._lost, *(worker.task for worker in self._workers if isinstance(worker.task, Report))]
 
@@ -287,7 +283,7 @@ class Pool:
                 worker.task = report
                 worker.tell({"report": {"run_id": report.launch.run_id, "why": report.why}})
         for run in list(self._waiting):
-            if self._active >= self._config.max_concurrent_runs:
+            if self.running >= self._config.max_concurrent_runs:
                 break
             if worker := self._fleet.take(run.launch.code, urgent=run.launch.urgent):
                 self._waiting.remove(run)
@@ -300,11 +296,11 @@ class Pool:
 
     def _rehearse(self) -> None:
         """Let one spare after the other rehearse, as long as nothing else is to be done."""
-        if not (self._active or self._waiting or self._lost) and self._fleet.rehearse_one():
+        if not (self.running or self._waiting or self._lost) and self._fleet.rehearse_one():
             self._quiet = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._rehearse)
 
     def _wanted(self) -> Counter[Key]:
         """Return how many workers are missing, by code: for runs that have a slot, and for reports."""
-        room = max(0, self._config.max_concurrent_runs - self._active)
+        room = max(0, self._config.max_concurrent_runs - self.running)
         waiting = [run.launch for run in itertools.islice(self._waiting, room)]
         return Counter(launch.code.key for launch in (*waiting, *(report.launch for report in self._lost)))

@@ -9,9 +9,10 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from greenlight_dagster.stack.keeper import Backoff
+from greenlight_dagster.stack.keeper import RESTART_SECONDS
 from greenlight_dagster.stack.urls import libpq_url, lies_in, sqlalchemy_url
 from studio import lanes
+from studio.backoff import Backoff
 from studio.database.connection import CONNECT_TIMEOUT_SECONDS, Database, first_line, redact
 from studio.database.embedded import EmbeddedPostgres
 from studio.errors import StackError, StudioError
@@ -31,7 +32,7 @@ class Databases:
         self._given = _unless_in(settings.database_url, folder)
         self._given_dagster = _unless_in(settings.dagster_database_url, folder)
         self._embedded = None if self._given else EmbeddedPostgres(folder)
-        self._backoff = Backoff()
+        self._backoff = Backoff(*RESTART_SECONDS)
         self._retry_at = 0.0
         self.studio_url: str | None = None
         self.dagster_url: str | None = None
@@ -86,7 +87,7 @@ class Databases:
         try:
             self._embedded.start()
         except StudioError as exc:
-            delay = self._backoff.next_delay()
+            delay = self._backoff.pause()
             self._retry_at = time.monotonic() + delay
             say(f"{exc} The next attempt follows in {delay:.1f} s.")
             return False

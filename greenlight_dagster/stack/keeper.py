@@ -11,36 +11,19 @@ from pathlib import Path
 
 from greenlight_dagster.stack.child import Child
 from greenlight_dagster.stack.parts import Part
+from studio.backoff import Backoff
 from studio.errors import StackError
 from studio.paths import ROOT
 
 POLL_SECONDS = 0.05
-FIRST_DELAY_SECONDS = 0.2
-LONGEST_DELAY_SECONDS = 30.0
-_MOST_DOUBLINGS = 16
+# The first and the longest pause before what keeps failing is tried again.
+RESTART_SECONDS = (0.2, 30.0)
 # A part that has run for this long has recovered; its next death is a new story.
 STABLE_SECONDS = 60.0
 
 
 class Abandoned(Exception):
     """The start was called off, because the stack is to stop or another part failed."""
-
-
-class Backoff:
-    """How long to wait before the next of several attempts: twice as long each time, up to a limit."""
-
-    def __init__(self) -> None:
-        self._failures = 0
-
-    def next_delay(self) -> float:
-        """Return the seconds to wait after one more failure."""
-        delay = min(FIRST_DELAY_SECONDS * float(2**self._failures), LONGEST_DELAY_SECONDS)
-        self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
-        return delay
-
-    def reset(self) -> None:
-        """Forget the failures so far."""
-        self._failures = 0
 
 
 @dataclass
@@ -81,7 +64,7 @@ class Keeper:
         """
         for attempt in range(part.retries + 1):
             child = self._launch(part)
-            self._kept[part.name] = _Kept(part, child, Backoff())
+            self._kept[part.name] = _Kept(part, child, Backoff(*RESTART_SECONDS))
             self._changed()
             if self._becomes_ready(part, child):
                 return
@@ -120,7 +103,7 @@ class Keeper:
     def _mourn(self, kept: _Kept) -> None:
         if kept.child.uptime > STABLE_SECONDS:
             kept.backoff.reset()
-        delay = kept.backoff.next_delay()
+        delay = kept.backoff.pause()
         kept.restart_at = time.monotonic() + delay
         self._say(
             f"{kept.part.name} ended ({kept.child.ending()}), and is started again in {delay:.1f} s; "
@@ -131,7 +114,7 @@ class Keeper:
         try:
             kept.child = self._launch(kept.part)
         except StackError as exc:
-            delay = kept.backoff.next_delay()
+            delay = kept.backoff.pause()
             kept.restart_at = time.monotonic() + delay
             self._say(f"{exc} The next attempt follows in {delay:.1f} s.")
             return

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from greenlight_dagster.stack.child import Child
-from greenlight_dagster.stack.keeper import Abandoned, Backoff, Keeper
+from greenlight_dagster.stack.keeper import Abandoned, Keeper
 from greenlight_dagster.stack.parts import Part
 from studio.errors import StackError
 from tests.support.waiting import eventually
@@ -94,12 +94,3 @@ def test_of_two_starts_the_error_of_one_calls_the_other_off(keeper: tuple[Keeper
         kept.together(lambda: kept.start(silent), lambda: kept.start(broken))
     with pytest.raises(Abandoned):
         kept.together(lambda: None)
-
-
-def test_the_pause_between_attempts_doubles_up_to_a_limit() -> None:
-    backoff = Backoff()
-    delays = [backoff.next_delay() for _ in range(2000)]
-    assert delays[:4] == [0.2, 0.4, 0.8, 1.6]
-    assert max(delays) == delays[-1] == 30.0
-    backoff.reset()
-    assert backoff.next_delay() == 0.2
