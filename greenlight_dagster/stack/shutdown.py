@@ -32,8 +32,9 @@ SERVICE_SECONDS = 5.0
 LEFT_OVER_SECONDS = 1.0
 # Each look reads the environment of every process of the machine.
 POLL_SECONDS = 0.25
-# Python's own helper of the code server; it ends with the last process that shares its pipe.
-_TRACKER = "multiprocessing.resource_tracker"
+# What ends by itself and is no run: Python's helper of the code server, and the run launcher's server, templates and
+# idle workers. A template notices that its server has gone once it has loaded its code, which takes seconds.
+_HELPERS = ("multiprocessing.resource_tracker", "greenlight_dagster.launcher.")
 
 
 @dataclass
@@ -88,15 +89,13 @@ def run_processes(pids: Mapping[str, int], stack_id: str, launcher: LauncherClie
     They are what the run launcher has handed out, and what the code server, or an earlier one of either that was
     killed, has started.
     """
-    serving = launcher.overview()
-    warm = descent.family([serving["pid"]]) if serving else set()
-    others = descent.family(pid for name, pid in pids.items() if name != parts.CODE_SERVER) | warm
+    others = descent.family(pid for name, pid in pids.items() if name != parts.CODE_SERVER)
     working = {process.pid for process in launcher.working()}
     return {
         process
         for process in descent.marked(stack_id)
         if process.pid in working
-        or (process not in others and process.pid != pids.get(parts.CODE_SERVER) and not _is_tracker(process))
+        or (process not in others and process.pid != pids.get(parts.CODE_SERVER) and not _is_helper(process))
     }
 
 
@@ -129,9 +128,9 @@ def _end_runs(pids: Mapping[str, int], stack_id: str, drain: Drain, launcher: La
         release_runs(run_processes(pids, stack_id, launcher))
 
 
-def _is_tracker(process: psutil.Process) -> bool:
+def _is_helper(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
-        return any(_TRACKER in argument for argument in process.cmdline())
+        return any(helper in argument for argument in process.cmdline() for helper in _HELPERS)
     return True
 
 

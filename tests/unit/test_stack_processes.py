@@ -169,8 +169,10 @@ def test_runs_are_what_code_server_and_launcher_started_and_nobody_else(
     orphan = run_of(former)
     former.kill()
     daemon = start([*PARENT, *SLEEP], DAEMON, log_has="run")
-    warm = start(SLEEP, "warm")
+    warm = start([*SLEEP, "greenlight_dagster.launcher.template"], "warm")
     Records(LauncherConfig.at(tmp_path / "home").records).take("a-run", Process.of(warm.pid))
+    # A template whose server has gone, and which has not noticed yet.
+    start([*SLEEP, "greenlight_dagster.launcher.template"], "template")
     runs = run_processes({CODE_SERVER: code_server.pid, DAEMON: daemon.pid}, stack_id, launcher)
     assert pids(runs) == {run_of(code_server), orphan, warm.pid}
 
