@@ -27,8 +27,8 @@ from sensors.relays import RELAYS, pickup_name
 from studio import queue
 from studio.database import migrations
 from studio.database.connection import Database, first_line
-from studio.errors import InvalidInput, StackError
-from studio.job_types import LANES, Lane
+from studio.errors import StackError
+from studio.job_types import Lane
 from studio.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ BURST_SECONDS = 120.0
 MOST_JOBS = 200
 MOST_SECONDS = 60
 
-LaneOption = Annotated[str, typer.Option(help=f"The lane to measure: {', '.join(LANES)}.")]
+LaneOption = Annotated[Lane, typer.Option(help="The lane to measure.")]
 
 
 @app.command(epilog="Example: greenlight bench latency --jobs 20 --lane realtime")
@@ -54,10 +54,9 @@ def latency(
     as_json: JsonFlag = False,
 ) -> None:
     """Measure from the commit of a job to the first line of its op, one job after the other."""
-    chosen = _lane(lane)
-    with _lent(chosen) as lent:
-        found = measures.latency(lent, chosen, jobs=jobs, seconds=LATENCY_SECONDS)
-    _print_latencies(chosen, found, as_json)
+    with _lent(lane) as lent:
+        found = measures.latency(lent, lane, jobs=jobs, seconds=LATENCY_SECONDS)
+    _print_latencies(lane, found, as_json)
 
 
 @app.command(epilog="Example: greenlight bench chats --seconds 10")
@@ -79,23 +78,15 @@ def burst(
     as_json: JsonFlag = False,
 ) -> None:
     """Measure how many runs a second the stack gets done."""
-    chosen = _lane(lane)
-    with _lent(chosen) as lent:
-        done = measures.burst(lent, chosen, jobs=jobs, seconds=BURST_SECONDS)
+    with _lent(lane) as lent:
+        done = measures.burst(lent, lane, jobs=jobs, seconds=BURST_SECONDS)
     if as_json:
-        print_json({"lane": chosen, **done._asdict(), "per_second": done.per_second})
+        print_json({"lane": lane, **done._asdict(), "per_second": done.per_second})
         return
     out.print(
         f"{done.completed} of {done.sent} jobs in {done.seconds:.1f} s: {done.per_second:.1f} runs a second.",
         highlight=False,
     )
-
-
-def _lane(name: str) -> Lane:
-    for lane in LANES:
-        if lane == name:
-            return lane
-    raise InvalidInput(f"There is no lane {name!r}.", f"Choose one of {', '.join(LANES)}.")
 
 
 @contextmanager
