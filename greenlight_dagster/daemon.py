@@ -22,7 +22,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterInvalidConfigError
 from dagster._core.utils import InheritContextThreadPoolExecutor
 from dagster._core.workspace.context import IWorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
@@ -140,12 +140,28 @@ def warm_up(launcher: WarmRunLauncher, context: IWorkspaceProcessContext[Any], s
         stop.wait(WARM_UP_RETRY_SECONDS)
 
 
+def _launcher_of(instance: DagsterInstance) -> WarmRunLauncher | None:
+    try:
+        launcher = instance.run_launcher
+    except DagsterInvalidConfigError as exc:
+        why = " ".join(error.message for error in exc.errors)
+        raise StackError(f"The run launcher cannot be configured: {why}", "Correct it in dagster.yaml.") from exc
+    if not isinstance(launcher, WarmRunLauncher):
+        return None
+    launcher.require_usable()
+    return launcher
+
+
 def run(workspace: Sequence[str]) -> None:
-    """Run the daemons for the workspace files until SIGINT or SIGTERM."""
+    """Run the daemons for the workspace files until SIGINT or SIGTERM.
+
+    Raise `StackError` where the run launcher of `dagster.yaml` could launch nothing.
+    """
     setup_interrupt_handlers()
     stop = threading.Event()
     tolerance = int(os.environ.get("DAGSTER_DAEMON_HEARTBEAT_TOLERANCE", DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS))
     with capture_interrupts(), DagsterInstance.get() as instance:
+        launcher = _launcher_of(instance)
         with daemon_controller_from_instance(
             instance,
             workspace_load_target=WorkspaceFileTarget(list(workspace)),
@@ -153,8 +169,7 @@ def run(workspace: Sequence[str]) -> None:
             gen_daemons=daemons_of,
             log_level=os.environ.get("DAGSTER_DAEMON_LOG_LEVEL", "info"),
         ) as controller:
-            launcher = instance.run_launcher
-            if isinstance(launcher, WarmRunLauncher):
+            if launcher is not None:
                 arguments = (launcher, controller._workspace_process_context, stop)
                 threading.Thread(target=warm_up, args=arguments, name="warm-up", daemon=True).start()
             try:
@@ -169,7 +184,10 @@ def main() -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(prog="greenlight_dagster.daemon", description=__doc__.partition("\n")[0])
     parser.add_argument("--workspace", "-w", action="append", type=Path, required=True, help="A workspace.yaml.")
-    run([str(path) for path in parser.parse_args().workspace])
+    try:
+        run([str(path) for path in parser.parse_args().workspace])
+    except StackError as exc:
+        raise SystemExit(str(exc)) from exc
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from greenlight_dagster.launcher import config as defaults
 from greenlight_dagster.launcher.client import LauncherClient
 from greenlight_dagster.launcher.config import LauncherConfig
 from greenlight_dagster.launcher.messages import Code, Launch
+from greenlight_dagster.sockets import make_private
 from resources import run_tags
 from studio.errors import StackError
 
@@ -168,6 +169,10 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
                 return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "No process carries it out.")
 
     # --- what long-lived processes ask
+
+    def require_usable(self) -> None:
+        """Raise `StackError` where `dagster.yaml` says what cannot work: better at the start than with each run."""
+        make_private(self.launcher_config.socket.parent)
 
     def warm_up(self, workspace: BaseWorkspaceRequestContext) -> None:
         """Have the code of every location loaded and spares forked; return when they can be.

@@ -7,6 +7,8 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -139,6 +141,42 @@ def test_ctrl_c_ends_our_daemon_while_its_sensors_wait(site: Site, daemon: Proce
     assert took < SENSOR_WAIT_SECONDS / 2
     eventually(lambda: not daemon.family(), what="the end of all that it had started")
     assert not site.ticks("FAILURE")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ({"spares": 0}, "run_launcher.config.spares must be at least 1."),
+        ({"terminate_grace_seconds": -1}, "run_launcher.config.terminate_grace_seconds is negative."),
+        ({"max_concurrent_runs": "many"}, 'Invalid scalar at path root:max_concurrent_runs. Value "many"'),
+        ({"spare": 3}, 'Received unexpected config entry "spare"'),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_launcher_that_could_launch_nothing_is_refused_at_the_start(
+    postgres: TestServer, database_template: str, dagster_template: str, wrong: dict[str, Any], what: str
+) -> None:
+    with installed(postgres, database_template, dagster_template, **wrong) as site:
+        said = refused(site)
+    assert what in said
+    assert "dagster.yaml" in said
+
+
+def test_a_launcher_whose_socket_others_could_reach_is_refused_at_the_start(
+    postgres: TestServer, database_template: str, dagster_template: str, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o755)
+    socket = str(tmp_path / "launcher.sock")
+    with installed(postgres, database_template, dagster_template, socket_path=socket) as site:
+        assert f"{tmp_path} is open to others" in refused(site)
+
+
+def refused(site: Site) -> str:
+    """Start our daemon and return why it did not stay."""
+    daemon = site.start("-m", "greenlight_dagster.daemon", "--workspace", "workspace.yaml")
+    assert daemon.wait() == 1
+    assert "Traceback" not in daemon.output()
+    return daemon.output()
 
 
 # --- Dagster's own, and none
