@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from pydantic import BaseModel
 
 from studio.agents.profiles import PROFILES, AgentProfile
 from studio.database.connection import Database
@@ -34,6 +35,25 @@ from tests.support.queue import make_project
 INPUT_PRICE, OUTPUT_PRICE, SEARCH_PRICE = 3, 15, Decimal("0.01")
 PRICE = ModelPrice(input_usd_per_million=INPUT_PRICE, output_usd_per_million=OUTPUT_PRICE, search_usd=SEARCH_PRICE)
 MAX_TOKENS = 2_000
+
+# Long enough for a loaded machine to answer in, short enough to wait for.
+SHORT_TIMEOUT = 0.4
+# How long a fault lasts that a test does not wait for, and what is far less.
+LONG_FAULT = 60.0
+FAR_LESS = 20.0
+
+TOOLS_PAGE = """---
+url: https://lendly.test/about
+title: Lendly
+---
+Lendly lends power tools to neighbours for 5 euros a day. The market for tool rental grew to 12 million households.
+"""
+
+
+class Note(BaseModel):
+    """The smallest thing to ask for."""
+
+    title: str
 
 
 def model_settings(url: str, **changes: Any) -> Settings:
@@ -82,6 +102,17 @@ def call(
 def ledger(db: Database, project_id: UUID) -> list[dict[str, Any]]:
     """Return the project's model calls, oldest first."""
     return db.fetch_all("select * from public.model_calls where project_id = %s order by created_at, id", [project_id])
+
+
+def settled(db: Database, payer: Spender) -> tuple[int, int, int]:
+    """Return what was spent and what is still reserved in micro-dollars, and the number of calls."""
+    now = spend.budget(db, payer.project_id)
+    return now.spent_micros, now.reserved_micros, now.calls
+
+
+def worst_case_micros(row: dict[str, Any]) -> int:
+    """Return what a row of the ledger reserved, which is what the call costs at most."""
+    return int(row["reserved_micros"])
 
 
 class Recorder:

@@ -116,3 +116,8 @@ class SandboxProcess(SandboxClient):
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.communicate()
+
+
+def answering(sandbox: SandboxThread, *texts: str) -> None:
+    """Let the next requests be answered by these texts, in order."""
+    sandbox.faults([{"kind": "text", "text": text} for text in texts])
