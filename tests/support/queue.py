@@ -18,15 +18,18 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from studio import queue
+from studio import events, queue
 from studio.claims import Claim
 from studio.database.connection import Connection, Database
 from studio.errors import StudioError
-from studio.queue import Job
+from studio.events import NewEvent
+from studio.queue import Job, NewJob
 from tests.support.waiting import eventually
 
 # No test comes near its end; a test that wants a lease to be over ends it by `expire_lease`.
 LEASE = timedelta(hours=1)
+# The pause after a failure whose next attempt a test does not wait for.
+AT_ONCE = timedelta(0)
 
 _names = itertools.count(1)
 
@@ -87,6 +90,23 @@ def enqueue(db: Database, project_id: UUID, key: str | None = None, payload: Any
         return enqueue_in(conn, project_id, key, payload, **options).job_id
 
 
+def enqueue_both(conn: Connection, *wanted: tuple[UUID, str]) -> list[str]:
+    """Enqueue a job for each project and key in one batch; return the outcomes."""
+    rows = ", ".join(
+        f"jsonb_build_object('project_id', '{project}'::text, 'job_type', 'test.work', 'agent_key', 'ceo',"
+        f" 'idempotency_key', '{key}'::text)"
+        for project, key in wanted
+    )
+    statement: Any = f"select outcome from public.enqueue_agent_jobs(jsonb_build_array({rows})) order by ordinality"
+    return [row["outcome"] for row in conn.execute(statement).fetchall()]
+
+
+def phase0(project_id: UUID, **fields: Any) -> NewJob:
+    """Return a Phase 0 job to be enqueued; `fields` are its own."""
+    payload = {"ownerClerkId": "owner", **fields.pop("payload", {})}
+    return NewJob("phase0.generate_packet", project_id, payload, **fields)
+
+
 def insert_foreign(db: Database, project_id: UUID, job_type: str, payload: Any = None) -> UUID:
     """Insert a job as another client does: straight into the table, which checks neither type nor payload."""
     row = db.fetch_one(
@@ -113,6 +133,33 @@ def claim_next(db: Database, worker: str = "worker", *, lane: Any = None, lease:
     return Claim(db, jobs[0])
 
 
+def claim(db: Database, limit: int = 100, lane: Any = "standard", **options: Any) -> list[UUID]:
+    """Claim up to `limit` jobs under a lease; return their ids, in the order in which they were given."""
+    return [held.id for held in queue.claim(db, "worker", limit=limit, lane=lane, lease=LEASE, **options)]
+
+
+def make_job(db: Database, status: str, key: str = "key", payload: Any = None) -> tuple[UUID, UUID]:
+    """Make a job, with a finished step where it ever ran, and bring it to `status`; return project and job."""
+    project = make_project(db)
+    job_id = enqueue(db, project, key, payload)
+    if status != "queued":
+        claim = claim_next(db)
+        claim.once("research", lambda: {"found": 3})
+        if status == "completed":
+            claim.complete()
+        elif status == "failed":
+            claim.fail("It broke.", permanent=True, retry_base=AT_ONCE)
+        elif status == "canceled":
+            claim.cancel("Not wanted.")
+    return project, job_id
+
+
+def running(db: Database, **options: Any) -> Claim:
+    """Return a claim on a job of its own."""
+    enqueue(db, make_project(db), **options)
+    return claim_next(db)
+
+
 def claim_foreign(db: Database, worker: str = "typescript", limit: int = 5) -> list[UUID]:
     """Claim as a worker of another client does: by the two arguments of the seed, without a lease."""
     rows = db.fetch_all("select id from public.claim_agent_jobs(%s, %s)", [worker, limit])
@@ -136,6 +183,12 @@ def expire_lease(db: Database, job_id: UUID) -> None:
         assert done.rowcount == 1, f"job {job_id} holds no lease"
 
 
+def lose(claim: Claim) -> None:
+    """Let the worker of `claim` be lost, and its job be taken back."""
+    expire_lease(claim.db, claim.job_id)
+    assert queue.reclaim_stale(claim.db) == 1
+
+
 def take_over(db: Database, stale: Claim, worker: str = "successor") -> Claim:
     """Let the holder of `stale` be lost and another worker have the job; return the new claim."""
     expire_lease(db, stale.job_id)
@@ -143,6 +196,12 @@ def take_over(db: Database, stale: Claim, worker: str = "successor") -> Claim:
     successor = claim_next(db, worker)
     assert successor.job_id == stale.job_id
     return successor
+
+
+def append(claim: Claim) -> None:
+    """Append a log event under the claim."""
+    with claim.db.transaction() as conn:
+        events.append(conn, claim.job_id, [NewEvent("log", "I am still here.")], claim.claim_no)
 
 
 def job(db: Database, job_id: UUID) -> Job:
@@ -156,6 +215,12 @@ def statuses(db: Database, job_id: UUID) -> list[str]:
         "select message from public.agent_job_events where job_id = %s and type = 'status' order by seq", [job_id]
     )
     return [row["message"] for row in rows]
+
+
+def steps(db: Database, job_id: UUID) -> list[str]:
+    """Return the names of the job's saved steps."""
+    rows = db.fetch_all("select step from public.agent_job_steps where job_id = %s order by step", [job_id])
+    return [row["step"] for row in rows]
 
 
 def last_status_event(db: Database, job_id: UUID) -> dict[str, Any]:
@@ -173,6 +238,14 @@ def seqs(db: Database, project_id: UUID) -> list[int]:
     """Return the seqs of the project's events, in order."""
     rows = db.fetch_all("select seq from public.agent_job_events where project_id = %s order by seq", [project_id])
     return [row["seq"] for row in rows]
+
+
+def count(db: Database, table: str) -> int:
+    """Return how many rows a table has."""
+    with db.connection() as conn:
+        row = conn.execute(f"select count(*)::int as n from public.{table}".encode()).fetchone()
+    assert row is not None
+    return int(row["n"])
 
 
 def everything(db: Database, job_id: UUID) -> dict[str, Any]:

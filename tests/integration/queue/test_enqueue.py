@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -16,61 +15,29 @@ from studio.errors import Conflict, InvalidInput, InvalidPayload, NoHandler, Not
 from studio.job_types import JOB_TYPES, USER_BLOCKING
 from studio.queue import KEY_LIMIT, PRIORITY_LIMIT, NewJob
 from tests.support.queue import (
+    AT_ONCE,
     claim_foreign,
     claim_next,
+    count,
     enqueue,
     enqueue_in,
     everything,
-    insert_foreign,
     job,
+    make_job,
     make_project,
+    phase0,
     separate_connection,
     seqs,
     statuses,
+    steps,
 )
-
-NO_WAIT = timedelta(0)
-
-
-def phase0(project_id: UUID, **fields: Any) -> NewJob:
-    payload = {"ownerClerkId": "owner", **fields.pop("payload", {})}
-    return NewJob("phase0.generate_packet", project_id, payload, **fields)
-
-
-def bring_to(db: Database, status: str, key: str = "key", payload: Any = None) -> tuple[UUID, UUID]:
-    """Make a job, with a finished step where it ever ran, and bring it to `status`; return project and job."""
-    project = make_project(db)
-    job_id = enqueue(db, project, key, payload)
-    if status != "queued":
-        claim = claim_next(db)
-        claim.once("research", lambda: {"found": 3})
-        if status == "completed":
-            claim.complete()
-        elif status == "failed":
-            claim.fail("It broke.", permanent=True, retry_base=NO_WAIT)
-        elif status == "canceled":
-            claim.cancel("Not wanted.")
-    return project, job_id
-
-
-def steps(db: Database, job_id: UUID) -> list[str]:
-    rows = db.fetch_all("select step from public.agent_job_steps where job_id = %s order by step", [job_id])
-    return [row["step"] for row in rows]
-
-
-def count(db: Database, table: str) -> int:
-    with db.connection() as conn:
-        row = conn.execute(f"select count(*)::int as n from public.{table}".encode()).fetchone()
-    assert row is not None
-    return int(row["n"])
-
 
 # --- created, existing, revived
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "completed"])
 def test_the_key_of_a_job_that_waits_runs_or_is_done_changes_nothing(database: Database, status: str) -> None:
-    project, job_id = bring_to(database, status, payload={"a": 1})
+    project, job_id = make_job(database, status, payload={"a": 1})
     before = everything(database, job_id)
     with database.transaction() as conn:
         answer = enqueue_in(conn, project, "key", {"a": 2}, priority=9)
@@ -80,7 +47,7 @@ def test_the_key_of_a_job_that_waits_runs_or_is_done_changes_nothing(database: D
 
 @pytest.mark.parametrize("status", ["failed", "canceled"])
 def test_the_key_of_a_failed_or_canceled_job_revives_it(database: Database, status: str) -> None:
-    project, job_id = bring_to(database, status, payload={"a": 1})
+    project, job_id = make_job(database, status, payload={"a": 1})
     ended = job(database, job_id)
     later = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
     with database.transaction() as conn:
@@ -104,20 +71,20 @@ def test_the_key_of_a_failed_or_canceled_job_revives_it(database: Database, stat
 def test_a_revived_job_keeps_its_steps_only_for_the_same_payload(
     database: Database, payload: dict[str, Any], kept: bool
 ) -> None:
-    project, job_id = bring_to(database, "failed", payload={"a": 1, "b": {"c": [1, 2]}})
+    project, job_id = make_job(database, "failed", payload={"a": 1, "b": {"c": [1, 2]}})
     assert steps(database, job_id) == ["research"]
     enqueue(database, project, "key", payload)
     assert steps(database, job_id) == (["research"] if kept else [])
 
 
 def test_a_job_can_be_revived_again_and_again(database: Database) -> None:
-    project, job_id = bring_to(database, "failed")
+    project, job_id = make_job(database, "failed")
     for life in range(2, 5):
         with database.transaction() as conn:
             assert enqueue_in(conn, project, "key").outcome == "revived"
         claim = claim_next(database)
         assert (claim.job_id, claim.claim_no, claim.job.attempts) == (job_id, life, 1)
-        claim.fail("Again.", permanent=True, retry_base=NO_WAIT)
+        claim.fail("Again.", permanent=True, retry_base=AT_ONCE)
 
 
 def test_a_key_belongs_to_one_job_type(database: Database) -> None:
@@ -181,7 +148,7 @@ def test_a_payload_of_null_is_an_empty_payload(database: Database) -> None:
 
 
 def test_an_enqueue_is_undone_with_the_transaction_it_is_part_of(database: Database) -> None:
-    project, job_id = bring_to(database, "failed", payload={"a": 1})
+    project, job_id = make_job(database, "failed", payload={"a": 1})
     before, seqs_before, jobs_before = (
         everything(database, job_id),
         seqs(database, project),
@@ -206,79 +173,6 @@ def test_nobody_sees_or_claims_a_job_before_its_transaction_commits(database: Da
             assert count(database, "agent_jobs") == count(database, "agent_job_events") == 0
             assert claim_foreign(database) == []
         assert claim_foreign(database) == [answer.job_id]
-
-
-# --- many at once
-
-
-def test_a_batch_answers_in_its_own_order(database: Database) -> None:
-    done_in, done = bring_to(database, "completed", "a-done")
-    failed_in, failed = bring_to(database, "failed", "z-failed")
-    wanted = [
-        (failed_in, "z-failed"),
-        (done_in, "m-new"),
-        (done_in, "a-done"),
-        (failed_in, "a-new"),
-        (done_in, "m-new"),
-        (failed_in, "z-failed"),
-    ]
-    rows = [
-        {"project_id": str(project), "job_type": "test.work", "agent_key": "ceo", "idempotency_key": key, "payload": {}}
-        for project, key in wanted
-    ]
-    answers = database.fetch_all("select * from public.enqueue_agent_jobs(%s) order by ordinality", [json.dumps(rows)])
-    assert [row["outcome"] for row in answers] == ["revived", "created", "existing", "created", "existing", "existing"]
-    assert [row["status"] for row in answers] == ["queued", "queued", "completed", "queued", "queued", "queued"]
-    ids = [row["job_id"] for row in answers]
-    assert (ids[0], ids[2]) == (failed, done)
-    assert (ids[4], ids[5]) == (ids[1], ids[0])
-    for job_id, (project, key) in zip(ids, wanted, strict=True):
-        found = job(database, job_id)
-        assert (found.project_id, found.idempotency_key) == (project, key)
-
-
-def test_the_first_of_two_equal_keys_in_a_batch_is_the_one_that_counts(database: Database) -> None:
-    project = make_project(database)
-    with database.transaction() as conn:
-        answers = queue.enqueue_many(
-            conn,
-            [
-                phase0(project, key="same", payload={"revisionGuidance": "first"}, priority=1),
-                phase0(project, key="same", payload={"revisionGuidance": "second"}, priority=2),
-            ],
-        )
-    assert [answer.outcome for answer in answers] == ["created", "existing"]
-    found = job(database, answers[0].job_id)
-    assert (found.payload["revisionGuidance"], found.priority) == ("first", 1)
-
-
-def test_a_batch_is_written_whole_or_not_at_all(database: Database) -> None:
-    project = make_project(database)
-    good = phase0(project)
-    for bad, error in [
-        (phase0(project, payload={"surprise": 1}), InvalidPayload),
-        (NewJob("no.such.type", project), UnknownJobType),
-        (phase0(uuid4()), NotFound),
-    ]:
-        with pytest.raises(error), database.transaction() as conn:
-            queue.enqueue_many(conn, [good, bad])
-    assert count(database, "agent_jobs") == count(database, "agent_job_events") == 0
-
-
-def test_an_empty_batch_is_nothing(database: Database) -> None:
-    with database.transaction() as conn:
-        assert queue.enqueue_many(conn, []) == []
-
-
-def test_a_large_batch_over_many_projects(database: Database) -> None:
-    projects = [make_project(database) for _ in range(20)]
-    new = [phase0(projects[n % 20], key=f"n{n}") for n in range(1000)]
-    with database.transaction() as conn:
-        answers = queue.enqueue_many(conn, new)
-    assert {answer.outcome for answer in answers} == {"created"}
-    assert len({answer.job_id for answer in answers}) == 1000
-    for project in projects:
-        assert seqs(database, project) == list(range(1, 51))
 
 
 # --- bad input
@@ -343,103 +237,3 @@ def test_a_lane_that_is_not_there_is_not_reported_as_a_missing_project(database:
     project = make_project(database)
     with pytest.raises(psycopg.errors.ForeignKeyViolation, match="lane"):
         enqueue(database, project, lane="express")
-
-
-# --- retry by hand, and looking
-
-
-@pytest.mark.parametrize("status", ["failed", "canceled"])
-def test_a_retry_puts_the_job_back_as_it_was(database: Database, status: str) -> None:
-    project = make_project(database)
-    with database.transaction() as conn:
-        answer = queue.enqueue(
-            conn, phase0(project, payload={"revisionGuidance": "warmer"}, priority=7, max_attempts=2)
-        )
-    claim = claim_next(database, lane="heavy")
-    claim.once("research", lambda: 1)
-    if status == "failed":
-        claim.fail("It broke.", permanent=True, retry_base=NO_WAIT)
-    else:
-        claim.cancel()
-    before = job(database, answer.job_id)
-
-    assert queue.retry(database, answer.job_id).outcome == "revived"
-
-    after = job(database, answer.job_id)
-    assert (after.status, after.attempts, after.payload, after.priority, after.max_attempts) == (
-        "queued", 0, before.payload, 7, 2,
-    )  # fmt: skip
-    assert steps(database, answer.job_id) == ["research"]
-
-
-def test_a_retry_leaves_the_payload_of_another_client_alone(database: Database) -> None:
-    project = make_project(database)
-    # Not letter for letter what the registry would make of it: keys of its own, defaults left out.
-    wrote = {"projectId": str(project), "ownerClerkId": "owner", "source": "landing"}
-    job_id = insert_foreign(database, project, "phase0.generate_packet", payload=wrote)
-    claim = claim_next(database)
-    claim.once("research", lambda: 1)
-    claim.fail("It broke.", permanent=True, retry_base=NO_WAIT)
-    assert queue.retry(database, job_id).outcome == "revived"
-    assert job(database, job_id).payload == wrote
-    assert steps(database, job_id) == ["research"]
-
-
-@pytest.mark.parametrize("status", ["queued", "running", "completed"])
-def test_only_a_failed_or_canceled_job_can_be_retried(database: Database, status: str) -> None:
-    _, job_id = bring_to(database, status)
-    with pytest.raises(Conflict, match=status):
-        queue.retry(database, job_id)
-
-
-def test_a_job_that_nothing_can_run_cannot_be_retried(database: Database) -> None:
-    project = make_project(database)
-    job_id = enqueue(database, project, job_type="drip.process_nudges")
-    queue.cancel(database, job_id)
-    with pytest.raises(NoHandler):
-        queue.retry(database, job_id)
-    assert job(database, job_id).status == "canceled"
-
-
-def test_an_unknown_job_is_not_found(database: Database) -> None:
-    for look in (queue.get, queue.cancel, queue.retry):
-        with pytest.raises(NotFound, match="no job"):
-            look(database, uuid4())
-
-
-def test_jobs_are_listed_newest_first_and_counted_per_lane(database: Database) -> None:
-    project, other = make_project(database), make_project(database)
-    oldest = enqueue(database, project, lane="heavy")
-    newer = enqueue(database, project, lane="realtime")
-    elsewhere = enqueue(database, other, lane="heavy")
-    claim_next(database, lane="realtime")
-    assert [found.id for found in queue.find(database)] == [elsewhere, newer, oldest]
-    assert [found.id for found in queue.find(database, project_id=project)] == [newer, oldest]
-    assert [found.id for found in queue.find(database, status="queued", limit=1)] == [elsewhere]
-    assert queue.depth(database) == {
-        "realtime": {"queued": 0, "running": 1},
-        "standard": {"queued": 0, "running": 0},
-        "heavy": {"queued": 2, "running": 0},
-    }
-
-
-# --- conflicts that PostgreSQL broke
-
-
-def test_a_broken_conflict_is_tried_again_and_then_raised_as_it_is(database: Database) -> None:
-    rounds: list[int] = []
-
-    def work(failures: int) -> str:
-        rounds.append(failures)
-        if len(rounds) <= failures:
-            database.execute("do $$ begin raise exception 'too late' using errcode = '40P01'; end $$")
-        return "done"
-
-    assert queue.transiently(lambda: work(2)) == "done"
-    assert len(rounds) == 3
-    rounds.clear()
-    with pytest.raises(psycopg.errors.DeadlockDetected) as raised:
-        queue.transiently(lambda: work(99))
-    assert len(rounds) == queue.TRANSIENT_ROUNDS
-    # A loop in the chain of causes would hang whoever walks it.
-    assert raised.value.__cause__ is None
