@@ -104,7 +104,7 @@ class Wait:
             return self._attend(look, lambda _seconds: False, next_look)
         turn = _turns[os.getpid(), self._turn]
         if not self._in_pieces(lambda seconds: turn.acquire(timeout=seconds), self._left):
-            return Waited("Another sensor waits.")
+            return STOPPING if self._stops else Waited("Another sensor waits.")
         try:
             with self._listener.subscribe(CHANNEL, lane, safety_poll_seconds=SAFETY_POLL_SECONDS) as woken:
                 return self._attend(look, woken.wait, next_look)

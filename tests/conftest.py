@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +34,16 @@ settings.load_profile("full" if FULL else "reduced")
 # The server, its write-ahead log and the few clones that live at once stay far below this.
 MEMORY_WANTED_BYTES = 4 * 1024**3
 EXTERNAL_SERVER = os.environ.get("GREENLIGHT_TEST_DATABASE_URL")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C mean something also where a shell has started the suite in the background, which has it ignored.
+
+    What the tests start would inherit that. Dagster's programs would even be deaf to SIGTERM, because they treat the
+    one like the other.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

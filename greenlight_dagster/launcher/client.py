@@ -99,12 +99,13 @@ class LauncherClient:
             yield channel
 
     def _connect(self) -> socket.socket | None:
-        sock = socket.socket(socket.AF_UNIX)
-        try:
-            sock.connect(str(self._config.socket))
-        except (FileNotFoundError, ConnectionRefusedError):
-            sock.close()
-            return None
+        with contextlib.ExitStack() as unless_connected:
+            sock = unless_connected.enter_context(socket.socket(socket.AF_UNIX))
+            try:
+                sock.connect(str(self._config.socket))
+            except (FileNotFoundError, ConnectionRefusedError):
+                return None
+            unless_connected.pop_all()
         return sock
 
     def _start(self) -> socket.socket:

@@ -144,7 +144,9 @@ def test_ctrl_c_in_the_terminal_of_the_starter_does_not_reach_the_server(folder:
     assert pid is not None
 
     os.killpg(starter.pid, signal.SIGINT)
-    starter.communicate(timeout=60)
+    # Before anything of its own ends it: an end of its input, say.
+    starter.wait(timeout=60)
+    starter.communicate()
 
     assert starter.returncode != 0
     assert os.getsid(pid) != starter.pid

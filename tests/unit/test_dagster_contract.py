@@ -297,7 +297,7 @@ def test_the_sensor_daemon_keeps_what_we_borrow() -> None:
 
 
 def test_the_loop_pauses_with_the_event_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its `wait` is the pause, its timeout what is left of five seconds; the loop itself never looks whether it is set."""
+    """Its `wait` is the pause, its timeout what is left of five seconds; whether it is set is never looked at."""
     asked: list[float] = []
 
     class Pause(threading.Event):
