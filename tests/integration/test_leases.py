@@ -39,6 +39,8 @@ from tests.support.waiting import eventually
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 0.02
 FOREVER = 3600.0
+# Before it exits, it prints what every thread does without stopping them, which on a bad day is a segmentation fault.
+ENDED_BY_THE_WATCHDOG = (1, -signal.SIGSEGV)
 ROOT = Path(__file__).parents[2]
 
 
@@ -343,7 +345,8 @@ def test_a_process_that_does_not_heed_the_alarm_is_ended(claim: Claim) -> None:
         assert process.stdout.readline() == "started\n"
         queue.cancel(claim.db, claim.job_id)
         printed, code, _ = outcome(process)
-    assert (printed, code) == (["alarm"], 1)
+    assert printed == ["alarm"]
+    assert code in ENDED_BY_THE_WATCHDOG
 
 
 def test_a_process_that_was_frozen_over_the_end_of_its_lease_does_not_go_on(claim: Claim) -> None:
@@ -354,8 +357,9 @@ def test_a_process_that_was_frozen_over_the_end_of_its_lease_does_not_go_on(clai
         os.kill(process.pid, signal.SIGSTOP)
         successor = eventually(lambda: take_over_expired(claim), what="the end of the lease")
         os.kill(process.pid, signal.SIGCONT)
-        _, code, _ = outcome(process)
-    assert code == 1
+        printed, code, _ = outcome(process)
+    assert "finished" not in printed
+    assert code in ENDED_BY_THE_WATCHDOG
     assert successor is not None
     assert job(claim.db, claim.job_id).claim_no == successor.claim_no == 2
 
