@@ -19,7 +19,7 @@ from dagster._utils.interrupts import capture_interrupts
 from sqlalchemy.exc import SQLAlchemyError
 
 from greenlight_dagster.instance.compute_logs import RedirectingComputeLogManager
-from greenlight_dagster.launcher import lost_runs
+from greenlight_dagster.launcher import lost_runs, priority
 from greenlight_dagster.launcher.config import LauncherConfig
 from greenlight_dagster.launcher.messages import Channel, Message
 from greenlight_dagster.launcher.records import Process, Records
@@ -101,7 +101,7 @@ def _carry_out(order: Message, instance: DagsterInstance, process: Process, reco
             # Dagster would take it for a run that is begun a second time, and fail it.
             instance.report_run_canceled(run, "It was canceled before it began.")
         else:
-            os.nice(NICENESS.get(run.tags.get(run_tags.LANE, ""), 0))
+            priority.lower(NICENESS.get(run.tags.get(run_tags.LANE, ""), 0))
             execute(run, instance)
     if not _say(channel, {"done": True}):
         # Its server is gone, and the next one need not look after it.

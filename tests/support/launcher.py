@@ -49,7 +49,7 @@ class Launching:
 
     # --- runs
 
-    def create(self, job_name: str, module: str = MODULE) -> DagsterRun:
+    def create(self, job_name: str, module: str = MODULE, tags: Mapping[str, str] | None = None) -> DagsterRun:
         """Create a run as a sensor does, without launching it."""
         config: dict[str, Any] = {}
         op = {"waiting_job": "wait_op", "deaf_job": "deaf_op", "chatting_job": "chat_op"}.get(job_name)
@@ -59,12 +59,13 @@ class Launching:
         return self.instance.create_run_for_job(
             launchables.defs.resolve_job_def(job_name),
             run_config=config,
+            tags=dict(tags or {}),
             job_code_origin=repository.get_reconstructable_job(job_name).get_python_origin(),
         )
 
-    def launch(self, job_name: str) -> DagsterRun:
+    def launch(self, job_name: str, tags: Mapping[str, str] | None = None) -> DagsterRun:
         """Create a run and launch it."""
-        run = self.create(job_name)
+        run = self.create(job_name, tags=tags)
         self.submit(run)
         return run
 
