@@ -144,7 +144,7 @@ def _launcher_of(instance: DagsterInstance) -> WarmRunLauncher | None:
     try:
         launcher = instance.run_launcher
     except DagsterInvalidConfigError as exc:
-        why = " ".join(error.message for error in exc.errors)
+        why = " ".join(error.message.partition("\n")[0] for error in exc.errors)
         raise StackError(f"The run launcher cannot be configured: {why}", "Correct it in dagster.yaml.") from exc
     if not isinstance(launcher, WarmRunLauncher):
         return None

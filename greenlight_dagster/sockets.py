@@ -19,12 +19,12 @@ _SAFE_PATH = re.compile(r"[\w./-]+", re.ASCII)
 def socket_path(folder: Path, name: str) -> Path:
     """Return where the socket `name` of `folder` lies: below `folder`, or where a short path can be had."""
     path = folder / "run" / f"{name}.sock"
-    if _fits(path):
+    if fits(path):
         return path
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     private = f"greenlight-{name}-{digest}-{os.geteuid()}"
     short = Path(tempfile.gettempdir()) / private / f"{name}.sock"
-    return short if _fits(short) else Path("/tmp") / private / f"{name}.sock"  # noqa: S108 - `make_private` checks it
+    return short if fits(short) else Path("/tmp") / private / f"{name}.sock"  # noqa: S108 - `make_private` checks it
 
 
 def make_private(folder: Path) -> None:
@@ -46,5 +46,6 @@ def make_private(folder: Path) -> None:
         )
 
 
-def _fits(path: Path) -> bool:
+def fits(path: Path) -> bool:
+    """Say whether a socket can lie at `path`, on any system, and be named to every program."""
     return len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT and _SAFE_PATH.fullmatch(str(path)) is not None

@@ -65,6 +65,8 @@ def _run(folder: Path, settings: Settings, idea: str, domain: str | None) -> dic
     finally:
         with out.status("Stopping the stack…"):
             stack.stop()
+        if stack.failure is not None:
+            err.print(f"The stack could not be stopped in order: {stack.failure}", style="red", highlight=False)
 
 
 def _phase0(db: Database, settings: Settings, idea: str, domain: str | None, began: float) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from greenlight_dagster.launcher import config as defaults
 from greenlight_dagster.launcher.client import LauncherClient
 from greenlight_dagster.launcher.config import LauncherConfig
 from greenlight_dagster.launcher.messages import Code, Launch
-from greenlight_dagster.sockets import make_private
+from greenlight_dagster.sockets import fits, make_private
 from resources import run_tags
 from studio.errors import StackError
 
@@ -99,8 +99,9 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         for name in ("spares", "max_concurrent_runs"):
             if self._values.get(name, 1) < 1:
                 raise StackError(f"run_launcher.config.{name} must be at least 1.", "Correct it in dagster.yaml.")
-        if self._values.get("terminate_grace_seconds", 0) < 0:
-            raise StackError("run_launcher.config.terminate_grace_seconds is negative.", "Correct it in dagster.yaml.")
+        for name in ("terminate_grace_seconds", "recycle_after_growth_mb"):
+            if self._values.get(name, 0) < 0:
+                raise StackError(f"run_launcher.config.{name} is negative.", "Correct it in dagster.yaml.")
         socket = Path(self._socket_path).expanduser() if self._socket_path else None
         return LauncherConfig.at(Path(self._instance.root_directory), socket, **self._values)
 
@@ -172,7 +173,18 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
     def require_usable(self) -> None:
         """Raise `StackError` where `dagster.yaml` says what cannot work: better at the start than with each run."""
-        make_private(self.launcher_config.socket.parent)
+        socket = self.launcher_config.socket
+        if not (socket.is_absolute() and fits(socket)) or socket.is_dir():
+            raise StackError(
+                f"No socket can lie at {socket}: it takes a whole and short path to a file.",
+                "Correct run_launcher.config.socket_path in dagster.yaml.",
+            )
+        try:
+            make_private(socket.parent)
+        except OSError as exc:
+            raise StackError(
+                f"No socket can lie at {socket}: {exc}.", "Correct run_launcher.config.socket_path in dagster.yaml."
+            ) from exc
 
     def warm_up(self, workspace: BaseWorkspaceRequestContext) -> None:
         """Have the code of every location loaded and spares forked; return when they can be.

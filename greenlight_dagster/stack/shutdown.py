@@ -34,7 +34,8 @@ LEFT_OVER_SECONDS = 1.0
 POLL_SECONDS = 0.25
 # What ends by itself and is no run: Python's helper of the code server, and the run launcher's server, templates and
 # idle workers. A template notices that its server has gone once it has loaded its code, which takes seconds.
-_HELPERS = ("multiprocessing.resource_tracker", "greenlight_dagster.launcher.")
+_TRACKER = "multiprocessing.resource_tracker"
+_HELPERS = {"greenlight_dagster.launcher.server", "greenlight_dagster.launcher.template"}
 
 
 @dataclass
@@ -90,10 +91,12 @@ def run_processes(pids: Mapping[str, int], stack_id: str, launcher: LauncherClie
     killed, has started.
     """
     others = descent.family(pid for name, pid in pids.items() if name != parts.CODE_SERVER)
+    everyone = descent.marked(stack_id)
+    # Afterwards: an idle worker may have been given a run meanwhile.
     working = {process.pid for process in launcher.working()}
     return {
         process
-        for process in descent.marked(stack_id)
+        for process in everyone
         if process.pid in working
         or (process not in others and process.pid != pids.get(parts.CODE_SERVER) and not _is_helper(process))
     }
@@ -129,8 +132,8 @@ def _end_runs(pids: Mapping[str, int], stack_id: str, drain: Drain, launcher: La
 
 
 def _is_helper(process: psutil.Process) -> bool:
-    with contextlib.suppress(psutil.Error):
-        return any(helper in argument for argument in process.cmdline() for helper in _HELPERS)
+    with contextlib.suppress(psutil.Error, OSError):
+        return any(argument in _HELPERS or _TRACKER in argument for argument in process.cmdline())
     return True
 
 

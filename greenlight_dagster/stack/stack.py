@@ -156,6 +156,11 @@ class Stack:
         }
         return {name: address for name, address in found.items() if address}
 
+    @property
+    def failure(self) -> BaseException | None:
+        """What broke the stack, or its stop; None where nothing did."""
+        return self._failure
+
     # --- the folder
 
     def _take_folder(self) -> None:
@@ -281,8 +286,11 @@ class Stack:
         # The sensors that wait for work see it and end their evaluations, which the daemon would wait for.
         self.folders.stopping.touch()
         drain = Drain(seconds, self._signals.hurry, self._say)
-        stop_parts(self._keeper.children(), self.id, drain, self.folders.launcher)
-        self._databases.stop()
+        try:
+            stop_parts(self._keeper.children(), self.id, drain, self.folders.launcher)
+        finally:
+            # What is left of the parts is the watchman's to end; a database that nobody looks after is nobody's.
+            self._databases.stop()
         state.remove(self.folder)
         self.folders.tidy()
         if self._warden is not None:

@@ -87,7 +87,13 @@ def strike(stack: UpStack, target: str, dice: random.Random) -> None:
 
 
 @pytest.fixture(scope="module")
-def storm(stack: UpStack, database: Database) -> list[UUID]:
+def struck() -> Counter[str]:
+    """How many blows went where."""
+    return Counter()
+
+
+@pytest.fixture(scope="module")
+def storm(stack: UpStack, database: Database, struck: Counter[str]) -> list[UUID]:
     """The jobs, all of which have ended, whatever was done to the processes meanwhile."""
     dice = random.Random(SEED)
     database.execute(TABLE)
@@ -100,7 +106,6 @@ def storm(stack: UpStack, database: Database) -> list[UUID]:
             # The attempts of a bench job are for measuring; here a blow to the database may cost one.
             new = NewJob(kind, owner, {"projectId": str(owner)}, key=f"storm-{number}", max_attempts=8)
             jobs.append(queue.enqueue(conn, new).job_id)
-    struck: Counter[str] = Counter()
     # Each kind once in any case.
     plan = [*dict.fromkeys(TARGETS), *dice.choices(TARGETS, k=max(0, BLOWS - len(set(TARGETS))))]
     for target in plan:
@@ -135,7 +140,7 @@ def test_every_effect_happened_once(storm: list[UUID], database: Database) -> No
     assert {row["job_id"]: (row["n"], row["ops"]) for row in rows} == dict.fromkeys(storm, (2, 2))
 
 
-def test_no_event_is_missing_or_doubled(storm: list[UUID], database: Database) -> None:
+def test_no_event_is_missing_or_doubled(storm: list[UUID], database: Database, struck: Counter[str]) -> None:
     for row in database.fetch_all("select distinct project_id from public.agent_jobs"):
         found = seqs(database, row["project_id"])
         assert found == list(range(1, len(found) + 1))
@@ -150,13 +155,16 @@ def test_no_event_is_missing_or_doubled(storm: list[UUID], database: Database) -
             " where e.job_id = %s and e.type = 'log'",
             [job],
         )
-        assert max(Counter(line["message"] for line in lines).values(), default=0) <= 1
+        # A blow to the database undoes the transaction of an op, which then does and says everything once more.
+        times = Counter((line["claim_no"], line["message"]) for line in lines)
+        assert max(times.values(), default=0) <= 1 + struck[POSTGRES]
+        assert sum(count > 1 for count in times.values()) % LINES == 0
         last = queue.get(database, job).claim_no
         whole = database.fetch_one(
             "select count(*) as n from public.effects where job_id = %s and claim_no = %s", [job, last]
         )
         assert whole is not None
-        assert sum(line["claim_no"] == last for line in lines) == whole["n"] * LINES
+        assert sum(claim_no == last for claim_no, _ in times) == whole["n"] * LINES
 
 
 def test_nothing_is_left_over(storm: list[UUID], stack: UpStack, database: Database) -> None:

@@ -169,13 +169,15 @@ def story(stack: UpStack, database: Database, instance: DagsterInstance, ui: Cli
         lambda: "queued" in statuses(database, told.jobs[CRASHED])[1:], PATIENCE, "the watcher noticing the crash"
     )
 
+    # Not in the middle of being launched once more: that would cost it another claim.
+    wait_for(database, told.jobs[CRASHED], "completed", "failed", timeout=PATIENCE)
+
     # Then the code server dies together with the launcher's server and a run: nobody is left who could tell Dagster.
     victim = stack.kill(CODE_SERVER)
     stack.kill_launcher()
     _kill_run(instance, told.first_runs[ORPHANED])
     stack.returned(CODE_SERVER, victim)
-    for name in (CRASHED, ORPHANED):
-        wait_for(database, told.jobs[name], "completed", "failed", timeout=PATIENCE)
+    wait_for(database, told.jobs[ORPHANED], "completed", "failed", timeout=PATIENCE)
     return told
 
 

@@ -78,7 +78,7 @@ def test_an_idea_of_ones_own_becomes_a_packet_and_nothing_stays(folder: Path) ->
     # The steps as they went, what they cost, and the packet for people.
     for word in ("load_context", "synthesize", "announce", "$", "tokens", result["recommendation"]):
         assert word in text.lower(), f"{word} is not shown"
-    assert left_behind(folder) == []
+    assert left_behind(folder) == [], done.stdout + done.stderr
 
 
 def test_a_job_that_does_not_complete_is_no_success(folder: Path) -> None:

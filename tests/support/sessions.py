@@ -32,6 +32,7 @@ def cut_off_others(conn: Connection) -> int:
     """End every session of the database but this one, and wait until they are gone; return how many there were.
 
     Who would not wait could be handed one of them by a pool, which judges a connection by what its server has said.
+    `conn` is in autocommit mode: a transaction would see the same sessions for ever.
     """
     victims = conn.execute(
         "select pid, pg_terminate_backend(pid) from pg_stat_activity"
