@@ -37,9 +37,9 @@ STUDIO_CONNECTIONS = 1
 CONNECTION_PATIENCE_SECONDS = 2.0
 # Objects made before the first look for garbage, instead of 700.
 GC_THRESHOLD = 20_000
-# Added to the niceness of a run, by its lane: where cores are short, a chat goes before a batch. At 5, a batch's run
-# still has a third of what a chat's, or another program of the machine, has.
-NICENESS = {"standard": 5, "heavy": 10}
+# Added to the niceness of a run, by its lane: where cores are short, a chat goes before a batch. At 10, a batch's run
+# has a tenth of what a chat's, or another program of the machine, has; at 5, eight of them still double a chat's wait.
+NICENESS = {"standard": 10, "heavy": 15}
 
 
 def work(instance: DagsterInstance, config: LauncherConfig, template: int) -> None:

@@ -46,7 +46,7 @@ def session_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/autogroup").read_text().split()[-1])
 
 
-@pytest.mark.parametrize(("lane", "niceness"), [("realtime", 0), ("standard", 5), ("heavy", 10), (None, 0)])
+@pytest.mark.parametrize(("lane", "niceness"), [("realtime", 0), ("standard", 10), ("heavy", 15), (None, 0)])
 def test_a_run_stands_behind_as_its_lane_says(warm: Launching, lane: str | None, niceness: int) -> None:
     run = warm.launch("waiting_job", tags={run_tags.LANE: lane} if lane else {})
     pid = warm.began(run)
