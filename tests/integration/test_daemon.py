@@ -151,7 +151,6 @@ def test_ctrl_c_ends_our_daemon_while_its_sensors_wait(site: Site, daemon: Proce
         ({"max_concurrent_runs": "many"}, 'Invalid scalar at path root:max_concurrent_runs. Value "many"'),
         ({"spare": 3}, 'Received unexpected config entry "spare"'),
         ({"spares": {"env": "NOT_SET"}}, "NOT_SET"),
-        ({"recycle_after_growth_mb": -1}, "run_launcher.config.recycle_after_growth_mb is negative."),
         ({"socket_path": "launcher.sock"}, "No socket can lie at launcher.sock"),
         ({"socket_path": f"/tmp/{'long' * 30}.sock"}, "a whole and short path"),
         ({"socket_path": "/dev/null/launcher.sock"}, "No socket can lie at /dev/null/launcher.sock"),
