@@ -7,7 +7,8 @@ StudioError                   something a person can act on; says what is wrong 
 ├── NotFound                  no such project, job, packet…
 ├── Conflict                  the thing has changed, or somebody else holds it
 │   ├── LeaseLost             the claim a write was made under is no longer the current one
-│   └── JobBusy               another run holds a live lease on the job
+│   ├── JobBusy               another run holds a live lease on the job
+│   └── DecisionConflict      an approval was decided, or shows something else by now
 ├── DatabaseError             the database is unreachable or refuses
 │   └── MigrationError        the migration history cannot be continued
 ├── UnknownJobType            no such job type
@@ -18,6 +19,13 @@ StudioError                   something a person can act on; says what is wrong 
 │   ├── ModelUnavailable      it could not be reached, is overloaded, or timed out (worth a retry)
 │   ├── ModelRefused          key, permission or request rejected (a retry changes nothing)
 │   └── ModelAnswerInvalid    an answer came, but does not fit the schema, twice
+├── ProviderError             a service that the studio acts through did not do what was asked
+│   ├── ProviderUnavailable   it certainly did nothing, and may do it later (worth a retry)
+│   ├── ProviderRefused       it certainly did nothing, and asking again changes nothing
+│   └── OutcomeUnknown        it may have done it or not: never blindly asked again
+├── StorageError              the artifact storage did not do what was asked
+│   ├── StorageUnavailable    it could not be reached (worth a retry)
+│   └── StorageRefused        the path, the size or the key is not accepted
 ├── OutboundRefused           the guard does not let this address be fetched
 ├── OutboundFailed            an address that may be fetched gave no usable answer
 └── StackError                the embedded stack cannot start, or is running already
@@ -78,6 +86,17 @@ class JobBusy(Conflict):
     """Another run holds a live lease on the job."""
 
 
+class DecisionConflict(Conflict):
+    """The approval has been decided, or shows something else by now; `expected_version` is the one to look at."""
+
+    permanent = True
+
+    def __init__(self, message: str, remedy: str = "", *, expected_version: int, status: str = "pending") -> None:
+        super().__init__(message, remedy)
+        self.expected_version = expected_version
+        self.status = status
+
+
 class DatabaseError(StudioError):
     """The database is unreachable or refuses."""
 
@@ -126,6 +145,40 @@ class ModelRefused(ModelError):
 
 class ModelAnswerInvalid(ModelError):
     """The model answered twice, and neither answer fits the schema."""
+
+    permanent = True
+
+
+class ProviderError(StudioError):
+    """A service that the studio acts through did not do what was asked."""
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider certainly did nothing, and may do it when asked again."""
+
+
+class ProviderRefused(ProviderError):
+    """The provider certainly did nothing, and asking again changes nothing."""
+
+    permanent = True
+
+
+class OutcomeUnknown(ProviderError):
+    """The provider may have done it or not; it is asked what it knows, or a person looks."""
+
+    permanent = True
+
+
+class StorageError(StudioError):
+    """The artifact storage did not do what was asked."""
+
+
+class StorageUnavailable(StorageError):
+    """The storage could not be reached; a retry may help."""
+
+
+class StorageRefused(StorageError):
+    """The path, the size or the key is not accepted."""
 
     permanent = True
 

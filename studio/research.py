@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from studio.database.connection import Connection
 from studio.model.answers import Passage
-from studio.packets.phase0 import Source
+from studio.packets.fields import Source
 from studio.presence import Presence
 from studio.text import storable
 

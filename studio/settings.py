@@ -246,11 +246,92 @@ class Settings(BaseSettings):
         description="Whether the studio may fetch user-given addresses at all.",
     )
 
-    # --- where pages live, for links in mails and metadata
+    # --- where pages live
     app_base_url: str | None = Field(
         default=None,
         validation_alias="APP_BASE_URL",
         description="Where the pages live, for links in mails and metadata.",
+    )
+    pages_base_url: str | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_PAGES_URL",
+        description="Another origin for published pages and files, which never carries a session. Unset: APP_BASE_URL.",
+    )
+    link_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_LINK_SECRET",
+        description="Signs links to files, confirmations and unsubscriptions. The embedded stack makes one.",
+    )
+
+    # --- artifacts
+    supabase_url: str | None = Field(
+        default=None,
+        validation_alias="SUPABASE_URL",
+        description="Supabase project whose storage holds artifacts. Unset: the folder `artifacts` in the data folder.",
+    )
+    supabase_service_role_key: SecretStr | None = Field(
+        default=None, validation_alias="SUPABASE_SERVICE_ROLE_KEY", description="The key to its storage."
+    )
+
+    # --- providers: where the studio acts in the world
+    integration_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="PROJECT_INTEGRATION_ENCRYPTION_KEY",
+        description="Encrypts the projects' own credentials at rest. The embedded stack makes one.",
+    )
+    resend_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias="RESEND_API_KEY",
+        description="Sends mail through Resend. Unset: mails are written to the folder `outbox` in the data folder.",
+    )
+    resend_from_email: str | None = Field(
+        default=None, validation_alias="RESEND_FROM_EMAIL", description="The sender's address; Resend must know it."
+    )
+    resend_url: str = Field(
+        default="https://api.resend.com",
+        validation_alias="GREENLIGHT_RESEND_URL",
+        description="Another server that speaks Resend's API.",
+    )
+    github_token: SecretStr | None = Field(
+        default=None, validation_alias="GITHUB_TOKEN", description="Starts workflows in repositories on GitHub."
+    )
+    github_url: str = Field(
+        default="https://api.github.com",
+        validation_alias="GREENLIGHT_GITHUB_URL",
+        description="Another server that speaks GitHub's API.",
+    )
+    meta_access_token: SecretStr | None = Field(
+        default=None, validation_alias="META_ACCESS_TOKEN", description="Creates campaigns (paused) at Meta."
+    )
+    meta_ad_account_id: str | None = Field(
+        default=None, validation_alias="META_AD_ACCOUNT_ID", description="The ad account of these campaigns."
+    )
+    meta_url: str = Field(
+        default="https://graph.facebook.com",
+        validation_alias="GREENLIGHT_META_URL",
+        description="Another server that speaks Meta's Marketing API.",
+    )
+    vercel_deploy_hook_url: SecretStr | None = Field(
+        default=None, validation_alias="VERCEL_DEPLOY_HOOK_URL", description="The hook that deploys a finished product."
+    )
+    provider_timeout_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        validation_alias="GREENLIGHT_PROVIDER_TIMEOUT",
+        description="How long a provider may take to answer.",
+    )
+
+    # --- mail
+    mail_lease_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        validation_alias="GREENLIGHT_MAIL_LEASE_SECONDS",
+        description="How long a sender may hold a mail before another one looks what became of it.",
+    )
+    mail_postal_address: str | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_MAIL_POSTAL_ADDRESS",
+        description="The sender's postal address, for the foot of every mail where the law wants one.",
     )
 
     @model_validator(mode="after")

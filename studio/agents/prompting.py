@@ -21,6 +21,17 @@ TAGS = (
     "competitors",
     "market",
     "prior_packet",
+    "company",
+    "permissions",
+    "figures",
+    "packets",
+    "parts",
+    "brand",
+    "landing",
+    "direction",
+    "page",
+    "critique",
+    "mail",
 )
 # In every block, whether or not the prompt has such a part: a page may not pretend to be the founder's guidance.
 _ANY_TAG = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(TAGS)})\b)", re.IGNORECASE)

@@ -3,65 +3,35 @@
 The models return *findings* and a *synthesis* that name their sources by id (`S1`, `S2`, …). The stored
 packet resolves those ids to the passages that the run really retrieved; what has none is marked
 unsourced. Facts that were measured (the domain's presence) never pass through a model.
-
-Repairs happen here, in validators, and only where nothing is invented: white space, length, numbers
-written as text, the case of a verdict, an array nested one level too deep.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-Recommendation = Literal["greenlight", "revise", "kill"]
+from studio.packets.fields import (
+    EvidenceClaims,
+    Line,
+    PacketModel,
+    Paragraph,
+    Percent,
+    ReasoningSynopsis,
+    Recommendation,
+    Short,
+    Source,
+    Verdict,
+    squeeze,
+)
 
 SYNTHESIS_PROMPT_VERSION = "phase0-2"
-
-_VERDICT = re.compile(r"(greenlight|revise|kill)", re.IGNORECASE)
-
-
-def _squeeze(limit: int) -> BeforeValidator:
-    def squeeze(value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        text = " ".join(value.split())
-        return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-
-    return BeforeValidator(squeeze)
-
-
-def _verdict(value: Any) -> Any:
-    if isinstance(value, str) and (found := _VERDICT.match(value.strip())):
-        return found.group(1).lower()
-    return value
-
-
-def _whole_number(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("true and false are no percentages")
-    if isinstance(value, str) and re.fullmatch(r"\s*\d{1,3}(\.\d+)?\s*%?\s*", value, re.ASCII):
-        value = float(value.strip().rstrip("%"))
-    # A share such as 0.85 stays as it is and does not fit: to round it would make it 1 %.
-    return round(value) if isinstance(value, float) and 1 <= value <= 100 else value
-
-
-Short = Annotated[str, _squeeze(240), Field(min_length=1, max_length=240)]
-Line = Annotated[str, _squeeze(400), Field(min_length=1, max_length=400)]
-Paragraph = Annotated[str, _squeeze(1200), Field(min_length=1, max_length=1200)]
-Percent = Annotated[int, BeforeValidator(_whole_number), Field(ge=0, le=100)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
 
 # --- what the models return -------------------------------------------------------------------------
 
 
-class CompetitorFinding(_Model):
+class CompetitorFinding(PacketModel):
     """One competitor, with the ids of the sources that speak of it."""
 
     name: Short
@@ -78,21 +48,21 @@ def _unwrap_competitors(value: Any) -> Any:
     return value
 
 
-class CompetitorFindings(_Model):
+class CompetitorFindings(PacketModel):
     """What the competitor research found; fewer with a reason rather than more."""
 
     competitors: Annotated[list[CompetitorFinding], BeforeValidator(_unwrap_competitors)] = Field(max_length=8)
     note: Line = Field(description="How complete this is, and why there are not more")
 
 
-class MarketFigure(_Model):
+class MarketFigure(PacketModel):
     """A market size in words and figures, with the sources it rests on."""
 
     text: Line
     source_ids: list[str]
 
 
-class MarketFindings(_Model):
+class MarketFindings(PacketModel):
     """What the market research found."""
 
     tam: MarketFigure
@@ -101,7 +71,7 @@ class MarketFindings(_Model):
     notes: list[MarketFigure] = Field(max_length=6)
 
 
-class ConfidenceBreakdown(_Model):
+class ConfidenceBreakdown(PacketModel):
     """Confidence by dimension, each 0 to 100."""
 
     market: Percent
@@ -110,7 +80,7 @@ class ConfidenceBreakdown(_Model):
     timing: Percent
 
 
-class TargetPersona(_Model):
+class TargetPersona(PacketModel):
     """Who it is for."""
 
     name: Short
@@ -118,41 +88,30 @@ class TargetPersona(_Model):
     pain_points: list[Line] = Field(min_length=1, max_length=8)
 
 
-class MvpScope(_Model):
+class MvpScope(PacketModel):
     """What the first version does, and what waits."""
 
     in_scope: list[Line] = Field(min_length=1, max_length=12)
     deferred: list[Line] = Field(max_length=12)
 
 
-def _claim_object(value: Any) -> Any:
-    return {"claim": value, "source_ids": []} if isinstance(value, str) else value
-
-
-class EvidenceClaim(_Model):
-    """A claim that the verdict rests on, with the sources that carry it."""
-
-    claim: Line
-    source_ids: list[str]
-
-
-class Phase0Synthesis(_Model):
+class Phase0Synthesis(PacketModel):
     """The CEO's part of the packet: everything that needs judgement."""
 
-    tagline: Annotated[str, _squeeze(180), Field(min_length=3, max_length=180)]
+    tagline: Annotated[str, squeeze(180), Field(min_length=3, max_length=180)]
     elevator_pitch: Paragraph
     confidence_breakdown: ConfidenceBreakdown
     target_persona: TargetPersona
     mvp_scope: MvpScope
-    recommendation: Annotated[Recommendation, BeforeValidator(_verdict)]
+    recommendation: Verdict
     confidence: Percent
     rationale: list[Line] = Field(min_length=3, max_length=8, description="At least three reasons")
     risks: list[Line] = Field(max_length=8)
     next_actions: list[Line] = Field(max_length=8)
-    evidence: list[Annotated[EvidenceClaim, BeforeValidator(_claim_object)]] = Field(max_length=12)
+    evidence: EvidenceClaims
 
 
-class Phase0Patch(_Model):
+class Phase0Patch(PacketModel):
     """A revision: only the keys that the guidance changes; at least one."""
 
     @model_validator(mode="after")
@@ -161,12 +120,12 @@ class Phase0Patch(_Model):
             raise ValueError("at least one key must change")
         return self
 
-    tagline: Annotated[str, _squeeze(180), Field(min_length=3, max_length=180)] | None = None
+    tagline: Annotated[str, squeeze(180), Field(min_length=3, max_length=180)] | None = None
     elevator_pitch: Paragraph | None = None
     confidence_breakdown: ConfidenceBreakdown | None = None
     target_persona: TargetPersona | None = None
     mvp_scope: MvpScope | None = None
-    recommendation: Annotated[Recommendation, BeforeValidator(_verdict)] | None = None
+    recommendation: Verdict | None = None
     confidence: Percent | None = None
     rationale: list[Line] | None = Field(default=None, min_length=3, max_length=8)
     risks: list[Line] | None = Field(default=None, max_length=8)
@@ -176,16 +135,7 @@ class Phase0Patch(_Model):
 # --- what is stored and shown -------------------------------------------------------------------------
 
 
-class Source(_Model):
-    """A passage that the run really retrieved."""
-
-    url: str
-    title: str
-    quote: str
-    quote_sha256: str
-
-
-class Competitor(_Model):
+class Competitor(PacketModel):
     """One competitor as stored. `sourced` is false where no retrieved passage names it."""
 
     name: str
@@ -199,7 +149,7 @@ class Competitor(_Model):
     )
 
 
-class SourcedText(_Model):
+class SourcedText(PacketModel):
     """A statement with the passages it rests on."""
 
     text: str
@@ -207,7 +157,7 @@ class SourcedText(_Model):
     sources: list[Source]
 
 
-class MarketSizing(_Model):
+class MarketSizing(PacketModel):
     """The market's size in words, as other clients read it, beside where each figure comes from."""
 
     tam: str
@@ -217,7 +167,7 @@ class MarketSizing(_Model):
     notes: list[SourcedText]
 
 
-class ExistingPresence(_Model):
+class ExistingPresence(PacketModel):
     """What a real look at the project's domain showed. Measured, never written by a model."""
 
     domain: str
@@ -227,27 +177,7 @@ class ExistingPresence(_Model):
     sources: list[Source] = Field(default_factory=list, description="The passage of the page that it rests on")
 
 
-class Evidence(_Model):
-    """A claim and where it comes from; `source` is the first URL, or `unsourced`."""
-
-    claim: str
-    source: str
-    sourced: bool
-    sources: list[Source]
-
-
-class ReasoningSynopsis(_Model):
-    """Why the verdict is what it is."""
-
-    decision: Recommendation
-    confidence: Percent
-    rationale: list[str] = Field(min_length=3)
-    risks: list[str]
-    next_actions: list[str]
-    evidence: list[Evidence]
-
-
-class Phase0Packet(_Model):
+class Phase0Packet(PacketModel):
     """The Phase 0 packet as stored in `phase_packets.packet`."""
 
     tagline: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from studio.packets.fields import Evidence, ReasoningSynopsis, Source
 from studio.packets.phase0 import (
     Competitor,
     CompetitorFindings,
-    Evidence,
     ExistingPresence,
     MarketFigure,
     MarketFindings,
@@ -16,8 +16,6 @@ from studio.packets.phase0 import (
     Phase0Packet,
     Phase0Patch,
     Phase0Synthesis,
-    ReasoningSynopsis,
-    Source,
     SourcedText,
 )
 from studio.research import Dossier, carrying, named_by, numbered

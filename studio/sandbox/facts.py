@@ -26,6 +26,17 @@ TAGS = (
     "market",
     "presence",
     "prior_packet",
+    "company",
+    "permissions",
+    "figures",
+    "packets",
+    "parts",
+    "brand",
+    "landing",
+    "direction",
+    "page",
+    "critique",
+    "mail",
 )
 # A tag that is only mentioned before its block ("the <idea> below") opens nothing.
 _BLOCK = re.compile(rf"<(?P<tag>{'|'.join(TAGS)})>(?P<body>(?:(?!<(?P=tag)>).)*?)</(?P=tag)>", re.DOTALL)

@@ -20,7 +20,7 @@ from studio.errors import (
 )
 from studio.model import spend
 from studio.packets import versions
-from studio.packets.phase0 import Source
+from studio.packets.fields import Source
 from studio.packets.versions import PacketVersion
 from studio.phase0 import list_failure
 from studio.queue import NewJob

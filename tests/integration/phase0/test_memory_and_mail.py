@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from studio import memory, research
 from studio.database.connection import Database
-from studio.packets.phase0 import Source
+from studio.packets.fields import Source
 from studio.text import sha256_hex
 from tests.support.model import model_settings, open_model, overheard, scripted_model
 from tests.support.phase0 import (
