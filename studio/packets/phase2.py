@@ -9,12 +9,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainSerializer, model_validator
 
 from studio.packets.fields import Line, PacketModel, Short, Verdict, squeeze
 from studio.packets.phase1 import PhaseReasoning, PhaseSynopsis, SequenceEmail
 
 PROMPT_VERSION = "phase2-1"
+
+# Exact here, a JSON number in the packet: that is what other clients read.
+Dollars = Annotated[Decimal, Field(ge=0), PlainSerializer(float, return_type=float, when_used="json")]
 
 
 class ChannelPlan(PacketModel):
@@ -22,7 +25,7 @@ class ChannelPlan(PacketModel):
 
     channel: Annotated[str, squeeze(120), Field(min_length=2, max_length=120)]
     objective: Annotated[str, squeeze(300), Field(min_length=4, max_length=300)]
-    weekly_budget: Decimal = Field(ge=0, description="Dollars a week; 0 for work without money")
+    weekly_budget: Dollars = Field(description="Dollars a week; 0 for work without money")
 
 
 class DistributionStrategy(PacketModel):
@@ -36,7 +39,7 @@ class PaidAcquisition(PacketModel):
     """Paid ads. `enabled` and the cap are what the project's permissions say."""
 
     enabled: bool
-    budget_cap_per_day: Decimal = Field(ge=0)
+    budget_cap_per_day: Dollars
     target_audiences: list[Line] = Field(min_length=1, max_length=8)
     creative_angles: list[Line] = Field(min_length=2, max_length=8)
     kill_switch: Annotated[str, squeeze(300), Field(min_length=6, max_length=300)] = Field(

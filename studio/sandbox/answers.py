@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from studio.sandbox import patch, research, synthesis, words
+from studio.sandbox import brand, launch, patch, phase_plans, research, synthesis, words
 from studio.sandbox.facts import Facts
 from studio.sandbox.schema import MISSING, Filler, Schema
 from studio.sandbox.wording import NOT_MEASURED, say
@@ -26,6 +26,15 @@ COMPOSERS: dict[str, Composer] = {
     "TargetPersona": synthesis.persona,
     "MvpScope": synthesis.scope,
     "ConfidenceBreakdown": synthesis.breakdown,
+    "LandingCopy": launch.landing,
+    "BrandKit": brand.kit,
+    "WaitlistPlan": launch.waitlist,
+    "EmailSequence": launch.emails,
+    "SocialStrategy": launch.social,
+    "PhaseSynopsis": phase_plans.synopsis_of_phase1,
+    "Phase2Plan": phase_plans.distribution,
+    "Phase3Plan": phase_plans.go_live,
+    "BrandDeckSpec": brand.deck,
 }
 
 _SHORT = ("title", "name", "headline", "heading", "label", "subject", "tagline", "topic", "keyword", "cta", "query")

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -77,6 +77,7 @@ class Facts:
     market: Any = None
     presence: Any = None
     prior: dict[str, Any] = field(default_factory=dict)
+    blocks: Mapping[str, str] = field(default_factory=dict)
     language: Language | None = None
 
     @functools.cached_property
@@ -84,6 +85,14 @@ class Facts:
         """The idea taken apart; `language` decides in which language the answer frames it."""
         read = reading.read(self.idea)
         return dataclasses.replace(read, language=self.language) if self.language else read
+
+    def text(self, tag: str) -> str:
+        """Return the block `tag` as cleaned text, empty where the request has none."""
+        return words.clean(self.blocks.get(tag, ""))
+
+    def given(self, tag: str) -> Any:
+        """Return the JSON of the block `tag`, None where it is no JSON or not there."""
+        return _json(self.blocks.get(tag, ""))
 
     def source_ids(self, wanted: Any) -> list[str]:
         """Return the ids in `wanted` that belong to given sources, in order, without repeats."""
@@ -118,6 +127,7 @@ def collect(system: str, user_texts: Sequence[str]) -> Facts:
         market=_json(blocks.get("market", "")),
         presence=_json(blocks.get("presence", "")),
         prior=_json_object(blocks.get("prior_packet", "")),
+        blocks=blocks,
     )
 
 

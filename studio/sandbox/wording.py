@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from studio.sandbox import words
+from studio.sandbox.phase_wording import PHASE_PHRASES
 from studio.sandbox.words import Language
 
 NOT_MEASURED = "not measured: no retrieved passage gives a figure"
@@ -275,6 +276,7 @@ PHRASES: dict[str, dict[Language, str]] = {
     "tool_result": {"en": "{tool} returned: {result}", "de": "{tool} ergab: {result}"},
     "tool_error": {"en": "{tool} failed: {result}", "de": "{tool} ist fehlgeschlagen: {result}"},
     "not_stated": {"en": "not stated in the idea", "de": "in der Idee nicht angegeben"},
+    **PHASE_PHRASES,
 }
 
 
