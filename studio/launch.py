@@ -1,7 +1,8 @@
 """Launching Phase 0: the same rules for every front end.
 
 A launch is keyed as in the seed. A relaunch, with guidance or with a forced new approval, is keyed by the gate
-it answers, so that a second revision is not swallowed by the first.
+it answers and the version that gate has, so that a second revision is not swallowed by the first. A gate that is
+decided as `revised` relaunches on the server, under the version that was decided on (`studio.decisions`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from studio.job_types import SYSTEM_PROJECT_ID
 from studio.queue import Enqueued, JobStatus, NewJob, Outcome, enqueue
 
 JOB_TYPE = "phase0.generate_packet"
+_REMEDIES = {
+    "paused": "Make it active first (`greenlight projects resume`).",
+    "killed": "A killed project stays so; create a new one from its idea.",
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def launch(
     if project is None or project_id == SYSTEM_PROJECT_ID:
         raise NotFound(f"There is no project {project_id}.", "See `greenlight projects list`.")
     if project["status"] != "active":
-        raise PermissionRefused(f"Project {project_id} is {project['status']}.", "Make it active first.")
+        raise PermissionRefused(f"Project {project_id} is {project['status']}.", _REMEDIES[project["status"]])
     payload: dict[str, Any] = {
         "projectId": str(project_id),
         "ownerClerkId": project["owner_clerk_id"],

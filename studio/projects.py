@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from studio import permissions
 from studio.database.connection import Connection, Database
 from studio.errors import InvalidInput, NotFound
 from studio.job_types import SYSTEM_PROJECT_ID
+from studio.mail import drips
 from studio.model import spend
 from studio.model.prices import MICROS
 from studio.presence import normalise_domain
@@ -43,6 +45,7 @@ class Project:
     night_shift: bool
     focus_areas: list[str]
     scan_results: dict[str, Any] | None
+    live_url: str | None
     created_at: datetime
 
 
@@ -88,6 +91,7 @@ def create(
         conn, project_id, settings.project_budget_usd, settings.project_token_cap, settings.project_call_cap
     )
     record(conn, project_id, "project.created", f"Project created: {name or domain or name_from(idea)}")
+    drips.welcome(conn, settings, owner_clerk_id, project_id)
     return project_id
 
 
@@ -149,26 +153,27 @@ def set_budget(
     usd: Decimal | None = None,
     tokens: int | None = None,
     calls: int | None = None,
+    by: str = "system",
+    reason: str | None = None,
 ) -> None:
-    """Set those of a project's spend caps that are given, in the caller's transaction.
+    """Set those of a project's spend caps that are given, in the caller's transaction, audited as an act of `by`.
 
-    The others stay, or become those of a new project where there were none. Leaves a ledger entry.
+    The others stay, or become those of a new project where there were none.
     """
     # Two who set caps of one project take turns, so that none undoes the other's.
     conn.execute("select 1 from public.projects where id = %s for no key update", [project_id])
     now = spend.budget_in(conn, project_id)
-    if usd is None:
-        micros = None if now is None else now.cap_micros
-        usd = settings.project_budget_usd if micros is None else Decimal(micros) / MICROS
-    if tokens is None:
-        tokens = settings.project_token_cap if now is None or now.cap_tokens is None else now.cap_tokens
-    if calls is None:
-        calls = settings.project_call_cap if now is None or now.cap_calls is None else now.cap_calls
-    spend.set_budget(conn, project_id, usd, tokens, calls)
-    record(
-        conn,
-        project_id,
-        "project.budget_set",
-        f"Budget set to ${usd}, {tokens:,} tokens, {calls:,} calls",
-        {"usd": str(usd), "tokens": tokens, "calls": calls},
-    )
+    default = {
+        "cap_micros": int(settings.project_budget_usd * MICROS),
+        "cap_tokens": settings.project_token_cap,
+        "cap_calls": settings.project_call_cap,
+    }
+    caps = {name: value for name, value in default.items() if now is None or getattr(now, name) is None}
+    if usd is not None:
+        # Not yet a whole number of micro-dollars: what is far too large would take for ever to write out.
+        caps["cap_micros"] = int(min(usd * MICROS, Decimal(spend.LARGEST_CAP + 1)))
+    if tokens is not None:
+        caps["cap_tokens"] = tokens
+    if calls is not None:
+        caps["cap_calls"] = calls
+    permissions.change_limits_in(conn, project_id, by, budget=caps, reason=reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -29,8 +29,7 @@ def packet_panels(packet: dict[str, Any]) -> Iterator[RenderableType]:
         # What a reader takes for the same (a number written as text) is drawn as the same.
         packet = Phase0Packet.model_validate(packet).model_dump(mode="json")
     except ValidationError:
-        yield Text("It was written by another client, and is shown as it is stored.", style="dim")
-        yield Text(json.dumps(packet, indent=2, ensure_ascii=False))
+        yield from stored(packet)
         return
     synopsis = packet["reasoning_synopsis"]
     verdict = Text.assemble(
@@ -43,37 +42,45 @@ def packet_panels(packet: dict[str, Any]) -> Iterator[RenderableType]:
         border_style=VERDICT_STYLE[packet["recommendation"]].split()[-1],
     )
     yield _confidence(packet["confidence_breakdown"])
-    yield _section("Why", _bullets(synopsis["rationale"]))
+    yield section("Why", bullets(synopsis["rationale"]))
     persona = packet["target_persona"]
-    yield _section(
+    yield section(
         "For whom",
-        Group(Text(persona["name"], style="bold"), Text(persona["description"]), _bullets(persona["pain_points"])),
+        Group(Text(persona["name"], style="bold"), Text(persona["description"]), bullets(persona["pain_points"])),
     )
     scope = packet["mvp_scope"]
-    parts: list[RenderableType] = [Text("In scope", style="dim"), _bullets(scope["in_scope"])]
+    parts: list[RenderableType] = [Text("In scope", style="dim"), bullets(scope["in_scope"])]
     if scope["deferred"]:
-        parts += [Text("Deferred", style="dim"), _bullets(scope["deferred"])]
-    yield _section("First version", Group(*parts))
-    yield _section("Competitors", _competitors(packet))
-    yield _section("Market", _market(packet["market_sizing"]))
+        parts += [Text("Deferred", style="dim"), bullets(scope["deferred"])]
+    yield section("First version", Group(*parts))
+    yield section("Competitors", _competitors(packet))
+    yield section("Market", _market(packet["market_sizing"]))
     if packet["existing_presence"]:
-        yield _section(
+        yield section(
             "Existing presence, measured",
-            _bullets(
+            bullets(
                 f"{p['domain']}: {p['status'].replace('_', ' ')}. {p['detail']}" for p in packet["existing_presence"]
             ),
         )
     if synopsis["evidence"]:
-        yield _section("Evidence", _bullets(_evidence(item) for item in synopsis["evidence"]))
-    yield _section("Risks", _bullets(synopsis["risks"]))
-    yield _section("Next", _bullets(synopsis["next_actions"]))
+        yield section("Evidence", bullets(evidence_line(item) for item in synopsis["evidence"]))
+    yield section("Risks", bullets(synopsis["risks"]))
+    yield section("Next", bullets(synopsis["next_actions"]))
 
 
-def _section(title: str, body: RenderableType) -> RenderableType:
+def stored(packet: dict[str, Any]) -> Iterator[RenderableType]:
+    """Yield a packet that is not in our shape, as it is stored."""
+    yield Text("It was written by another client, and is shown as it is stored.", style="dim")
+    yield Text(json.dumps(packet, indent=2, ensure_ascii=False))
+
+
+def section(title: str, body: RenderableType) -> RenderableType:
+    """Return a part of a packet under its title."""
     return Group(Text(f"\n{title}", style="bold cyan"), body)
 
 
-def _bullets(items: Any) -> RenderableType:
+def bullets(items: Iterable[Any]) -> RenderableType:
+    """Return a list of texts, one to a bullet."""
     table = Table.grid(padding=(0, 1))
     table.add_column(width=1)
     table.add_column(overflow="fold")
@@ -106,7 +113,7 @@ def _competitors(packet: dict[str, Any]) -> RenderableType:
                 _origin(rival),
             )
         )
-    return Group(_bullets(lines), note)
+    return Group(bullets(lines), note)
 
 
 def _mark(rival: dict[str, Any], field: str) -> str:
@@ -125,7 +132,8 @@ def _market(market: dict[str, Any]) -> RenderableType:
     return table
 
 
-def _evidence(item: dict[str, Any]) -> Text:
+def evidence_line(item: dict[str, Any]) -> Text:
+    """Return a claim with the passage that carries it, or that none does."""
     return Text.assemble(item["claim"], "  ", _origin(item))
 
 

@@ -1,25 +1,28 @@
-"""`greenlight projects`: create, list, show, budget."""
+"""`greenlight projects`: create, list, show; see also `cli.limits` and `cli.life`."""
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
 
 from greenlight_dagster.cli.context import open_database, parse_id
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
-from greenlight_dagster.cli.packet_view import packet_panels
+from greenlight_dagster.cli.phase_view import change_panels, phase_panels
 from studio import projects as studio_projects
-from studio.errors import InvalidInput, NotFound
+from studio.errors import NotFound
 from studio.job_types import SYSTEM_PROJECT_ID
 from studio.model import spend
 from studio.model.spend import usd
 from studio.packets import versions
+from studio.packets.diff import changes
+from studio.packets.versions import PacketVersion
+from studio.projects import Project
 
 app = typer.Typer(no_args_is_help=True, help="Create projects and look at them.")
 
 ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's id.")]
+ReasonOption = Annotated[str | None, typer.Option(help="Why; kept in the audit log.")]
 
 
 @app.command(epilog='Example: greenlight projects create "A tool library for neighbours" --domain example.org')
@@ -72,24 +75,29 @@ def list_projects(
     )
 
 
-@app.command(epilog="Example: greenlight projects show 7b0e1c9a-… --version 1")
+@app.command(epilog="Example: greenlight projects show 7b0e1c9a-… --phase 1 --version 1 --diff")
 def show(
     project: ProjectArgument,
+    phase: Annotated[int, typer.Option(min=0, max=3, help="Whose packet: 0 pitch, 1, 2, 3 go live.")] = 0,
     version: Annotated[int | None, typer.Option(help="A version of the packet other than the latest.")] = None,
+    diff: Annotated[
+        bool,
+        typer.Option("--diff", help="What changed from the version to the latest; by default from the one before."),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show a project, what it has spent, and its Phase 0 packet."""
+    """Show a project, what it has spent, and the packet of a phase, or what changed in it."""
     with open_database() as (db, _):
         found = studio_projects.get(db, parse_id(project, "PROJECT"))
-        history = versions.history(db, found.id, 0)
+        history = versions.history(db, found.id, phase)
         try:
             budget = spend.budget(db, found.id)
         except NotFound:
             budget = None  # a project that another client made has none until somebody sets one
-    chosen = next((v for v in history if version in (None, v.version)), None)
-    if version is not None and chosen is None:
-        have = ", ".join(str(v.version) for v in history) or "none"
-        raise NotFound(f"The packet has no version {version}.", f"It has: {have}.")
+    if diff:
+        _show_diff(history, version, phase, as_json=as_json)
+        return
+    chosen = _chosen(history, version)
     if as_json:
         print_json({"project": found, "budget": budget, "packet": chosen})
         return
@@ -106,60 +114,49 @@ def show(
             f" {budget.spent_tokens:,} tokens in {budget.calls} model calls."
         )
     out.print(spent, highlight=False, soft_wrap=True)
-    if chosen is None and found.id == SYSTEM_PROJECT_ID:
-        out.print("It carries the jobs that belong to no project, and has no packet.")
-        return
     if chosen is None:
-        out.print(f"No packet yet. Launch Phase 0 with: greenlight launch {found.id}", highlight=False, soft_wrap=True)
+        out.print(_without_packet(found, phase), highlight=False, soft_wrap=True)
         return
     out.print(
-        f"Phase 0 packet, version {chosen.version} of {history[0].version}"
+        f"Phase {phase} packet, version {chosen.version} of {history[0].version}"
         + (f", by model {chosen.model}" if chosen.model else ""),
         highlight=False,
         markup=False,
         soft_wrap=True,
     )
-    for panel in packet_panels(chosen.packet):
+    for panel in phase_panels(phase, chosen.packet):
         out.print(panel)
 
 
-@app.command(epilog="Example: greenlight projects budget 7b0e1c9a-… --usd 40")
-def budget(
-    project: ProjectArgument,
-    usd_cap: Annotated[str | None, typer.Option("--usd", help="The cap in dollars.")] = None,
-    tokens: Annotated[int | None, typer.Option(min=0, help="The cap in tokens.")] = None,
-    calls: Annotated[int | None, typer.Option(min=0, help="The cap in model calls.")] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Show a project's spend caps, or set them; what is not given stays as it is."""
-    project_id = parse_id(project, "PROJECT")
-    with open_database() as (db, settings):
-        studio_projects.get(db, project_id)
-        if any(value is not None for value in (usd_cap, tokens, calls)):
-            dollars = None if usd_cap is None else _dollars(usd_cap)
-            with db.transaction() as conn:
-                studio_projects.set_budget(conn, settings, project_id, usd=dollars, tokens=tokens, calls=calls)
-        found = spend.budget(db, project_id)
+def _chosen(history: list[PacketVersion], version: int | None) -> PacketVersion | None:
+    chosen = next((v for v in history if version in (None, v.version)), None)
+    if version is not None and chosen is None:
+        have = ", ".join(str(v.version) for v in history) or "none"
+        raise NotFound(f"The packet has no version {version}.", f"It has: {have}.")
+    return chosen
+
+
+def _without_packet(found: Project, phase: int) -> str:
+    if found.id == SYSTEM_PROJECT_ID:
+        return "It carries the jobs that belong to no project, and has no packet."
+    if phase == 0:
+        return f"No packet yet. Launch Phase 0 with: greenlight launch {found.id}"
+    return f"No packet of phase {phase} yet. Approving the gate of phase {phase - 1} generates it."
+
+
+def _show_diff(history: list[PacketVersion], version: int | None, phase: int, *, as_json: bool) -> None:
+    if version is None and len(history) > 1:
+        version = history[1].version
+    older = _chosen(history, version)
+    if older is None or len(history) == 1:
+        raise NotFound(f"The packet of phase {phase} has fewer than two versions.", "There is nothing to compare.")
+    latest = history[0]
+    found = changes(older.packet, latest.packet)
     if as_json:
-        print_json(found)
+        print_json({"phase": phase, "from": older.version, "to": latest.version, "changes": found})
         return
-    rows = [
-        ("dollars", _money(found.cap_micros), _money(found.spent_micros), _money(found.reserved_micros)),
-        ("tokens", found.cap_tokens, found.spent_tokens, found.reserved_tokens),
-        ("calls", found.cap_calls, found.calls, None),
-    ]
-    print_table(("", "cap", "spent", "reserved"), rows, empty="")
-
-
-def _money(micros: int | None) -> str | None:
-    return None if micros is None else usd(micros)
-
-
-def _dollars(text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation as exc:
-        raise InvalidInput(f"{text!r} is not an amount of dollars.", "Give a number like 25 or 0.50.") from exc
-    if not amount.is_finite() or amount < 0:
-        raise InvalidInput(f"{text!r} is not an amount of dollars.", "Give a number like 25 or 0.50.")
-    return amount
+    out.print(f"Phase {phase} packet, from version {older.version} to {latest.version}", highlight=False)
+    for panel in change_panels(found):
+        out.print(panel)
+    if not found:
+        out.print("Nothing has changed.")

@@ -291,9 +291,14 @@ def test_one_gate_at_a_time_is_pending(database: Database, owner: Owner) -> None
     insert_approval(database, owner)
 
 
-def test_executions_may_wait_side_by_side(database: Database, owner: Owner) -> None:
-    for _ in range(2):
-        assert insert_approval(database, owner, action_type="deploy_landing_page")["type"] == "execution"
+def test_executions_wait_side_by_side_but_each_action_once(database: Database, owner: Owner) -> None:
+    first = insert_approval(database, owner, action_type="deploy_landing_page")
+    assert first["type"] == "execution"
+    insert_approval(database, owner, action_type="send_welcome_email_sequence")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        insert_approval(database, owner, action_type="deploy_landing_page")
+    database.execute("UPDATE approval_queue SET status = 'denied' WHERE id = %s", (first["id"],))
+    insert_approval(database, owner, action_type="deploy_landing_page")
 
 
 def test_an_approval_is_completed_from_what_the_writer_knows(database: Database, owner: Owner) -> None:

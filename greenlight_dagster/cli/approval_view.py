@@ -1,0 +1,69 @@
+"""An approval as a terminal shows it: what it is about, and exactly what a yes would carry out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from studio.approvals import Approval
+from studio.database.connection import Database
+from studio.packets import versions
+from studio.packets.versions import PacketVersion
+from studio.text import clip, printable
+
+SUMMARY_CHARS = 400
+# A mail is read whole in `approvals show --json`, and where it stands in the packet.
+VALUE_CHARS = 200
+INDENT = 2
+
+
+def what_it_does(db: Database, approval: Approval) -> RenderableType:
+    """Return what the approval is about: the packet it rests on, and what would be carried out."""
+    packet = versions.get(db, approval.packet_version_id) if approval.packet_version_id else None
+    parts: list[RenderableType] = [Text(printable(approval.description))]
+    if packet is not None:
+        parts.append(Text(f"Phase {packet.phase} packet, version {packet.version}: {summary(packet)}", style="dim"))
+    if executes := approval.payload.get("executes"):
+        parts += [Text(), *carried_out(executes)]
+    if approval.content_hash:
+        parts.append(Text(f"SHA-256 {approval.content_hash}", style="dim"))
+    return Group(*parts)
+
+
+def summary(packet: PacketVersion) -> str:
+    """Return what a packet says of itself, on one line, with its verdict."""
+    said = packet.packet.get("tagline") or packet.packet.get("summary") or "no summary"
+    verdict = packet.packet.get("recommendation")
+    text = f"{verdict}: {said}" if verdict else str(said)
+    return clip(" ".join(printable(text).split()), SUMMARY_CHARS)
+
+
+def carried_out(executes: Any) -> Iterator[Text]:
+    """Yield what would be carried out, a line per value; nothing of it is left out, long texts are cut."""
+    yield from _lines(printable(executes), 0)
+
+
+def _lines(value: Any, depth: int) -> Iterator[Text]:
+    pad = " " * INDENT * depth
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            name = str(key).replace("_", " ")
+            if isinstance(inner, dict | list):
+                yield Text(f"{pad}{name}", style="cyan")
+                yield from _lines(inner, depth + 1)
+            elif inner is not None:
+                yield Text.assemble((f"{pad}{name}  ", "cyan"), clip(" ".join(str(inner).split()), VALUE_CHARS))
+    elif isinstance(value, list):
+        for item in value:
+            inner_lines = list(_lines(item, depth + 1)) if isinstance(item, dict | list) else []
+            if inner_lines:
+                first = inner_lines[0]
+                yield Text.assemble(f"{pad}• ", first[len(pad) + INDENT :])
+                yield from inner_lines[1:]
+            else:
+                yield Text(f"{pad}• {clip(' '.join(str(item).split()), VALUE_CHARS)}")
+    else:
+        yield Text(f"{pad}{value}")

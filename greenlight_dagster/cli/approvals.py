@@ -1,0 +1,186 @@
+"""`greenlight approvals`: list, show, approve, deny, revise."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, cast
+
+import typer
+from rich.markup import escape
+
+from greenlight_dagster.cli.approval_view import carried_out, summary
+from greenlight_dagster.cli.context import open_database, parse_id
+from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
+from studio import approvals, decisions
+from studio.approvals import Approval, ApprovalStatus
+from studio.database.connection import Database
+from studio.decisions import Decision, DecisionKind
+from studio.errors import NotFound
+from studio.model import spend
+from studio.model.spend import usd
+from studio.packets import versions
+from studio.text import printable
+
+app = typer.Typer(no_args_is_help=True, help="Look at what waits for a decision, and decide.")
+
+ApprovalArgument = Annotated[str, typer.Argument(metavar="APPROVAL", help="The approval's id.")]
+VersionOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="The version that was looked at; by default the one it has now."),
+]
+
+LIVE_PHASE = 4
+
+
+@app.command("list", epilog="Example: greenlight approvals list --status pending")
+def list_approvals(
+    project: Annotated[str | None, typer.Option(help="Only approvals of this project.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help=f"Only approvals that are {', '.join(approvals.STATUSES)}.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 30,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the newest approvals."""
+    with open_database() as (db, _):
+        found = approvals.find(
+            db,
+            project_id=parse_id(project, "--project") if project else None,
+            status=cast("ApprovalStatus | None", status),
+            limit=limit,
+        )
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("id", "action", "risk", "status", "version", "created"),
+        [(a.id, a.action_type, a.risk, _status(a), a.version, a.created_at) for a in found],
+        empty="No approvals.",
+    )
+
+
+def _status(approval: Approval) -> str:
+    if approval.is_gate or approval.execution_status == "idle":
+        return approval.status
+    return f"{approval.status}, {approval.execution_status}"
+
+
+@app.command(epilog="Example: greenlight approvals show 7b0e1c9a-…")
+def show(approval: ApprovalArgument, as_json: JsonFlag = False) -> None:
+    """Show an approval: what it is about, its risk, what exactly would be carried out, and the cost so far."""
+    approval_id = parse_id(approval, "APPROVAL")
+    with open_database() as (db, _):
+        found = approvals.get(db, approval_id)
+        packet = versions.get(db, found.packet_version_id) if found.packet_version_id else None
+        spent = _spent(db, found)
+    if as_json:
+        print_json({"approval": found, "packet": packet, "spent_micros": spent})
+        return
+    rows: list[tuple[str, Any]] = [
+        ("approval", found.id),
+        ("title", found.title),
+        ("about", found.description),
+        ("kind", f"gate of phase {found.phase}" if found.is_gate else f"action {found.action_type}"),
+        ("risk", found.risk),
+        ("status", _status(found)),
+        ("version", found.version),
+        ("project", found.project_id),
+        ("asked", found.created_at),
+    ]
+    if packet is not None:
+        rows.append(("packet", f"phase {packet.phase}, version {packet.version}, confidence {packet.confidence}"))
+        rows.append(("says", summary(packet)))
+        rows.append(("packet cost", None if packet.cost_micros is None else f"${usd(packet.cost_micros)}"))
+    rows.append(("project cost", None if spent is None else f"${usd(spent)}"))
+    if found.content_hash:
+        rows.append(("SHA-256", found.content_hash))
+    if found.asset_id:
+        rows.append(("file", f"{found.asset_id} {_file(found)}".strip()))
+    if found.decided_by:
+        rows += [("decided by", found.decided_by), ("decided", found.decided_at), ("guidance", found.guidance)]
+    if found.execution_job_id:
+        rows.append(("job", found.execution_job_id))
+    print_table(("", ""), rows, empty="")
+    executes = found.payload.get("executes")
+    if executes:
+        out.print("\nCarries out", style="bold cyan")
+        for line in carried_out(executes):
+            out.print(line)
+    if found.status == "pending":
+        _say("")
+        if packet is not None:
+            _say(
+                f"Read it with: greenlight projects show {found.project_id} --phase {packet.phase}"
+                f" --version {packet.version}"
+            )
+        _say(f"Decide with: greenlight approvals approve|deny|revise {found.id} --version {found.version}")
+
+
+def _spent(db: Database, approval: Approval) -> int | None:
+    try:
+        return spend.budget(db, approval.project_id).spent_micros
+    except NotFound:
+        return None  # a project that another client made has none until somebody sets one
+
+
+def _file(approval: Approval) -> str:
+    asset = approval.payload.get("asset")
+    return str(asset.get("storage_path", "")) if isinstance(asset, dict) else ""
+
+
+@app.command(epilog="Example: greenlight approvals approve 7b0e1c9a-… --version 2")
+def approve(approval: ApprovalArgument, version: VersionOption = None, as_json: JsonFlag = False) -> None:
+    """Approve: a gate moves the project on, an action is carried out."""
+    _decide(approval, "approved", version, None, as_json=as_json)
+
+
+@app.command(epilog="Example: greenlight approvals deny 7b0e1c9a-… --reason 'Not before the name is settled'")
+def deny(
+    approval: ApprovalArgument,
+    reason: Annotated[str | None, typer.Option(help="Why not; agents read it later.")] = None,
+    version: VersionOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Deny: nothing happens, and the same is not proposed again."""
+    _decide(approval, "denied", version, reason, as_json=as_json)
+
+
+@app.command(epilog="Example: greenlight approvals revise 7b0e1c9a-… --guidance 'Aim it at schools'")
+def revise(
+    approval: ApprovalArgument,
+    guidance: Annotated[str, typer.Option(help="What the next version should change.")],
+    version: VersionOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask for another version: the packet of the phase is generated anew with the guidance, and asked again."""
+    _decide(approval, "revised", version, guidance, as_json=as_json)
+
+
+def _decide(approval: str, decision: DecisionKind, version: int | None, guidance: str | None, *, as_json: bool) -> None:
+    approval_id = parse_id(approval, "APPROVAL")
+    with open_database() as (db, settings):
+        asked = approvals.get(db, approval_id)
+        seen = asked.version if version is None else version
+        made = decisions.decide(
+            db, approval_id, decision, version=seen, decided_by=settings.owner_clerk_id, guidance=guidance
+        )
+    if as_json:
+        print_json({"decided_version": seen, **vars(made)})
+        return
+    _say(f"{decision.capitalize()} version {seen} of “{escape(printable(asked.title))}”. {_follows(asked, made)}")
+
+
+def _follows(asked: Approval, made: Decision) -> str:
+    if made.status == "denied":
+        return "It is not proposed again."
+    follow = f"Follow it with: greenlight jobs tail {made.job_id}"
+    if made.status == "revised":
+        return f"A new packet is on its way. {follow}"
+    if not asked.is_gate:
+        return f"It is carried out now. {follow}"
+    if made.project_phase >= LIVE_PHASE:
+        return "The project is live."
+    return f"The project is in phase {made.project_phase} now. {follow}"
+
+
+def _say(text: str) -> None:
+    out.print(text, highlight=False, soft_wrap=True)

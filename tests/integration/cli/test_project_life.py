@@ -1,0 +1,166 @@
+"""`greenlight projects pause|resume|kill|permissions|audit`, and the packets of later phases with their changes."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from greenlight_dagster.cli import life
+from studio import claims, projects, queue
+from studio.database.connection import Database
+from tests.support.approvals import Company
+from tests.support.cli import NOBODY, Greenlight
+from tests.support.queue import enqueue
+
+
+@pytest.fixture
+def company(db: Database) -> Company:
+    return Company(db, permitted={})
+
+
+# --- life
+
+
+def test_a_project_is_paused_and_resumed(greenlight: Greenlight, company: Company) -> None:
+    job_id = enqueue(company.db, company.id)
+    ran = greenlight("projects", "pause", company.id, "--reason", "Back in May.")
+    assert ran.said == "The project is paused now: 1 job canceled."
+    assert greenlight("projects", "pause", company.id).said == "The project is paused already."
+    greenlight("launch", company.id).fails("is paused", "projects resume")
+    greenlight("jobs", "retry", job_id).fails("is paused", "projects resume")
+    made = greenlight("projects", "resume", company.id, "--json").json
+    assert (made["status"], made["jobs_revived"]) == ("active", 1)
+    assert queue.get(company.db, job_id).status == "queued"
+
+
+def test_a_resume_waits_for_a_run_that_stops(
+    greenlight: Greenlight, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with company.db.transaction() as conn:
+        held = claims.claim_by_id(
+            conn, company.db, enqueue(company.db, company.id), "worker", f"run-{uuid4()}", timedelta(hours=1)
+        )
+    assert "1 running job told to stop" in greenlight("projects", "pause", company.id).said
+    greenlight("projects", "resume", company.id, "--wait", "0").fails("1 have not come to a halt")
+    monkeypatch.setattr(life, "RESUME_POLL_SECONDS", 0.05)
+    stop = threading.Timer(0.2, held.cancel)
+    stop.start()
+    try:
+        ran = greenlight("projects", "resume", company.id)
+    finally:
+        stop.join()
+    assert ran.said == "The project is active now: 1 job queued again."
+    assert "Waiting" in ran.err
+
+
+def test_a_kill_asks_and_is_final(greenlight: Greenlight, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    greenlight("projects", "kill", company.id).fails("nobody can be asked", "--yes")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for answer in (False, True):
+        monkeypatch.setattr("typer.confirm", lambda text, err, answer=answer: answer)
+        ran = greenlight("projects", "kill", company.id)
+        if not answer:
+            ran.fails("Nothing was changed")
+            assert projects.get(company.db, company.id).status == "active"
+    assert ran.said == "The project is killed now."
+    greenlight("projects", "resume", company.id).fails("final", "projects create")
+    greenlight("launch", company.id).fails("is killed", "create a new one")
+
+
+def test_a_kill_can_be_told_not_to_ask(greenlight: Greenlight, company: Company) -> None:
+    company.gate()
+    made = greenlight("projects", "kill", company.id, "--yes", "--reason", "Nobody wants it.", "--json").json
+    assert (made["status"], made["approvals_denied"]) == ("killed", 1)
+    audit = greenlight("projects", "audit", company.id, "--json").json
+    assert (audit[0]["what"], audit[0]["after"], audit[0]["reason"]) == ("status", "killed", "Nobody wants it.")
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "permissions", "audit"])
+def test_there_must_be_such_a_project(greenlight: Greenlight, command: str) -> None:
+    greenlight("projects", command, NOBODY).fails("There is no project")
+    greenlight("projects", command, "x").fails("not a UUID")
+
+
+# --- permissions
+
+
+def test_permissions_are_shown_and_changed(greenlight: Greenlight, company: Company) -> None:
+    plain = greenlight("projects", "permissions", company.id)
+    assert [line.split() for line in plain.out.splitlines()[1:]] == [
+        ["repo_write", "no"], ["deploy", "no"], ["email_send", "no"], ["ads_enabled", "no"],
+        ["ads", "cap", "$0", "a", "day"],
+    ]  # fmt: skip
+    assert greenlight("projects", "audit", company.id).out == "Nothing has been changed.\n"
+    made = greenlight(
+        "projects",
+        "permissions",
+        company.id,
+        "--email-send",
+        "--ads",
+        "--ads-cap",
+        "19.90",
+        "--reason",
+        "Go.",
+        "--json",
+    ).json
+    assert made["changed"]
+    assert made["permissions"] == {
+        "repo_write": False, "deploy": False, "email_send": True, "ads_enabled": True, "ads_budget_cap": 19.9,
+    }  # fmt: skip
+    again = greenlight("projects", "permissions", company.id, "--no-email-send", "--deploy", "--repo-write")
+    assert "email_send no" in again.said
+    entries = greenlight("projects", "audit", company.id, "--json").json
+    assert [(e["actor"], e["reason"]) for e in entries] == [("local-owner", None), ("local-owner", "Go.")]
+    table = greenlight("projects", "audit", company.id)
+    assert "email_send true" in table.said
+    assert "ads_budget_cap 0" in table.said
+
+
+def test_ads_without_a_cap_are_pointed_out(greenlight: Greenlight, company: Company) -> None:
+    assert "Ads need a cap above 0" in greenlight("projects", "permissions", company.id, "--ads").out
+
+
+@pytest.mark.parametrize("cap", ["much", "-1", "NaN", "1e400", "9999999"])
+def test_an_odd_cap_is_none(greenlight: Greenlight, company: Company, cap: str) -> None:
+    greenlight("projects", "permissions", company.id, f"--ads-cap={cap}").fails()
+    assert company.row("permissions")["permissions"]["ads_budget_cap"] == 0
+
+
+def test_a_budget_is_written_down(greenlight: Greenlight, company: Company) -> None:
+    greenlight("projects", "budget", company.id, "--usd", "7", "--reason", "A try.")
+    (entry,) = greenlight("projects", "audit", company.id, "--json").json
+    assert (entry["what"], entry["after"]["cap_micros"], entry["reason"]) == ("budget", 7_000_000, "A try.")
+
+
+# --- packets of later phases
+
+
+def test_a_packet_of_another_phase_is_shown(greenlight: Greenlight, company: Company) -> None:
+    assert "Approving the gate of phase 1" in greenlight("projects", "show", company.id, "--phase", "2").said
+    packet = company.packet(2)
+    ran = greenlight("projects", "show", company.id, "--phase", "2")
+    assert "Phase 2 packet, version 1 of 1, by model sandbox" in ran.said
+    assert packet.packet["summary"] in ran.said
+    assert greenlight("projects", "show", company.id, "--phase", "2", "--json").json["packet"]["id"] == str(packet.id)
+    greenlight("projects", "show", company.id, "--phase", "4").fails("--phase", code=2)
+
+
+def test_the_versions_of_a_packet_are_compared(greenlight: Greenlight, company: Company) -> None:
+    greenlight("projects", "show", company.id, "--phase", "1", "--diff").fails("fewer than two versions")
+    company.packet(summary="One", guardrails=["a", "b"])
+    greenlight("projects", "show", company.id, "--phase", "1", "--diff").fails("fewer than two versions")
+    company.packet(summary="Two", guardrails=["a", "b"])
+    company.packet(summary="Three [red]", guardrails=["a", "c"])
+    ran = greenlight("projects", "show", company.id, "--phase", "1", "--diff")
+    assert "from version 2 to 3" in ran.said
+    assert "~ summary was Two is Three [red]" in ran.said
+    assert "~ guardrails was b is c" in ran.said
+    older = greenlight("projects", "show", company.id, "--phase", "1", "--version", "1", "--diff", "--json").json
+    assert (older["from"], older["to"]) == (1, 3)
+    assert older["changes"][0] == {"path": "summary", "kind": "changed", "before": "One", "after": "Three [red]"}
+    same = greenlight("projects", "show", company.id, "--phase", "1", "--version", "3", "--diff")
+    assert "Nothing has changed." in same.out
+    greenlight("projects", "show", company.id, "--phase", "1", "--version", "9", "--diff").fails("no version 9")
