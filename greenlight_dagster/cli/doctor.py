@@ -21,12 +21,14 @@ from greenlight_dagster.launcher.config import LauncherConfig
 from greenlight_dagster.stack.state import running_state
 from greenlight_dagster.stack.ticks import last_ticks
 from greenlight_dagster.stack.urls import libpq_url
-from studio import queue
+from studio import links, queue
 from studio.database import migrations
 from studio.database.connection import Database, first_line, redact
-from studio.errors import BudgetExhausted, StackError, StudioError
+from studio.errors import BudgetExhausted, SettingsError, StackError, StudioError
 from studio.model.prices import PriceList
 from studio.settings import Settings, get_settings
+from studio.storage import BUCKET, storage_from_settings
+from studio.storage.folder import FolderStorage
 
 State = Literal["ok", "warning", "problem"]
 
@@ -80,6 +82,8 @@ def findings() -> Iterator[Finding]:
         "ok" if settings.app_base_url else "warning",
         settings.app_base_url or "APP_BASE_URL is not set: mails and metadata carry no link",
     )
+    yield _web(settings)
+    yield _storage(settings)
 
 
 def _stack(settings: Settings) -> Iterator[Finding]:
@@ -191,3 +195,35 @@ def _model(settings: Settings) -> Iterator[Finding]:
         yield Finding("model", "problem", f"{settings.model} at {where} cannot be reached: {exc}")
         return
     yield Finding("model", "ok", f"{settings.model} at {where}")
+
+
+def _web(settings: Settings) -> Finding:
+    try:
+        base = links.base_url(settings)
+        links.sign(settings, links.FILE, "doctor")
+    except SettingsError as exc:
+        return Finding("web", "warning", str(exc))
+    try:
+        answer = httpx.get(f"{base}/healthz", timeout=REACH_SECONDS)
+        said = answer.json()
+    except (httpx.HTTPError, ValueError) as exc:
+        return Finding("web", "problem", f"published pages at {base} cannot be reached: {exc}")
+    if answer.is_success:
+        return Finding("web", "ok", f"published pages at {base}")
+    return Finding("web", "problem", f"{base} answers, but its database is {said.get('database', 'in trouble')}")
+
+
+def _storage(settings: Settings) -> Finding:
+    try:
+        storage = storage_from_settings(settings)
+        if isinstance(storage, FolderStorage):
+            found = storage.list("")
+            size = sum(file.size_bytes for file in found)
+            return Finding("storage", "ok", f"{len(found)} files, {size / 1e6:,.1f} MB in {storage.root}")
+        where = f"the bucket {BUCKET} at {settings.supabase_url}"
+        public = storage.is_public()
+    except StudioError as exc:
+        return Finding("storage", "problem", str(exc))
+    if public:
+        return Finding("storage", "problem", f"{where} is public: everybody reads all artifacts. Make it private")
+    return Finding("storage", "ok", where if public is False else f"{where}, which the first upload makes")

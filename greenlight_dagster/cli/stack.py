@@ -18,10 +18,14 @@ from studio.settings import get_settings
 
 def up(
     ui_port: Annotated[int, typer.Option(help="The Dagster UI's port; the next free one where it is taken.")] = UI_PORT,
+    web_port: Annotated[
+        int | None,
+        typer.Option(help="The web application's port; by default that of the last time, or 3080."),
+    ] = None,
     webserver: Annotated[bool, typer.Option("--ui/--no-ui", help="Whether to start the Dagster UI.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as JSON; the rest goes aside.")] = False,
 ) -> None:
-    """Start database, code server, daemon and Dagster UI on the data folder, and keep them until Ctrl-C."""
+    """Start database, web application, code server, daemon and Dagster UI on the data folder, until Ctrl-C."""
     settings = get_settings()
     # Standard output is the program's that reads the JSON.
     console = err if as_json else out
@@ -29,7 +33,7 @@ def up(
     def say(line: str) -> None:
         console.print(line, style="dim", highlight=False, soft_wrap=True, markup=False)
 
-    stack = Stack(settings.data_dir, settings, webserver=webserver, ui_port=ui_port, log=say)
+    stack = Stack(settings.data_dir, settings, webserver=webserver, ui_port=ui_port, web_port=web_port, log=say)
     try:
         with stack:
             console.print(f"[bold green]Greenlight is up[/] on {stack.folder}", highlight=False, soft_wrap=True)

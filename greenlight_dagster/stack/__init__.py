@@ -13,6 +13,7 @@ descent      which processes belong to a stack, and how they are ended
 warden       the watchman that sees its supervisor die
 remains      what a killed stack left behind
 lock         one stack per folder
+secrets      what signs links and encrypts credentials
 state        what other commands may know about a running stack
 signals      what Ctrl-C means
 environment  the variables that make another process part of a stack

@@ -22,8 +22,19 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 class Child:
     """A running program. It has its own session, so that a terminal's Ctrl-C does not reach it."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: Path) -> None:
-        """Start `command`; its output is appended to `log`. Raise `StackError` where it cannot be started."""
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path,
+        log: Path,
+        descriptors: Sequence[int] = (),
+    ) -> None:
+        """Start `command`; its output is appended to `log`, and it inherits `descriptors` under their numbers.
+
+        Raise `StackError` where it cannot be started.
+        """
         self.name = name
         self.log = log
         _rotate(log)
@@ -38,6 +49,7 @@ class Child:
                 cwd=cwd,
                 env=dict(environment),
                 start_new_session=True,
+                pass_fds=descriptors,
             )
         except OSError as exc:
             raise StackError(f"{name} cannot be started: {exc}.") from exc

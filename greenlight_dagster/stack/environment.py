@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.descent import MARKER
 from greenlight_dagster.stack.folders import Folders
-from greenlight_dagster.stack.parts import Sandbox
+from greenlight_dagster.stack.parts import Sandbox, Web
+from greenlight_dagster.stack.secrets import Secrets
 from sensors.code_server import SIZES
 from studio.settings import Settings
 
@@ -38,6 +39,38 @@ def needs_sandbox(settings: Settings) -> bool:
     belongs to has another port by now.
     """
     return model_key(settings) == SANDBOX_KEY or not (settings.anthropic_base_url or model_key(settings))
+
+
+def of_pages(settings: Settings, web: Web | None) -> dict[str, str]:
+    """Return where pages live: where the user says, else where the stack serves them.
+
+    Where the folder's last stack served them is no wish of the user's: a shell that took `greenlight env` over
+    still has that address, and the port may be another by now.
+    """
+    own = web.url if web is not None else None
+    stale = {web.url, web.last_url} if web is not None else set()
+    app, pages = (
+        None if address is None or address.rstrip("/") in stale else address
+        for address in (settings.app_base_url, settings.pages_base_url)
+    )
+    found = {"APP_BASE_URL": app or own, "GREENLIGHT_PAGES_URL": pages or (own if app is None else None)}
+    return {name: address for name, address in found.items() if address}
+
+
+def of_secrets(settings: Settings, made: Secrets, *, secret: bool) -> dict[str, str]:
+    """Return what signs and encrypts: what the user set, if that may be told (`secret`), else what the stack made."""
+    own = {
+        "GREENLIGHT_LINK_SECRET": settings.link_secret,
+        "PROJECT_INTEGRATION_ENCRYPTION_KEY": settings.integration_key,
+    }
+    found = {}
+    for name, value in made.variables().items():
+        theirs = own[name]
+        if theirs is None or theirs.get_secret_value() == value:
+            found[name] = value
+        elif secret:
+            found[name] = theirs.get_secret_value()
+    return found
 
 
 def exports(

@@ -26,6 +26,8 @@ class Folders:
         self.workspace = self.root / "workspace.yaml"
         self.logs = self.root / "logs"
         self.sandbox_port = self.root / "sandbox.port"
+        self.web_port = self.root / "web.port"
+        self.secrets = self.root / "secrets.json"
         self.stopping = self.root / "stopping"
         self.code_socket = socket_path(self.root, "code")
 

@@ -124,7 +124,8 @@ class Keeper:
 
     def _launch(self, part: Part) -> Child:
         part.before_start()
-        return Child(part.name, part.command(), self._environment(), ROOT, self._logs / f"{part.name}.log")
+        log = self._logs / f"{part.name}.log"
+        return Child(part.name, part.command(), self._environment(), ROOT, log, part.descriptors())
 
     def _becomes_ready(self, part: Part, child: Child) -> bool:
         deadline = time.monotonic() + part.timeout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from greenlight_dagster.stack import probes
 from greenlight_dagster.stack.child import Child
 from greenlight_dagster.stack.folders import CODE_LOCATION, Folders
-from greenlight_dagster.stack.ports import LOOPBACK, free_port
+from greenlight_dagster.stack.ports import LOOPBACK, free_port, listen_near
 from greenlight_dagster.stack.profile import DEFAULT, Profile
 from studio.paths import ROOT
 
@@ -18,6 +20,8 @@ SANDBOX = "sandbox"
 CODE_SERVER = "code-server"
 DAEMON = "daemon"
 UI = "ui"
+WEB = "web"
+WEB_PORT = 3080
 
 # All of them import Dagster first, which takes a slow or busy machine a while.
 START_TIMEOUT_SECONDS = 120.0
@@ -29,6 +33,7 @@ class Part:
 
     `command` is asked at every start, `ready` until it is true. `before_start` clears what an earlier
     process may have left. `retries` is how often a first start is tried again, with a new command.
+    `descriptors` are the open files that the program gets from us.
     """
 
     name: str
@@ -37,6 +42,7 @@ class Part:
     before_start: Callable[[], None] = lambda: None
     timeout: float = START_TIMEOUT_SECONDS
     retries: int = 0
+    descriptors: Callable[[], list[int]] = list
 
 
 class Sandbox(Part):
@@ -146,3 +152,61 @@ class Ui(Part):
             *("--host", LOOPBACK, "--port", str(self._tried)),
             *("--workspace", str(self._folders.workspace)),
         ]
+
+
+class Web(Part):
+    """The web application: published pages, waitlists, files.
+
+    The stack itself holds the socket. So the address is known before anything that mentions it in a mail starts, it
+    stays the same when the program dies, and who comes meanwhile waits for the next one. `preferred_port` is that of
+    the folder's last stack where it is None, and any where it is 0.
+    """
+
+    def __init__(self, folders: Folders, preferred_port: int | None) -> None:
+        self._port_file = folders.web_port
+        self._preferred_port = preferred_port
+        self._socket: socket.socket | None = None
+        last = probes.written_port(self._port_file)
+        self.last_url = web_address(last) if last else None
+        super().__init__(WEB, self._command, self._ready, descriptors=self._descriptors)
+
+    def listen(self) -> None:
+        """Take a port, and keep it until `close`; what arrives waits for the program."""
+        preferred = self._preferred_port
+        if preferred is None:
+            preferred = probes.written_port(self._port_file) or WEB_PORT
+        self._socket = listen_near(preferred)
+        self._port_file.write_text(f"{self.port}\n")
+
+    def close(self) -> None:
+        """Give the port back."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    @property
+    def port(self) -> int | None:
+        """On which port it listens, once it does."""
+        # Whoever asks may do so while another thread closes it.
+        with contextlib.suppress(OSError):
+            return int(self._socket.getsockname()[1]) if self._socket else None
+        return None
+
+    @property
+    def url(self) -> str | None:
+        """Where it listens, once it does."""
+        return web_address(self.port) if self.port else None
+
+    def _descriptors(self) -> list[int]:
+        return [self._socket.fileno()] if self._socket else []
+
+    def _ready(self, _child: Child) -> bool:
+        return self.port is not None and probes.http_answers(self.port, "/healthz")
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "web", "--descriptor", *map(str, self._descriptors())]
+
+
+def web_address(port: int) -> str:
+    """Return where the web application of a stack listens."""
+    return f"http://{LOOPBACK}:{port}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+
+from studio.listening import listening_socket
 
 LOOPBACK = "127.0.0.1"
 # Enough to pass a handful of other stacks, few enough to stay near the number one remembers.
@@ -21,6 +24,16 @@ def free_port(preferred: int = 0) -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def listen_near(preferred: int = 0) -> socket.socket:
+    """Return a socket that listens on 127.0.0.1: on `preferred`, the next port above it that can be had, or any."""
+    candidates = range(preferred, min(preferred + _NEIGHBOURS, 65_536)) if preferred else range(0)
+    for port in candidates:
+        if _is_free(port):
+            with contextlib.suppress(OSError):
+                return listening_socket(LOOPBACK, port)
+    return listening_socket(LOOPBACK, 0)
 
 
 def _is_free(port: int) -> bool:

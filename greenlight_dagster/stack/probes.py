@@ -64,7 +64,7 @@ def written_port(file: Path) -> int | None:
     """Return the port that a server wrote into `file`, or None where it has not yet."""
     try:
         return int(file.read_text())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
 
 

@@ -11,11 +11,12 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from greenlight_dagster.stack import environment, lock, parts, remains, state
+from greenlight_dagster.stack import environment, lock, parts, remains, secrets, state
 from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.folders import Folders
 from greenlight_dagster.stack.keeper import Abandoned, Keeper
 from greenlight_dagster.stack.profile import DEFAULT, Profile
+from greenlight_dagster.stack.secrets import Secrets
 from greenlight_dagster.stack.shutdown import Drain, stop_parts
 from greenlight_dagster.stack.signals import Signals
 from greenlight_dagster.stack.state import ProcessRecord, StackState
@@ -34,10 +35,11 @@ CLEAN_UP_SECONDS = 60.0
 
 
 class Stack:
-    """Database, sandbox model, code server, daemon and UI on one data folder, as a context manager.
+    """Database, sandbox model, web application, code server, daemon and UI on one data folder, as a context manager.
 
     The parts live in processes of their own, kept by a thread of this process. `log` takes lines for a
-    person. `ui_port` is the preferred port of the UI, 0 for any. While the stack runs, SIGTERM and SIGHUP
+    person. `ui_port` and `web_port` are the preferred ports of the UI and the web application, 0 for any; without a
+    `web_port` it is that of the folder's last stack. While the stack runs, SIGTERM and SIGHUP
     do what Ctrl-C does: raise `KeyboardInterrupt` in the main thread; during `stop` they cut the drain
     short. `profile` says how Dagster is run. `timings` holds seconds from start to readiness per part, and `total`.
     """
@@ -48,8 +50,10 @@ class Stack:
         settings: Settings,
         *,
         webserver: bool = True,
+        web: bool = True,
         log: Callable[[str], None] = lambda _line: None,
         ui_port: int = UI_PORT,
+        web_port: int | None = None,
         definitions_module: str = "greenlight_dagster.definitions",
         profile: Profile = DEFAULT,
     ) -> None:
@@ -66,6 +70,8 @@ class Stack:
         self._code_server = parts.CodeServer(self.folders, definitions_module)
         self._daemon = parts.Daemon(self.folders, self._databases.require_dagster_url, profile)
         self._ui = parts.Ui(self.folders, ui_port) if webserver else None
+        self._web = parts.Web(self.folders, web_port) if web else None
+        self._secrets: Secrets | None = None
         self._keeper = Keeper(self.folders.logs, self._child_environment, say=self._say, changed=self._write_state)
 
         self._lock = lock.FolderLock(self.folder)
@@ -143,14 +149,15 @@ class Stack:
 
         Raise `StackError` before there is a database.
         """
-        return environment.exports(self._settings, self.folders, self._databases, self._sandbox, secret=True)
+        return self._exports(secret=True)
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Where the parts can be reached: `ui`, `sandbox`, `database` (without its password)."""
+        """Where the parts can be reached: `ui`, `web`, `sandbox`, `database` (without its password)."""
         database_url = self._databases.studio_url
         found = {
             "ui": self._ui.url if self._ui else None,
+            "web": self._web.url if self._web else None,
             "sandbox": self._sandbox.url if self._sandbox else None,
             "database": redact(database_url) if database_url else None,
         }
@@ -170,6 +177,7 @@ class Stack:
                 self._wait_for_clean_up()
             ended = remains.clear(self.folder, with_database=False)
             self.folders.prepare()
+            self._secrets = secrets.kept(self.folders.secrets)
         except OSError as exc:
             self._lock.release()
             raise StackError(
@@ -205,9 +213,7 @@ class Stack:
             recorded: dict[str, str] = {}
             if self._phase != "starting":
                 # Without the user's own key: a data folder is copied and backed up.
-                recorded = environment.exports(
-                    self._settings, self.folders, self._databases, self._sandbox, secret=False
-                )
+                recorded = self._exports(secret=False)
             state.write(
                 self.folder,
                 StackState(
@@ -245,13 +251,15 @@ class Stack:
 
     def _bring_up(self) -> None:
         began = time.monotonic()
+        if self._web is not None:
+            self._web.listen()
         self._write_state()
         self._warden = Warden(self.folder, self.id)
         # Each row needs the one before it: the code server makes Dagster's tables, which two programs
         # cannot do at once, and the programs of the last row load their workspace from it.
         self._keeper.together(self._timed(parts.POSTGRES, self._databases.prepare), *self._starters(self._sandbox))
         self._keeper.together(self._timed("migrations", self._databases.migrate), *self._starters(self._code_server))
-        self._keeper.together(*self._starters(self._daemon, self._ui))
+        self._keeper.together(*self._starters(self._daemon, self._ui, self._web))
         self._phase = "running"
         self._write_state()
         self.timings["total"] = time.monotonic() - began
@@ -291,10 +299,19 @@ class Stack:
         finally:
             # What is left of the parts is the watchman's to end; a database that nobody looks after is nobody's.
             self._databases.stop()
+            if self._web is not None:
+                self._web.close()
         state.remove(self.folder)
         self.folders.tidy()
         if self._warden is not None:
             self._warden.dismiss()
+
+    def _exports(self, *, secret: bool) -> dict[str, str]:
+        variables = environment.exports(self._settings, self.folders, self._databases, self._sandbox, secret=secret)
+        variables |= environment.of_pages(self._settings, self._web)
+        if self._secrets is not None:
+            variables |= environment.of_secrets(self._settings, self._secrets, secret=secret)
+        return variables
 
     def _child_environment(self) -> dict[str, str]:
         # The sandbox starts beside the database and needs nothing of it.

@@ -11,18 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from studio.errors import StudioError
+from studio.listening import listening_socket, port_number
 from studio.sandbox.routes import DEFAULT_CHUNK_DELAY_MS, Sandbox
 from studio.sandbox.search import Corpus
-from studio.sandbox.server import SandboxServer, listening_socket
+from studio.sandbox.server import SandboxServer
 
 logger = logging.getLogger("studio.sandbox")
-
-
-def port_number(text: str) -> int:
-    """Return a port from the command line; raise argparse's error where it is none."""
-    if not text.isascii() or not text.isdigit() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to 65535")
-    return int(text)
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
 
+from studio.listening import write_port
 from studio.sandbox.routes import Sandbox, application
 
 # Streams end at once when the server stops; what still runs after this many seconds is cancelled.
@@ -79,17 +79,3 @@ def _quiet() -> None:
     log.setLevel(logging.WARNING)
     if not any(isinstance(known, _NoCutConnections) for known in log.filters):
         log.addFilter(_NoCutConnections())
-
-
-def write_port(path: Path, port: int) -> None:
-    """Write `port` so that a reader sees either nothing or all of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(f"{port}\n", encoding="ascii")
-    partial.replace(path)
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a bound TCP socket; port 0 takes a free one. Raise `OSError` where the address is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=128)

@@ -23,7 +23,7 @@ import psycopg
 import pytest
 
 from greenlight_dagster.stack import descent, state
-from greenlight_dagster.stack.parts import CODE_SERVER, DAEMON, POSTGRES, SANDBOX, UI
+from greenlight_dagster.stack.parts import CODE_SERVER, DAEMON, POSTGRES, SANDBOX, UI, WEB
 from greenlight_dagster.stack.ports import LOOPBACK
 from greenlight_dagster.stack.stack import Stack
 from greenlight_dagster.stack.urls import libpq_url
@@ -68,7 +68,7 @@ def stack(listener: Listener) -> Iterator[Stack]:
         for name, field in Settings.model_fields.items():
             patch.delenv(str(field.validation_alias or name), raising=False)
         # The last test wants to see a run interrupted, not finished.
-        running = Stack(folder, Settings(drain_seconds=0), ui_port=0, log=listener)
+        running = Stack(folder, Settings(drain_seconds=0), ui_port=0, web_port=0, log=listener)
         try:
             with running:
                 yield running
@@ -134,7 +134,10 @@ def test_every_part_answers(stack: Stack) -> None:
     }
     assert daemons["SENSOR"] is daemons["SCHEDULER"] is True
     assert stack.addresses["sandbox"] == stack.environment()["ANTHROPIC_BASE_URL"]
-    assert {POSTGRES, SANDBOX, CODE_SERVER, DAEMON, UI, "migrations", "total"} <= stack.timings.keys()
+    with urllib.request.urlopen(f"{stack.addresses['web']}/healthz", timeout=30) as reply:
+        assert json.load(reply) == {"status": "ok", "database": "ok"}
+    assert stack.addresses["web"] == stack.environment()["APP_BASE_URL"] == stack.environment()["GREENLIGHT_PAGES_URL"]
+    assert {POSTGRES, SANDBOX, CODE_SERVER, DAEMON, UI, WEB, "migrations", "total"} <= stack.timings.keys()
 
 
 def test_another_process_works_on_it_with_what_it_exports(stack: Stack) -> None:
@@ -200,8 +203,20 @@ def test_nothing_listens_beyond_this_machine_and_ctrl_c_reaches_the_supervisor_a
         if entry.status == psutil.CONN_LISTEN
     }
     assert {address.ip for address in listening} == {LOOPBACK}
-    assert len(listening) == 2  # the UI and the sandbox; the rest have sockets in private folders
+    assert len(listening) == 3  # the UI, the sandbox and the web application; the rest have sockets in private folders
     assert os.getsid(0) not in {os.getsid(process.pid) for process in everyone}
+
+
+def test_whoever_comes_while_the_web_application_is_dead_is_served_by_the_next(
+    stack: Stack, listener: Listener
+) -> None:
+    address = stack.addresses["web"]
+    os.kill(pid_of(stack, WEB), signal.SIGKILL)
+    # Not refused and not told to come back: the address is the stack's, and lasts.
+    with urllib.request.urlopen(f"{address}/healthz", timeout=PATIENCE_SECONDS) as reply:
+        assert json.load(reply)["status"] == "ok"
+    eventually(lambda: "web is back." in listener.lines, PATIENCE_SECONDS, "the word that it is back")
+    assert stack.addresses["web"] == address
 
 
 def test_a_killed_code_server_is_replaced_and_the_queue_goes_on(

@@ -15,9 +15,10 @@ from typing import Any
 import anthropic
 import httpx
 
+from studio.listening import listening_socket
 from studio.sandbox.routes import Sandbox
 from studio.sandbox.search import Corpus
-from studio.sandbox.server import SandboxServer, listening_socket
+from studio.sandbox.server import SandboxServer
 
 DEADLINE_SECONDS = 20.0
 

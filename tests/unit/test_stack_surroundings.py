@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import signal
 import socket
 import tempfile
@@ -15,14 +17,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from greenlight_dagster.stack import environment, ports
+from greenlight_dagster.stack import environment, ports, secrets
 from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.descent import MARKER
 from greenlight_dagster.stack.folders import CODE_LOCATION, Folders
-from greenlight_dagster.stack.parts import Daemon, Sandbox
+from greenlight_dagster.stack.parts import Daemon, Sandbox, Web
 from greenlight_dagster.stack.profile import Profile
 from greenlight_dagster.stack.signals import Signals
 from greenlight_dagster.stack.stack import Stack
+from studio import links
 from studio.errors import StackError
 from studio.paths import ROOT
 from studio.settings import Settings
@@ -152,6 +155,85 @@ def test_a_server_that_speaks_the_models_protocol_needs_no_sandbox(tmp_path: Pat
     found = exports(Settings(anthropic_base_url="http://model.example"), tmp_path, secret=True)
     assert found["ANTHROPIC_BASE_URL"] == "http://model.example"
     assert "ANTHROPIC_API_KEY" not in found
+
+
+def web(folder: Path, *, last: int | None = None) -> Web:
+    folders = Folders(folder)
+    folders.make_root()
+    if last is not None:
+        folders.web_port.write_text(f"{last}\n")
+    return Web(folders, None)
+
+
+def test_pages_live_where_the_user_says_and_else_where_the_stack_serves_them(tmp_path: Path) -> None:
+    part = web(tmp_path)
+    part.listen()
+    try:
+        here, theirs = part.url, "https://pages.example.org"
+        assert here
+        for settings, app, pages in (
+            (Settings(), here, here),
+            (Settings(app_base_url=theirs), theirs, None),
+            (Settings(pages_base_url=theirs), here, theirs),
+            (Settings(app_base_url=theirs, pages_base_url=f"{theirs}/p"), theirs, f"{theirs}/p"),
+        ):
+            found = environment.of_pages(settings, part)
+            assert (found["APP_BASE_URL"], found.get("GREENLIGHT_PAGES_URL")) == (app, pages)
+    finally:
+        part.close()
+    assert environment.of_pages(Settings(), None) == {}
+
+
+def test_the_address_of_the_last_stack_is_no_wish_of_the_users(tmp_path: Path) -> None:
+    """A shell that took `greenlight env` over has it, and starts a stack whose port has to be another one."""
+    with socket.create_server((ports.LOOPBACK, 0)) as occupied:
+        last = occupied.getsockname()[1]
+        part = web(tmp_path, last=last)
+        part.listen()
+        try:
+            stale = Settings(app_base_url=f"http://127.0.0.1:{last}", pages_base_url=f"http://127.0.0.1:{last}/")
+            assert part.port != last
+            assert set(environment.of_pages(stale, part).values()) == {part.url}
+        finally:
+            part.close()
+
+
+def test_a_folders_pages_keep_their_port(tmp_path: Path) -> None:
+    first = Web(Folders(tmp_path), 0)
+    first.listen()
+    port = first.port
+    first.close()
+    second = web(tmp_path)
+    second.listen()
+    assert second.port == port
+    second.close()
+    assert second.url is None
+
+
+def test_secrets_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    made = secrets.kept(file)
+    assert secrets.kept(file) == made
+    assert made != secrets.kept(tmp_path / "other.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(base64.b64decode(made.integration_key)) == 32
+    assert links.sign(Settings(link_secret=made.link_secret), links.FILE, "x")
+    file.write_text("{}")
+    with pytest.raises(StackError, match=re.escape(str(file))):
+        secrets.kept(file)
+    assert file.read_text() == "{}", "what links and credentials need is never replaced"
+
+
+@pytest.mark.parametrize("secret", [True, False])
+def test_a_secret_of_the_users_own_is_not_written_down(tmp_path: Path, secret: bool) -> None:
+    made = secrets.kept(tmp_path / "secrets.json")
+    assert environment.of_secrets(Settings(), made, secret=secret) == made.variables()
+    theirs = Settings(link_secret="a secret of the user's own")
+    found = environment.of_secrets(theirs, made, secret=secret)
+    assert found.get("GREENLIGHT_LINK_SECRET") == ("a secret of the user's own" if secret else None)
+    assert found["PROJECT_INTEGRATION_ENCRYPTION_KEY"] == made.integration_key
+    taken_over = Settings(link_secret=made.link_secret, integration_key=made.integration_key)
+    assert environment.of_secrets(taken_over, made, secret=secret) == made.variables()
 
 
 def test_the_mark_is_for_children_and_not_for_shells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,66 @@
+"""`greenlight pages`: what a project has published, and going back to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from greenlight_dagster.cli.context import open_database, parse_id
+from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
+from studio import pages as studio_pages
+from studio import projects
+
+app = typer.Typer(no_args_is_help=True, help="A project's published page.")
+
+ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT", help="The project's id.")]
+
+
+@app.command("list", epilog="Example: greenlight pages list 7b0e1c9a-…")
+def list_pages(project: ProjectArgument, as_json: JsonFlag = False) -> None:
+    """List a project's publications, newest first."""
+    with open_database() as (db, _):
+        found = studio_pages.history(db, projects.get(db, parse_id(project, "PROJECT")).id)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("number", "state", "content", "restores", "by", "published"),
+        [
+            (
+                page.publication_no,
+                "live" if page.current else "withdrawn",
+                page.content_hash[:12],
+                page.restores_no,
+                page.published_by,
+                page.published_at,
+            )
+            for page in found
+        ],
+        empty="Nothing has been published yet. Approve the landing page: greenlight approvals list",
+    )
+    if found:
+        out.print(f"Live at {found[0].live_url}", highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: greenlight pages rollback 7b0e1c9a-… --to 2")
+def rollback(
+    project: ProjectArgument,
+    to: Annotated[
+        int | None, typer.Option(min=1, help="The publication to go back to; by default the last one.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Publish an earlier page again."""
+    with open_database() as (db, settings):
+        found = projects.get(db, parse_id(project, "PROJECT"))
+        with db.transaction() as conn:
+            page = studio_pages.rollback(conn, found.id, to=to, by=settings.owner_clerk_id)
+    if as_json:
+        print_json(page)
+        return
+    out.print(
+        f"Publication {page.restores_no or page.publication_no} is live at {page.live_url}.",
+        highlight=False,
+        soft_wrap=True,
+    )

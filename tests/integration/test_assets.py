@@ -1,0 +1,159 @@
+"""An asset is its bytes: stored once, never overwritten, and never handed out as something else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from studio import assets
+from studio.assets import Asset
+from studio.claims import Claim, claim_by_id
+from studio.database.connection import Database
+from studio.errors import InvalidInput, LeaseLost, NotFound, StorageConflict, StorageRefused
+from studio.queue import NewJob, enqueue
+from studio.storage.folder import FolderStorage
+from tests.support.rows import make_owner
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FolderStorage:
+    return FolderStorage(tmp_path / "artifacts", lambda path, seconds: f"{path}?{seconds}")
+
+
+@pytest.fixture
+def project(database: Database) -> UUID:
+    with database.transaction() as conn:
+        return UUID(str(make_owner(conn, "ada").project_id))
+
+
+def store(database: Database, storage: FolderStorage, project: UUID, data: bytes = b"<p>", **changed: Any) -> Asset:
+    given: dict[str, Any] = {
+        "phase": 1,
+        "kind": "landing_html",
+        "path": f"{project}/phase-1/v1/landing.html",
+        "filename": "landing.html",
+        "mime_type": "text/html; charset=utf-8",
+        "metadata": {"variant_index": 1},
+        "created_by": "design_agent",
+        **changed,
+    }
+    write = given.pop("write", assets.writing(database))
+    return assets.store(write, storage, project, data=data, **given)
+
+
+def rows(database: Database) -> int:
+    row = database.fetch_one("select count(*) as n from project_assets")
+    assert row is not None
+    return int(row["n"])
+
+
+def test_what_was_stored_is_found_again(database: Database, storage: FolderStorage, project: UUID) -> None:
+    made = store(database, storage, project, b"<p>Hello")
+    assert assets.get(database, made.id) == made
+    assert (made.phase, made.kind, made.status, made.size_bytes) == (1, "landing_html", "uploaded", 8)
+    assert made.content_hash == hashlib.sha256(b"<p>Hello").hexdigest() == made.metadata["sha256"]
+    assert made.metadata["variant_index"] == 1
+    assert assets.content(storage, made) == b"<p>Hello"
+    assert assets.find(database, project, phase=1, kind="landing_html") == [made]
+    assert assets.find(database, project, phase=2) == []
+    with pytest.raises(NotFound):
+        assets.get(database, uuid4())
+
+
+def test_the_same_content_at_the_same_place_is_the_same_asset(
+    database: Database, storage: FolderStorage, project: UUID
+) -> None:
+    made = store(database, storage, project)
+    assert store(database, storage, project) == made
+    assert rows(database) == 1
+
+
+def test_a_crash_between_file_and_row_is_healed_by_the_retry(
+    database: Database, storage: FolderStorage, project: UUID
+) -> None:
+    def crash(_work: object) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store(database, storage, project, write=crash)
+    assert rows(database) == 0
+    made = store(database, storage, project)
+    assert (rows(database), len(storage.list(""))) == (1, 1)
+    assert assets.content(storage, made) == b"<p>"
+
+
+@pytest.mark.parametrize("with_row", [True, False])
+def test_other_content_never_takes_the_place_of_what_is_there(
+    database: Database, storage: FolderStorage, project: UUID, with_row: bool
+) -> None:
+    """Whether it was reviewed, or is a dead worker's: what was stored under a path stays that."""
+    path = f"{project}/phase-1/v1/landing.html"
+    if with_row:
+        first = store(database, storage, project, b"reviewed")
+    else:
+        storage.upload(path, b"reviewed", content_type="text/html")
+    second = store(database, storage, project, b"another")
+    assert second.storage_path == f"{project}/phase-1/v1/landing.{hashlib.sha256(b'another').hexdigest()[:12]}.html"
+    assert second.filename == "landing.html"
+    assert storage.read(path) == b"reviewed"
+    assert assets.content(storage, second) == b"another"
+    assert store(database, storage, project, b"another") == second
+    if with_row:
+        assert assets.content(storage, first) == b"reviewed"
+
+
+def test_a_worker_that_lost_its_claim_stores_no_asset(
+    database: Database, storage: FolderStorage, project: UUID
+) -> None:
+    with database.transaction() as conn:
+        job = enqueue(conn, NewJob("phase0.generate_packet", project, {"projectId": str(project), "ownerClerkId": "a"}))
+        zombie = claim_by_id(conn, database, job.job_id, "one", "run-1", timedelta(microseconds=1))
+    with database.transaction() as conn:
+        successor: Claim = claim_by_id(conn, database, job.job_id, "two", "run-2", timedelta(seconds=60))
+    with pytest.raises(LeaseLost):
+        store(database, storage, project, b"the zombie's", write=zombie.write)
+    assert rows(database) == 0
+    made = store(database, storage, project, b"the successor's", write=successor.write)
+    assert assets.content(storage, made) == b"the successor's"
+
+
+def test_a_file_that_somebody_has_changed_is_not_handed_out(
+    database: Database, storage: FolderStorage, project: UUID
+) -> None:
+    made = store(database, storage, project)
+    storage.upload(made.storage_path, b"<script>", content_type="text/html", upsert=True)
+    with pytest.raises(StorageRefused, match="hash differs"):
+        assets.content(storage, made)
+    storage.delete([made.storage_path])
+    with pytest.raises(StorageConflict):
+        store(database, storage, project, b"new content for an old row")
+
+
+@pytest.mark.parametrize("path", ["landing.html", f"{uuid4()}/landing.html", "{project}", "{project}x/landing.html"])
+def test_an_asset_lies_in_its_projects_folder(
+    database: Database, storage: FolderStorage, project: UUID, path: str
+) -> None:
+    with pytest.raises(InvalidInput, match=str(project)):
+        store(database, storage, project, path=path.format(project=project))
+    assert storage.list("") == []
+
+
+def test_what_no_row_names_is_swept_away_when_it_is_old(
+    database: Database, storage: FolderStorage, project: UUID
+) -> None:
+    kept = store(database, storage, project)
+    gone = uuid4()
+    for name in (f"{project}/orphan.html", f"{gone}/deleted-project.html", f"{project}/young.html"):
+        storage.upload(name, b"x", content_type="text/html")
+    for path in storage.root.rglob("*.html"):
+        if path.name != "young.html":
+            os.utime(path, (0, 0))
+    assert assets.sweep(database, storage) == 2
+    assert [file.path for file in storage.list("")] == sorted([kept.storage_path, f"{project}/young.html"])
+    assert assets.sweep(database, storage) == 0

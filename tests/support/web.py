@@ -1,0 +1,48 @@
+"""The web application for tests: the real server on a free loopback port, in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+from studio.database.connection import Database
+from studio.listening import listening_socket
+from studio.settings import Settings
+from web.app import create_app
+from web.server import WebServer
+
+DEADLINE_SECONDS = 20.0
+LINK_SECRET = "a secret for links, of a test"
+
+
+def web_settings(folder: Path, **values: object) -> Settings:
+    """Return settings with what public pages need."""
+    return Settings.model_validate({"data_dir": folder, "link_secret": LINK_SECRET, **values})
+
+
+class WebThread:
+    """The server in a thread of the test process, on `url`; `settings` name that as the address of pages."""
+
+    def __init__(self, database: Database, folder: Path, **values: object) -> None:
+        # The socket listens from here on: whoever connects early waits in its backlog.
+        self._socket = listening_socket("127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.settings = web_settings(folder, **{"pages_base_url": self.url, **values})
+        self.database = database
+        self._server = WebServer(create_app(self.settings, database), trusted_proxies=self.settings.trusted_proxies)
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    def _run(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._socket]))
+
+    def __enter__(self) -> WebThread:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop()
+        self._thread.join(DEADLINE_SECONDS)
+        self._socket.close()
+        if self._thread.is_alive():
+            raise TimeoutError("the web server did not stop")

@@ -1,0 +1,130 @@
+"""Answers: pages for people, JSON for programs, and errors in one shape for each."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+
+from studio.errors import Conflict, DatabaseError, InvalidInput, LinkRefused, NotFound, RateLimited, StudioError
+from web import headers
+
+log = logging.getLogger(__name__)
+
+_environment = Environment(
+    loader=PackageLoader("web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+# What nobody outside can do anything about is in the log, and not in the answer.
+_OUT_OF_ORDER = "This does not work at the moment. Please try again in a few minutes."
+_RETRY_SECONDS = 30
+_PLAIN: dict[int, str] = {
+    404: "There is no such page.",
+    405: "This address is not asked like that.",
+    413: "This is more than is taken here.",
+    415: "Send JSON or a form.",
+}
+_TITLES: dict[int, str] = {
+    404: "Nothing here",
+    422: "That did not work",
+    429: "A little too fast",
+    503: "Back in a moment",
+}
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
+    """Return a page of `templates`; what it shows is escaped."""
+    html = _environment.get_template(template).render(context)
+    own = {"Content-Security-Policy": headers.own_page(), "Cache-Control": "no-store"}
+    return HTMLResponse(html, status, headers=own)
+
+
+def media_type(request: Request) -> str:
+    """Return the media type of a request's body, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_form(request: Request) -> bool:
+    """Say whether a browser's form was sent."""
+    return media_type(request) in _FORMS
+
+
+def for_program(request: Request) -> bool:
+    """Say whether the answer is read by a program, and not by a person."""
+    return request.url.path.startswith(("/api/", "/healthz")) and not is_form(request)
+
+
+def refusal(
+    request: Request, status: int, message: str, extra: dict[str, str] | None = None, *, title: str | None = None
+) -> Response:
+    """Return an error: `{"error": message}` for a program, a page for a person."""
+    if for_program(request):
+        answer: Response = JSONResponse({"error": message}, status)
+    else:
+        answer = page("error.html", status, title=title or _TITLES.get(status, "That did not work"), message=message)
+    answer.headers.update(extra or {})
+    return answer
+
+
+def status_of(exc: StudioError) -> int:
+    """Return the HTTP status that says what `exc` says."""
+    if isinstance(exc, LinkRefused):
+        return 410 if exc.expired else 404
+    if isinstance(exc, RateLimited):
+        return 429
+    if isinstance(exc, NotFound):
+        return 404
+    if isinstance(exc, InvalidInput):
+        return 422
+    if isinstance(exc, Conflict):
+        return 409
+    return 503
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of `app` become an answer of this shape."""
+    app.add_exception_handler(StudioError, _studio_error)
+    app.add_exception_handler(psycopg.Error, _database_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _studio_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, StudioError)  # noqa: S101 - this handler's own kind
+    status = status_of(exc)
+    if status == 503:
+        log.warning("%s %s: %s", request.method, _route(request), exc)
+        return refusal(request, status, _OUT_OF_ORDER, {"Retry-After": str(_RETRY_SECONDS)})
+    if isinstance(exc, LinkRefused):
+        return refusal(request, status, exc.remedy or exc.message, title=exc.message.rstrip("."))
+    extra = {"Retry-After": str(exc.retry_after)} if isinstance(exc, RateLimited) else {}
+    # A remedy of these is meant for whoever asked; that of a NotFound names commands of the studio's own people.
+    told = exc.message if isinstance(exc, NotFound) else str(exc)
+    return refusal(request, status, told, extra)
+
+
+def _database_error(request: Request, exc: Exception) -> Response:
+    return _studio_error(request, DatabaseError(f"The database refuses: {exc}."))
+
+
+def _http_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)  # noqa: S101 - this handler's own kind
+    # A detail of our own; the framework's are phrases of the protocol.
+    own = exc.detail if exc.detail and exc.detail[-1] in ".!?" else None
+    message = own or _PLAIN.get(exc.status_code, "This request cannot be answered.")
+    return refusal(request, exc.status_code, message, dict(exc.headers or {}))
+
+
+def _unexpected(request: Request, exc: Exception) -> Response:
+    log.error("%s %s failed", request.method, _route(request), exc_info=exc)
+    return refusal(request, 500, _OUT_OF_ORDER)
+
+
+def _route(request: Request) -> str:
+    """Return which route was asked, without what may be a secret in its path."""
+    return str(getattr(request.scope.get("route"), "path", "an unknown path"))

@@ -1,0 +1,67 @@
+"""The server: a socket, a port file, and a prompt end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from studio.listening import write_port
+
+# What is being answered when the server stops may be answered to its end for this long.
+STOP_SECONDS = 3
+# More at once than this is a flood: it is told so, and the others are served.
+MAX_REQUESTS = 200
+
+
+class WebServer(uvicorn.Server):
+    """Serves an application until `stop()`; signals are the business of whoever runs it.
+
+    `trusted_proxies` are the addresses whose word about a visitor's address counts, separated by commas.
+    """
+
+    def __init__(self, app: FastAPI, *, port_file: Path | None = None, trusted_proxies: str | None = None) -> None:
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=trusted_proxies or "",
+            limit_concurrency=MAX_REQUESTS,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        super().__init__(config)
+        self._port_file = port_file
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen; then, not before, write the port file. One of an earlier start is removed first."""
+        if self._port_file:
+            self._port_file.unlink(missing_ok=True)
+        await super().startup(sockets=sockets)
+        if self._port_file and self.started and sockets:
+            write_port(self._port_file, sockets[0].getsockname()[1])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what is open, and take the port file away."""
+        await super().shutdown(sockets=sockets)
+        if self._port_file:
+            self._port_file.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """End the server. May be called from any thread or signal handler."""
+        self.should_exit = True

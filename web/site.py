@@ -1,0 +1,51 @@
+"""What a route works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from fastapi import Request
+
+from studio.database.connection import Database
+from studio.settings import Settings
+from studio.storage.choice import folder_storage
+from studio.storage.folder import FolderStorage
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True)
+class Site:
+    """A studio that is served. Routes find it with `site(request)`."""
+
+    settings: Settings
+    db: Database
+
+    @cached_property
+    def files(self) -> FolderStorage | None:
+        """The artifacts that are served from here; None where they lie in a bucket, which serves them itself."""
+        return folder_storage(self.settings) if self.settings.supabase_url is None else None
+
+    @cached_property
+    def origins(self) -> list[str]:
+        """The origins that belong to this studio, as far as they are configured."""
+        found = []
+        for address in (self.settings.pages_base_url, self.settings.app_base_url):
+            parts = urlsplit(address or "")
+            if parts.scheme and parts.netloc and (origin := f"{parts.scheme}://{parts.netloc}") not in found:
+                found.append(origin)
+        return found
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """The host names under which this studio may be asked."""
+        named = {urlsplit(origin).hostname or "" for origin in self.origins}
+        return LOOPBACK_HOSTS | named
+
+
+def site(request: Request) -> Site:
+    """Return the site that a request is for."""
+    found: Site = request.app.state.site
+    return found

@@ -1,0 +1,124 @@
+"""Joining a waitlist, and confirming it.
+
+`POST /api/waitlist` takes the form of a published page and JSON alike. A confirmation is a page with a button:
+programs that look after people's mail open every link in it, and press no button.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.exceptions import HTTPException
+
+from studio import waitlist
+from studio.errors import InvalidInput
+from studio.job_types import SYSTEM_PROJECT_ID
+from studio.waitlist import DEFAULT_SOURCE, Invitation, Signup
+from web.answers import is_form, media_type, page
+from web.site import site
+from web.visitors import visitor
+
+router = APIRouter()
+
+# The names that a published page's form has (`studio.landing.form`); all others are answers to the page's questions.
+_TRAP = "website"
+_OWN = frozenset({"email", "name", "project_id", "source", _TRAP})
+_MAX_FIELDS = 40
+_MESSAGE = "A mail is on its way, unless this address is on the list already. One click on its link, and it is."
+
+
+class Body(BaseModel):
+    """The JSON of a sign-up. A program that sends more than this is not misunderstood."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    email: str = Field(max_length=1000)
+    project_id: UUID = SYSTEM_PROJECT_ID
+    name: str | None = Field(default=None, max_length=1000)
+    source: str = Field(default=DEFAULT_SOURCE, max_length=1000)
+    metadata: dict[str, Any] = {}
+    website: str = ""
+
+
+@router.post("/api/waitlist")
+async def join(request: Request) -> Response:
+    """Put somebody on a list, and ask by mail whether it is meant."""
+    here, who = site(request), visitor(request)
+    if is_form(request):
+        signup = await _form(request)
+        await run_in_threadpool(waitlist.join, here.db, here.settings, signup, who)
+        return page("thanks.html", project_id=_shown(signup.project_id))
+    if media_type(request) != "application/json":
+        raise HTTPException(415)
+    await run_in_threadpool(waitlist.join, here.db, here.settings, _signup(_json(await request.body())), who)
+    return JSONResponse({"ok": True, "status": "pending", "message": _MESSAGE})
+
+
+@router.api_route("/waitlist/confirm/{token}", methods=["GET", "HEAD"])
+def ask(token: str, request: Request) -> Response:
+    """Show what a link would confirm."""
+    here = site(request)
+    found = waitlist.invitation(here.db, here.settings, token)
+    return (
+        _told(found)
+        if found.status != "pending"
+        else page("confirm.html", list_name=found.project_name, email=found.email)
+    )
+
+
+@router.post("/waitlist/confirm/{token}")
+def confirm(token: str, request: Request) -> Response:
+    """Confirm it."""
+    here = site(request)
+    return _told(waitlist.confirm(here.db, here.settings, token))
+
+
+def _told(found: Invitation) -> Response:
+    return page(
+        "confirmed.html" if found.status == "confirmed" else "left.html",
+        list_name=found.project_name,
+        email=found.email,
+        project_id=_shown(found.project_id),
+    )
+
+
+def _shown(project_id: UUID) -> UUID | None:
+    return None if project_id == SYSTEM_PROJECT_ID else project_id
+
+
+def _json(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as exc:
+        raise HTTPException(400, "The body is not JSON.") from exc
+
+
+async def _form(request: Request) -> Signup:
+    async with request.form(max_files=0, max_fields=_MAX_FIELDS) as form:
+        fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    answers = {name: value for name, value in fields.items() if name not in _OWN}
+    own = {name: value for name, value in fields.items() if name in _OWN and value}
+    return _signup({**own, "metadata": answers})
+
+
+def _signup(said: Any) -> Signup:
+    try:
+        body = Body.model_validate(said)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "The body"
+        raise InvalidInput(f"{where}: {first['msg']}.", "Correct it and send it again.") from exc
+    return Signup(
+        email=body.email,
+        project_id=body.project_id,
+        name=body.name,
+        source=body.source,
+        metadata=body.metadata,
+        trap=body.website,
+    )
