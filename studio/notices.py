@@ -1,16 +1,18 @@
 """Notices to a founder: what is ready, said once.
 
-The mail is put into the outbox (`email_jobs`) under a key that names project and occasion, so that a second
-run, a retry or a re-execution does not send it again.
+The mail is reserved in `drip_email_log` and queued in one transaction, the caller's, which also opens the gate or
+comes after it: nobody is told of something to review before it can be reviewed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any, Literal
 
 from studio.database.connection import Connection
+from studio.mail.drips import Drip, queue_drip
+from studio.mail.links import project_url
+from studio.mail.phases import NAMES
 from studio.packets.versions import PacketVersion
 from studio.project_events import record
 from studio.projects import Project
@@ -24,27 +26,60 @@ LIST_ITEMS = 4
 COMPETITORS = 6
 EVIDENCE_ITEMS = 5
 
+NAME_CHARS = 60
+REASONS = 3
+
 
 @dataclass(frozen=True)
 class Notice:
-    """What became of a notice: `mail` is queued, was queued before, or there is no address."""
+    """What became of a notice: `mail` is queued, was queued before, may not be sent, or there is no address."""
 
-    mail: Literal["queued", "already queued", "no address"]
+    mail: Literal["queued", "already queued", "suppressed", "no address"]
 
 
 def phase0_ready(conn: Connection, settings: Settings, project: Project, packet: PacketVersion) -> Notice:
     """Announce a Phase 0 packet: ledger event, and one mail per project. Runs in the caller's transaction."""
     record(conn, project.id, "phase0.summary_ready", packet.packet["tagline"], _summary(packet.packet))
-    owner = conn.execute("select email from public.users where clerk_id = %s", [project.owner_clerk_id]).fetchone()
+    return phase_ready(conn, settings, project, packet)
+
+
+def phase_ready(conn: Connection, settings: Settings, project: Project, packet: PacketVersion) -> Notice:
+    """Tell the owner that the packet of a phase waits for review: one mail per project and phase.
+
+    Runs in the caller's transaction, after the gate exists.
+    """
+    owner = conn.execute("select id, email from public.users where clerk_id = %s", [project.owner_clerk_id]).fetchone()
     if owner is None or not owner["email"]:
         return Notice("no address")
-    subject, body = _mail(settings, project, packet)
-    queued = conn.execute(
-        "insert into public.email_jobs (project_id, outbox_key, to_email, subject, html_body, scheduled_for)"
-        " values (%s, 'phase0_ready', %s, %s, %s, now()) on conflict do nothing",
-        [project.id, owner["email"], subject, body],
-    ).rowcount
-    return Notice("queued" if queued else "already queued")
+    drip = Drip(
+        user_id=owner["id"],
+        email_type=f"phase{packet.phase}_ready",
+        to_email=owner["email"],
+        template="phase_ready",
+        # The founder has asked for the packet; this answers, and sells nothing.
+        category="transactional",
+        project_id=project.id,
+        context=_facts(settings, project, packet),
+    )
+    return Notice(queue_drip(conn, settings, drip).outcome)
+
+
+def _facts(settings: Settings, project: Project, packet: PacketVersion) -> dict[str, Any]:
+    said, synopsis = packet.packet, packet.synopsis
+    return {
+        "project_name": clip(" ".join(project.name.split()), NAME_CHARS),
+        "phase": packet.phase,
+        "phase_name": NAMES[packet.phase],
+        "version": packet.version,
+        "headline": clip(said.get("tagline") or said.get("summary") or "", TAGLINE_CHARS * 2),
+        "pitch": clip(said.get("elevator_pitch") or "", PITCH_CHARS),
+        "recommendation": said.get("recommendation") or synopsis.get("decision") or "",
+        "confidence": packet.confidence,
+        "reasons": [clip(line, PITCH_CHARS) for line in synopsis.get("rationale") or []][:REASONS],
+        "risks": [clip(line, PITCH_CHARS) for line in synopsis.get("risks") or []][:REASONS],
+        "sandbox": (packet.model or "").startswith("sandbox"),
+        "url": project_url(settings, project.id),
+    }
 
 
 def _summary(packet: dict[str, Any]) -> dict[str, Any]:
@@ -63,18 +98,3 @@ def _summary(packet: dict[str, Any]) -> dict[str, Any]:
         ],
         "evidence": [{"claim": e["claim"], "source": e["source"]} for e in synopsis["evidence"][:EVIDENCE_ITEMS]],
     }
-
-
-def _mail(settings: Settings, project: Project, packet: PacketVersion) -> tuple[str, str]:
-    subject = f"{clip(' '.join(project.name.split()), 60)}: your Phase 0 packet is ready for review"
-    link = ""
-    if settings.app_base_url:
-        address = f"{settings.app_base_url.rstrip('/')}/projects/{project.id}"
-        link = f'<p><a href="{escape(address, quote=True)}">Open the packet</a></p>'
-    body = (
-        f"<p>{escape(packet.packet['tagline'])}</p>"
-        f"<p>Recommendation: <strong>{escape(packet.packet['recommendation'])}</strong>,"
-        f" confidence {packet.confidence} of 100.</p>"
-        f"<p>{escape(clip(packet.packet['elevator_pitch'], PITCH_CHARS))}</p>{link}"
-    )
-    return subject, body

@@ -1,0 +1,151 @@
+"""Letters: what is to be sent to whom, rendered and put into the outbox under a key that names the occasion.
+
+The outbox is `email_jobs`. A key is used once per project, so that a retry, a second run or a re-execution does not
+send again. What is queued is final: HTML, text, subject and links are sent as they were rendered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from studio.database.connection import Connection
+from studio.errors import InvalidInput, NotFound
+from studio.job_types import SYSTEM_PROJECT_ID
+from studio.mail.addresses import checked_address
+from studio.mail.rendering import render
+from studio.mail.suppression import Sender, reason_against, unsubscribe_url
+from studio.settings import Settings
+from studio.text import require_storable
+
+Category = Literal["transactional", "sequence", "lifecycle", "drip", "overview", "waitlist"]
+Outcome = Literal["queued", "already queued", "suppressed", "no address"]
+
+# Whoever gets one of these has just asked for it; all others can be unsubscribed from.
+REQUESTED: frozenset[str] = frozenset({"transactional", "waitlist"})
+BRAND = "Greenlight"
+OUTBOX_KEY_CHARS = 500
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One mail to one receiver.
+
+    `outbox_key` is unique per project. `sender` says in whose name it is sent; by default founders hear from the
+    studio (drips, overviews), everybody else from the project. `drip_id` names the reserved row of the drip log,
+    which follows the mail.
+    """
+
+    project_id: UUID
+    outbox_key: str
+    to_email: str | None
+    template: str
+    context: dict[str, Any]
+    category: Category
+    scheduled_for: datetime | None = None
+    approval_id: UUID | None = None
+    drip_id: UUID | None = None
+    reply_to: str | None = None
+    sender: Sender | None = None
+
+    @property
+    def speaks(self) -> Sender:
+        """In whose name it is sent."""
+        if self.sender is not None:
+            return self.sender
+        return "studio" if self.category in ("drip", "overview") or self.drip_id is not None else "project"
+
+
+@dataclass(frozen=True)
+class Queued:
+    """What became of a letter; `email_id` is None where there is no row for it."""
+
+    email_id: UUID | None
+    outcome: Outcome
+
+
+def enqueue(conn: Connection, settings: Settings, letter: Letter) -> Queued:
+    """Render a letter and queue it in the caller's transaction, once per project and key.
+
+    Raise `InvalidInput` for an address, template or context that cannot be used, `SettingsError` where it needs an
+    unsubscribe link and none can be made, `NotFound` where there is no such project.
+    """
+    if letter.to_email is None or not letter.to_email.strip():
+        return Queued(None, "no address")
+    if not 0 < len(letter.outbox_key) <= OUTBOX_KEY_CHARS:
+        raise InvalidInput(
+            f"The key of a mail has {len(letter.outbox_key)} characters; 1 to {OUTBOX_KEY_CHARS} are allowed.",
+            "Name the occasion shortly.",
+        )
+    require_storable(letter.outbox_key, "The key of a mail")
+    to_email = checked_address(letter.to_email)
+    reply_to = None if letter.reply_to is None else checked_address(letter.reply_to)
+    known = _known(conn, letter)
+    if known is not None:
+        return Queued(known, "already queued")
+    if reason_against(conn, to_email, letter.project_id, letter.speaks, letter.category) is not None:
+        return Queued(None, "suppressed")
+    url = None
+    if letter.category not in REQUESTED:
+        url = unsubscribe_url(settings, letter.project_id, letter.speaks, to_email)
+    rendered = render(letter.template, frame(conn, settings, letter.project_id, letter.speaks, url) | letter.context)
+    row = conn.execute(
+        "insert into public.email_jobs (project_id, outbox_key, to_email, subject, html_body, text_body, category,"
+        " sender, reply_to, unsubscribe_url, approval_id, drip_id, scheduled_for)"
+        " values (%(project)s, %(key)s, %(to)s, %(subject)s, %(html)s, %(text)s, %(category)s, %(sender)s,"
+        " %(reply_to)s, %(url)s, %(approval)s, %(drip)s, coalesce(%(at)s, now())) on conflict do nothing returning id",
+        {
+            "project": letter.project_id,
+            "key": letter.outbox_key,
+            "to": to_email,
+            "subject": rendered.subject,
+            "html": rendered.html,
+            "text": rendered.text,
+            "category": letter.category,
+            "sender": letter.speaks,
+            "reply_to": reply_to or reply_address(conn, letter.project_id, letter.speaks),
+            "url": url,
+            "approval": letter.approval_id,
+            "drip": letter.drip_id,
+            "at": letter.scheduled_for,
+        },
+    ).fetchone()
+    return Queued(row["id"], "queued") if row else Queued(_known(conn, letter), "already queued")
+
+
+def frame(
+    conn: Connection, settings: Settings, project_id: UUID, sender: Sender, unsubscribe: str | None
+) -> dict[str, Any]:
+    """Return what the frame of every letter needs: who writes, from where, and how to be left alone."""
+    row = conn.execute("select name, live_url from public.projects where id = %s", [project_id]).fetchone()
+    if row is None:
+        raise NotFound(f"There is no project {project_id}.", "See `greenlight projects list`.")
+    base = settings.app_base_url
+    return {
+        "brand": BRAND if sender == "studio" or project_id == SYSTEM_PROJECT_ID else row["name"],
+        "sender": sender,
+        "home_url": (base.rstrip("/") if base else None) if sender == "studio" else row["live_url"],
+        "unsubscribe_url": unsubscribe,
+        "postal_address": settings.mail_postal_address,
+    }
+
+
+def reply_address(conn: Connection, project_id: UUID, sender: Sender) -> str | None:
+    """Return where answers to a project's mail go, None where it has no address of its own."""
+    if sender == "studio":
+        return None
+    row = conn.execute(
+        "select reply_address from public.project_email_identities where project_id = %s and status = 'active'",
+        [project_id],
+    ).fetchone()
+    return row["reply_address"] if row else None
+
+
+def _known(conn: Connection, letter: Letter) -> UUID | None:
+    row = conn.execute(
+        "select id from public.email_jobs where project_id = %s and outbox_key = %s",
+        [letter.project_id, letter.outbox_key],
+    ).fetchone()
+    return row["id"] if row else None
