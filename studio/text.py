@@ -94,3 +94,11 @@ def sha256_hex(text: str) -> str:
 def clip(text: str, limit: int) -> str:
     """Return `text` cut to `limit` characters, with an ellipsis as the last one where it was cut."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return `text` on one line of at most `limit` characters, without what steers a terminal.
+
+    So a text that was written elsewhere can stand in a list without starting a line, a heading or a block.
+    """
+    return clip(_STEERING.sub(REPLACEMENT, " ".join(text[: 20 * limit].split())), limit)
