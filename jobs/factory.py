@@ -20,6 +20,7 @@ from studio.job_types import JobType, Payload
 from studio.model.client import Model
 from studio.outbound import OutboundClient
 from studio.settings import Settings
+from studio.storage import Storage, storage_from_settings
 from studio.text import clip
 
 # A tool call in the log is a line to skim; the whole of it is in the event's data.
@@ -33,7 +34,7 @@ class OpProgress:
     def __init__(self, context: dg.OpExecutionContext, session: JobSession) -> None:
         self._log = context.log
         self._writer = session.writer
-        self._op = context.op_def.name
+        self._op = context.op.name
 
     def log(self, message: str, **data: Any) -> None:
         """Log a line; it is mirrored to the event stream with `data`."""
@@ -68,6 +69,10 @@ class Work:
     outbound: Callable[[], OutboundClient]
     dagster: dg.OpExecutionContext
 
+    def storage(self) -> Storage:
+        """Return the artifacts' storage; raise `SettingsError` where it is half configured."""
+        return storage_from_settings(self.settings)
+
     def seconds_since_start(self) -> float:
         """Return how long the run has been going."""
         record = self.dagster.instance.get_run_record_by_id(self.dagster.run_id)
@@ -81,7 +86,8 @@ class AgentOp:
 
     `compute` takes the `Work` and the outputs of `needs`, in that order. A `transactional` op takes a
     connection after the work, whose transaction also saves the op's checkpoint. `after` is called with the
-    output whenever the op's checkpoint stands, also where an earlier attempt had saved it.
+    output whenever the op's checkpoint stands, also where an earlier attempt had saved it. Where `ends` says so of
+    the output, nothing is left to do: the job is finished, and the ops that follow are skipped.
     """
 
     name: str
@@ -90,6 +96,7 @@ class AgentOp:
     needs: Sequence[str] = ()
     transactional: bool = False
     after: Callable[[Work, Json], None] | None = None
+    ends: Callable[[Json], bool] | None = None
 
 
 class AgentJobConfig(dg.Config):
@@ -116,8 +123,16 @@ def agent_job_config(config: AgentJobConfig) -> dict[str, Any]:
 
 def build_agent_job(kind: JobType, ops: Sequence[AgentOp], *, on_failure: OnFailure | None = None) -> dg.JobDefinition:
     """Return the Dagster job of a job type. The last of `ops` finishes the job; all run in one process."""
-    definitions = [_op(spec, last=ops[-1].name, on_failure=on_failure) for spec in ops]
-    dependencies = {spec.name: {_input(need): dg.DependencyDefinition(need) for need in spec.needs} for spec in ops}
+    # Definitions are known by name in the whole repository, and several jobs have an op `load_context`: each job's
+    # definition has a name of its own, and the op keeps its name in the job.
+    named = {spec.name: f"{kind.dagster_job}_{spec.name}" for spec in ops}
+    definitions = [_op(spec, named[spec.name], last=ops[-1].name, on_failure=on_failure) for spec in ops]
+    dependencies: dict[dg.NodeInvocation, dict[str, dg.IDependencyDefinition]] = {
+        dg.NodeInvocation(named[spec.name], alias=spec.name): {
+            _input(need): dg.DependencyDefinition(need) for need in spec.needs
+        }
+        for spec in ops
+    }
     graph = dg.GraphDefinition(
         name=kind.dagster_job, node_defs=definitions, dependencies=dependencies, description=kind.description
     )
@@ -135,7 +150,7 @@ def _input(need: str) -> str:
     return f"{need}_output"
 
 
-def _op(spec: AgentOp, *, last: str, on_failure: OnFailure | None) -> dg.OpDefinition:
+def _op(spec: AgentOp, name: str, *, last: str, on_failure: OnFailure | None) -> dg.OpDefinition:
     def compute(context: dg.OpExecutionContext, inputs: dict[str, Any]) -> Iterator[dg.Output[Json]]:
         session: JobSession = context.resources.agent_job
         session.raise_refusal()
@@ -148,12 +163,14 @@ def _op(spec: AgentOp, *, last: str, on_failure: OnFailure | None) -> dg.OpDefin
         except BaseException as exc:
             session.fail(exc)
             raise
-        if spec.name == last:
+        ends = spec.ends is not None and spec.ends(output)
+        if ends or spec.name == last:
             session.finish()
-        yield dg.Output(output)
+        if not ends:
+            yield dg.Output(output)
 
     return dg.OpDefinition(
-        name=spec.name,
+        name=name,
         description=spec.description,
         compute_fn=compute,
         ins={_input(need): dg.In(dagster_type=dg.Any) for need in spec.needs},

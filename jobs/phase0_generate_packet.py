@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
-import dagster as dg
-
-from jobs.factory import AgentOp, Work, build_agent_job, emitted_before
+from jobs.factory import AgentOp, Work, build_agent_job
+from jobs.packets import materialize_deliverables, materialize_packet
 from studio.claims import Json
 from studio.database.connection import Connection
 from studio.job_types import JOB_TYPES, Phase0Payload
-from studio.model.spend import usd
-from studio.phase0 import Phase0, list_failure
+from studio.phase0 import PHASE, Phase0
+from studio.phases.common import list_failure
 
 
 def _phase0(work: Work) -> Phase0:
@@ -22,43 +21,12 @@ def _phase0(work: Work) -> Phase0:
         model=work.model,
         outbound=work.outbound,
         progress=work.progress,
+        storage=work.storage,
     )
 
 
 def _save_packet(work: Work, conn: Connection, synthesized: Json) -> Json:
     return _phase0(work).save_packet(conn, synthesized)
-
-
-def _materialize_packet(work: Work, saved: Json) -> None:
-    """Record the packet as an asset materialization, which the mirror turns into the artifact event."""
-    if emitted_before(work, "packet_version_id", saved["packet_version_id"]):
-        return
-    base = work.settings.app_base_url
-    link = (
-        dg.MetadataValue.url(f"{base.rstrip('/')}/projects/{work.claim.job.project_id}")
-        if base
-        else dg.MetadataValue.text(f"greenlight projects show {work.claim.job.project_id}")
-    )
-    work.dagster.log_event(
-        dg.AssetMaterialization(
-            asset_key=["packets", "phase0"],
-            partition=str(work.claim.job.project_id),
-            description=f"Phase 0 packet, version {saved['version']}: {saved['tagline']}",
-            metadata={
-                "recommendation": saved["recommendation"],
-                "confidence": saved["confidence"],
-                "packet": link,
-                "packet_id": saved["packet_id"],
-                "packet_version_id": saved["packet_version_id"],
-                "version": saved["version"],
-                "model": saved["model"],
-                "cost_usd": usd(saved["cost_micros"]),
-                "model_calls": saved["model_calls"],
-                "tokens": saved["tokens"],
-                "duration_seconds": round(work.seconds_since_start(), 1),
-            },
-        )
-    )
 
 
 OPS = (
@@ -91,13 +59,20 @@ OPS = (
         _save_packet,
         needs=("synthesize",),
         transactional=True,
-        after=_materialize_packet,
+        after=lambda work, saved: materialize_packet(work, PHASE, saved),
+    ),
+    AgentOp(
+        "deck",
+        "Make the pitch deck, as an editable file and as a page; a failure is listed and ends nothing.",
+        lambda work, saved: _phase0(work).deck(saved),
+        needs=("save_packet",),
+        after=lambda work, made: materialize_deliverables(work, PHASE, made),
     ),
     AgentOp(
         "open_gate",
         "Make sure that one gate approval is pending and shows this packet.",
-        lambda work, conn, saved: _phase0(work).open_gate(conn, saved),
-        needs=("save_packet",),
+        lambda work, conn, saved, _deck: _phase0(work).open_gate(conn, saved),
+        needs=("save_packet", "deck"),
         transactional=True,
     ),
     AgentOp(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -66,6 +66,12 @@ class ApprovalPayload(ProjectPayload):
 
     approval_id: UUID = Field(alias="approvalId")
     action_type: str = Field(alias="actionType", min_length=1)
+
+
+class NightShiftPayload(ProjectPayload):
+    """`nightshift.cycle_project`. `day` is the UTC day of the night; without it the job's key or birth says it."""
+
+    day: date | None = None
 
 
 class ChatPayload(ProjectPayload):
@@ -180,9 +186,11 @@ _ROWS: tuple[JobType, ...] = (
         agent_key="ceo",
         priority=DEFAULT,
         lane="heavy",
-        timeout_seconds=1800,
+        # Three drawings of a page and their critiques may take longer than half an hour.
+        timeout_seconds=3600,
         key=lambda project_id, payload: f"phasegen:{project_id}:{payload.phase}",
         description="Generate the packet of phase 1, 2 or 3, and open its gate.",
+        has_handler=True,
     ),
     JobType(
         name="approval.execute",
@@ -193,6 +201,7 @@ _ROWS: tuple[JobType, ...] = (
         timeout_seconds=900,
         key=lambda _project_id, payload: f"approval:{payload.approval_id}",
         description="Carry out an approved action, once.",
+        has_handler=True,
     ),
     JobType(
         name="email.process_due",
@@ -203,6 +212,7 @@ _ROWS: tuple[JobType, ...] = (
         timeout_seconds=900,
         key=lambda _project_id, _payload: f"email_due:{datetime.now(UTC).strftime('%Y-%m-%dT%H')}",
         description="Send the mails that are due.",
+        has_handler=True,
     ),
     JobType(
         name="drip.process_digests",
@@ -213,6 +223,7 @@ _ROWS: tuple[JobType, ...] = (
         timeout_seconds=900,
         key=lambda _project_id, _payload: f"drip_digests:{_day()}",
         description="Send the weekly digests.",
+        has_handler=True,
     ),
     JobType(
         name="drip.process_nudges",
@@ -223,16 +234,18 @@ _ROWS: tuple[JobType, ...] = (
         timeout_seconds=900,
         key=lambda _project_id, _payload: f"drip_nudges:{_day()}",
         description="Send the nudges.",
+        has_handler=True,
     ),
     JobType(
         name="nightshift.cycle_project",
-        payload=ProjectPayload,
+        payload=NightShiftPayload,
         agent_key="night_shift",
         priority=BACKGROUND,
         lane="standard",
         timeout_seconds=900,
-        key=lambda project_id, _payload: f"nightshift:{project_id}:{_day()}",
+        key=lambda project_id, payload: f"nightshift:{project_id}:{payload.day or _day()}",
         description="Propose a project's next actions over night.",
+        has_handler=True,
     ),
     JobType(
         name="chat.reply",

@@ -1,7 +1,7 @@
 """Phase 0: an idea becomes a packet. Each function is one step; the Dagster ops of `jobs/` call them in order.
 
     load_context → measure_presence → research (competitors and market side by side)
-    → synthesize → save_packet → open_gate → remember → announce
+    → synthesize → save_packet → deck → open_gate → remember → announce
 
 Steps hand JSON to each other, because a step's output is its checkpoint. Whatever costs money is a
 checkpoint of its own below its step, so that a killed run pays for no model call twice.
@@ -16,17 +16,13 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from studio import approvals, memory, notices, projects, research
+from studio import deliverables, notices, projects, research
 from studio.agents.ceo import Ceo
 from studio.agents.researcher import Researcher
-from studio.claims import Claim, Json
-from studio.database.connection import Connection, Database
+from studio.claims import Json
+from studio.database.connection import Connection
 from studio.errors import InvalidInput, PermissionRefused
 from studio.job_types import Phase0Payload
-from studio.model import spend
-from studio.model.client import Model
-from studio.model.spend import Spender
-from studio.outbound import OutboundClient
 from studio.packets import versions
 from studio.packets.phase0 import (
     SYNTHESIS_PROMPT_VERSION,
@@ -34,22 +30,20 @@ from studio.packets.phase0 import (
     ExistingPresence,
     MarketFindings,
     Phase0Packet,
+    Phase0Patch,
 )
-from studio.packets.phase0_assembly import assemble, changed_keys, competitors, market, patched
+from studio.packets.phase0_assembly import assemble, competitors, market, patched
+from studio.packets.revision import changed_keys
 from studio.parallel import side_by_side
+from studio.phases import parts
+from studio.phases.common import CEO, Attempt
+from studio.phases.learned import remember
 from studio.presence import Presence, look_at_domain
-from studio.progress import Progress
-from studio.project_events import record
 from studio.research import Dossier, for_prompt, numbered
-from studio.settings import Settings
-from studio.tasks import TaskStatus, forget_task, log_task
-from studio.text import clip
 
 PHASE = 0
-FAILED_TASK = ("ceo_agent", "phase0_failed")
-# A stored idea may be longer than the limit at creation (other clients compose their own); beyond this it is
-# cut for the prompt, and the run says so.
-PROMPT_IDEA_CHARS = 20_000
+# What every agent is told, whatever its step adds.
+TOLD = ("project", "idea", "company", "memory", "guidance")
 
 COMPETITOR_TASK = (
     "Find up to six products or companies that compete with the idea: name, positioning, price, what they leave open."
@@ -60,30 +54,15 @@ MARKET_TASK = (
 
 
 @dataclass(frozen=True)
-class Phase0:
-    """One attempt at a project's Phase 0: the claim it works under, and what it works with."""
+class Phase0(Attempt):
+    """One attempt at a project's Phase 0."""
 
-    claim: Claim
     payload: Phase0Payload
-    settings: Settings
-    model: Callable[[], Model]
-    outbound: Callable[[], OutboundClient]
-    progress: Progress
 
     @property
-    def db(self) -> Database:
-        """The studio's database."""
-        return self.claim.db
-
-    @property
-    def project_id(self) -> UUID:
-        """The project the job belongs to."""
-        return self.claim.job.project_id
-
-    @property
-    def spender(self) -> Spender:
-        """On whose account model calls are made."""
-        return Spender(self.project_id, self.claim.job_id, self.claim.claim_no)
+    def phase(self) -> int:
+        """0."""
+        return PHASE
 
     # --- steps
 
@@ -95,29 +74,11 @@ class Phase0:
                 f"Project {project.id} does not belong to {self.payload.owner_clerk_id}.",
                 "Launch it as its owner.",
             )
-        if project.status != "active":
-            raise PermissionRefused(f"Project {project.id} is {project.status}.", "Make it active first.")
-        idea = project.idea_description
-        if len(idea) > PROMPT_IDEA_CHARS:
-            self.progress.log(
-                f"The idea has {len(idea):,} characters; the agents read the first {PROMPT_IDEA_CHARS:,}."
-            )
-        memories = memory.recall(self.db, project.id)
+        facts = self.common_facts(self.active_project())
         prior = versions.latest(self.db, project.id, PHASE) if self.payload.revision_guidance else None
-        self._task("ceo_agent", "phase0_revision" if prior else "phase0_init", "completed")
-        self.progress.log(
-            f"Loaded {project.name!r}: {len(memories)} memories"
-            + (f", prior packet version {prior.version}" if prior else "")
-        )
+        self.task(CEO, "phase0_revision" if prior else "phase0_init", "completed")
         return {
-            "project": {
-                "name": project.name,
-                "domain": project.domain,
-                "repo_url": project.repo_url,
-                "focus_areas": project.focus_areas,
-            },
-            "idea": clip(idea, PROMPT_IDEA_CHARS),
-            "memory": memory.prompt_block(memories),
+            **facts,
             "guidance": self.payload.revision_guidance,
             "prior_version_id": str(prior.id) if prior else None,
         }
@@ -158,9 +119,9 @@ class Phase0:
         if context["prior_version_id"]:
             self.progress.log("A revision keeps the research of its prior packet.")
             return None
-        self._task("research_agent", "phase0_research", "running")
+        self.task("research_agent", "phase0_research", "running")
         researcher = Researcher(self.model(), self.spender, self.progress)
-        facts = {key: context[key] for key in ("project", "idea", "memory", "guidance")}
+        facts = {key: context[key] for key in TOLD}
 
         def look(topic: str, task: str, schema: type[CompetitorFindings] | type[MarketFindings]) -> Json:
             found = Dossier.model_validate(
@@ -180,22 +141,22 @@ class Phase0:
             lambda: look("competitors", COMPETITOR_TASK, CompetitorFindings),
             lambda: look("market", MARKET_TASK, MarketFindings),
         )
-        self._task("research_agent", "phase0_research", "completed", _research_summary(both))
+        self.task("research_agent", "phase0_research", "completed", _research_summary(both))
         return {"competitors": both[0], "market": both[1]}
 
     def synthesize(self, context: Json, presence: Json, found: Json) -> Json:
         """Let the CEO weigh the research, or revise the prior packet; return the packet and its provenance."""
-        self._task("ceo_agent", "phase0_synthesis", "running")
+        self.task(CEO, "phase0_synthesis", "running")
         ceo = Ceo(self.model(), self.spender, self.progress)
         measured = [ExistingPresence.model_validate(item) for item in presence]
         facts = {
-            **{key: context[key] for key in ("project", "idea", "memory", "guidance")},
+            **{key: context[key] for key in TOLD},
             "presence": [item.model_dump(mode="json", exclude={"sources"}) for item in measured] or None,
         }
         if found is None:
             prior = versions.get(self.db, UUID(context["prior_version_id"]))
             before = _prior_packet(prior)
-            patch, answer = ceo.revise("synthesize", {**facts, "prior_packet": prior.packet})
+            patch, answer = ceo.revise("synthesize", {**facts, "prior_packet": prior.packet}, Phase0Patch)
             packet = patched(before, patch, measured)
             provenance: dict[str, Any] = {"revision_of": str(prior.id), "changed": changed_keys(patch)}
             self.progress.log(f"The revision of version {prior.version} changes {', '.join(changed_keys(patch))}.")
@@ -229,90 +190,28 @@ class Phase0:
     def save_packet(self, conn: Connection, synthesized: Json) -> Json:
         """Save the packet as a new version; return its id, number, verdict and cost."""
         packet = synthesized["packet"]
-        # A re-executed job has made a packet before; what that one cost is not this one's.
-        before = versions.last_made_by_job(conn, self.claim.job_id)
-        spent = spend.spent_by_job_in(conn, self.claim.job_id, after=before)
-        version = versions.save(
+        version, saved = self.save(
             conn,
-            self.project_id,
-            PHASE,
             packet,
-            synopsis=packet["reasoning_synopsis"],
-            job_id=self.claim.job_id,
-            claim_no=self.claim.claim_no,
+            headline=packet["tagline"],
             model=synthesized["model"],
             prompt_version=SYNTHESIS_PROMPT_VERSION,
-            spent=spent,
             provenance=synthesized["provenance"],
         )
-        self._list(
-            conn,
-            "ceo_agent",
-            "phase0_synthesis",
-            "completed",
-            f"{packet['recommendation']}, confidence {version.confidence}",
-        )
-        record(
-            conn,
-            self.project_id,
-            "phase.packet_generated",
-            f"Phase 0 packet version {version.version}",
-            {"phase": PHASE, "version": version.version, "job_id": str(self.claim.job_id)},
-        )
-        return {
-            "packet_version_id": str(version.id),
-            "packet_id": _packet_id(conn, self.project_id),
-            "version": version.version,
-            "recommendation": packet["recommendation"],
-            "confidence": version.confidence,
-            "tagline": packet["tagline"],
-            "model": synthesized["model"],
-            "cost_micros": spent.cost_micros,
-            "model_calls": spent.calls,
-            "tokens": spent.input_tokens + spent.output_tokens,
-        }
+        deliverables.begin(conn, version, [])
+        return saved
+
+    def deck(self, saved: Json) -> Json:
+        """Make the pitch deck, which may fail by itself."""
+        return parts.deck(self, saved)
 
     def open_gate(self, conn: Connection, saved: Json) -> Json:
-        """Make sure that one gate is pending and shows this packet; return the approval's id and risk.
-
-        A packet that a newer one has overtaken meanwhile opens none: a person decides on the latest.
-        """
-        versions.hold_latest(conn, self.project_id, PHASE)
-        version = versions.get_in(conn, UUID(saved["packet_version_id"]))
-        if not versions.is_latest(conn, version):
-            self.progress.log(f"Version {version.version} was overtaken by a newer packet, whose gate it is.")
-            return {"approval_id": None, "risk": None, "outcome": "overtaken", "superseded": 0}
-        gate = approvals.open_gate(
-            conn,
-            version,
-            title="Review the Phase 0 packet",
-            description=clip(saved["tagline"], 400),
-            supersede=self.payload.force_new_approval,
-            job_id=self.claim.job_id,
-        )
-        return {
-            "approval_id": str(gate.approval_id),
-            "risk": gate.risk,
-            "outcome": gate.outcome,
-            "superseded": gate.superseded,
-        }
+        """Make sure that one gate is pending and shows this packet; return the approval's id and risk."""
+        return self.gate(conn, saved, supersede=self.payload.force_new_approval)
 
     def remember(self, conn: Connection, saved: Json) -> Json:
         """Remember the verdict for every later agent, unless a newer one stands already."""
-        versions.hold_latest(conn, self.project_id, PHASE)
-        if not versions.is_latest(conn, versions.get_in(conn, UUID(saved["packet_version_id"]))):
-            return {"remembered": []}
-        memory.remember(
-            conn,
-            self.project_id,
-            "decision",
-            "phase0_completed",
-            f"Phase 0 packet version {saved['version']}: {saved['recommendation']} with confidence"
-            f" {saved['confidence']}. {saved['tagline']}",
-            agent_key="ceo",
-            job_id=self.claim.job_id,
-        )
-        return {"remembered": ["decision.phase0_completed"]}
+        return {"remembered": remember(self, conn, saved)}
 
     def announce(self, conn: Connection, saved: Json) -> Json:
         """Tell the founder that the packet is ready, once; return what became of the mail."""
@@ -320,30 +219,13 @@ class Phase0:
         notice = notices.phase0_ready(
             conn, self.settings, project, versions.get_in(conn, UUID(saved["packet_version_id"]))
         )
-        self._list(conn, "ceo_agent", "phase0_complete", "completed", saved["tagline"])
-        # A job that failed for good and was queued again has not failed after all.
-        forget_task(conn, self.claim.job_id, *FAILED_TASK)
+        self.list_completion(conn, saved)
         return {"mail": notice.mail}
 
     # --- helpers
 
     def _paid(self, step: str, work: Callable[[], Any]) -> Json:
         return self.claim.once(step, lambda: work().model_dump(mode="json"))
-
-    def _task(self, agent: str, description: str, status: TaskStatus, detail: str | None = None) -> None:
-        self.claim.write(lambda conn: self._list(conn, agent, description, status, detail))
-
-    def _list(
-        self, conn: Connection, agent: str, description: str, status: TaskStatus, detail: str | None = None
-    ) -> None:
-        log_task(conn, self.project_id, self.claim.job_id, agent, description, status, detail)
-
-
-def list_failure(conn: Connection, project_id: UUID, job_id: UUID, error: str) -> None:
-    """List that a Phase 0 has failed for good, and why, in the transaction in which it does."""
-    # A second failure is news, also where it says what the first one did.
-    forget_task(conn, job_id, *FAILED_TASK)
-    log_task(conn, project_id, job_id, *FAILED_TASK, "failed", error)
 
 
 def _prior_packet(prior: versions.PacketVersion) -> Phase0Packet:
@@ -369,11 +251,3 @@ def _research_summary(both: list[Json]) -> str:
     cited = sum(len(part["dossier"]["passages"]) for part in both)
     searches = sum(part["dossier"]["searches"] for part in both)
     return f"{searches} searches, {cited} cited passages"
-
-
-def _packet_id(conn: Connection, project_id: UUID) -> str:
-    row = conn.execute(
-        "select id from public.phase_packets where project_id = %s and phase = %s", [project_id, PHASE]
-    ).fetchone()
-    assert row is not None  # noqa: S101 - saved in this transaction
-    return str(row["id"])

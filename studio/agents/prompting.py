@@ -10,6 +10,8 @@ import json
 import re
 from typing import Any
 
+from studio.packets.actions import PHASE_ACTIONS
+
 TAGS = (
     "project",
     "idea",
@@ -44,6 +46,21 @@ HONESTY_RULE = (
     "Never invent a fact, a figure, a company, a quotation or an address. Where you do not know, say so; fewer items"
     " with a reason are better than a full list."
 )
+LANGUAGE_RULE = "Write in the language of <idea>."
+COPY_RULE = (
+    "Write plainly: what a person can do with it, and what happens then. Prefer the words of the idea to those of"
+    " marketing. No superlatives, no urgency, no exclamation marks. Never write a testimonial, a number of customers, a"
+    " rating, a partner, a price or a date that is not given."
+)
+
+
+def proposals_rule(phase: int) -> str:
+    """Return which actions an agent may propose in a phase, and when."""
+    return (
+        f"Propose as actions only what the studio can do itself in this phase ({', '.join(PHASE_ACTIONS[phase])}), what"
+        " <permissions> allows, and what the facts call for; none is better than a needless one. What people have to"
+        " do stands in next_actions, at most five, the most telling first."
+    )
 
 
 def block(tag: str, content: Any) -> str:

@@ -19,6 +19,13 @@ ActionType = Literal[
     "refine_phase_assets",
 ]
 
+# Which of them a packet of a phase may propose. Whether one is permitted is the database's to say (`action_refusal`).
+PHASE_ACTIONS: dict[int, tuple[ActionType, ...]] = {
+    1: ("deploy_landing_page", "send_welcome_email_sequence", "refine_phase_assets"),
+    2: ("activate_meta_ads_campaign", "send_phase2_lifecycle_email", "refine_phase_assets"),
+    3: ("trigger_phase3_repo_workflow", "trigger_phase3_deploy", "refine_phase_assets"),
+}
+
 
 class ProposedAction(PacketModel):
     """A next step that the studio could carry out itself, once a person has approved it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from studio.packets.fields import (
     EvidenceClaims,
@@ -25,6 +25,7 @@ from studio.packets.fields import (
     Verdict,
     squeeze,
 )
+from studio.packets.revision import Patch
 
 SYNTHESIS_PROMPT_VERSION = "phase0-2"
 
@@ -111,14 +112,8 @@ class Phase0Synthesis(PacketModel):
     evidence: EvidenceClaims
 
 
-class Phase0Patch(PacketModel):
+class Phase0Patch(Patch):
     """A revision: only the keys that the guidance changes; at least one."""
-
-    @model_validator(mode="after")
-    def _changes_something(self) -> Phase0Patch:
-        if not self.model_dump(exclude_none=True):
-            raise ValueError("at least one key must change")
-        return self
 
     tagline: Annotated[str, squeeze(180), Field(min_length=3, max_length=180)] | None = None
     elevator_pitch: Paragraph | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from studio.packets.fields import Evidence, ReasoningSynopsis, Source
+from studio.packets.evidence import evidence
+from studio.packets.fields import ReasoningSynopsis, Source
 from studio.packets.phase0 import (
     Competitor,
     CompetitorFindings,
@@ -18,10 +19,10 @@ from studio.packets.phase0 import (
     Phase0Synthesis,
     SourcedText,
 )
+from studio.packets.revision import replaced
 from studio.research import Dossier, carrying, named_by, numbered
 
 NOT_MEASURED = "Not measured: the search retrieved no page that gives a figure."
-UNSOURCED = "unsourced"
 CLAIMED_FIELDS: tuple[Literal["positioning", "pricing"], ...] = ("positioning", "pricing")
 
 
@@ -103,40 +104,21 @@ def assemble(
             rationale=list(synthesis.rationale),
             risks=list(synthesis.risks),
             next_actions=list(synthesis.next_actions),
-            evidence=[_evidence(claim.claim, claim.source_ids, sources) for claim in synthesis.evidence],
+            evidence=[evidence(claim.claim, claim.source_ids, sources) for claim in synthesis.evidence],
         ),
     )
 
 
 def patched(prior: Phase0Packet, patch: Phase0Patch, presence: Iterable[ExistingPresence]) -> Phase0Packet:
     """Return the prior packet with the patch's keys replaced, and its facts as measured now, validated again."""
-    packet = prior.model_dump(mode="json")
+    packet = replaced(prior.model_dump(mode="json"), patch)
     packet["existing_presence"] = [item.model_dump(mode="json") for item in presence]
-    synopsis = packet["reasoning_synopsis"]
-    for key, value in patch.model_dump(exclude_none=True).items():
-        if key in ("confidence", "rationale", "risks", "next_actions"):
-            synopsis[key] = value
-        else:
-            packet[key] = value
-    synopsis["decision"] = packet["recommendation"]
     return Phase0Packet.model_validate(packet)
-
-
-def changed_keys(patch: Phase0Patch) -> list[str]:
-    """Return the keys that a patch changes."""
-    return sorted(patch.model_dump(exclude_none=True))
 
 
 def _sourced(figure: MarketFigure, sources: dict[str, Source]) -> SourcedText:
     carried = carrying(figure.text, figure.source_ids, sources)
     return SourcedText(text=figure.text, sourced=bool(carried), sources=carried)
-
-
-def _evidence(claim: str, ids: list[str], sources: dict[str, Source]) -> Evidence:
-    carried = carrying(claim, ids, sources)
-    return Evidence(
-        claim=claim, source=carried[0].url if carried else UNSOURCED, sourced=bool(carried), sources=carried
-    )
 
 
 def _nothing_found(found: Dossier, what: str) -> str:

@@ -22,6 +22,7 @@ from studio.packets.fields import (
     Verdict,
     squeeze,
 )
+from studio.packets.revision import SynopsisPatch
 
 PROMPT_VERSION = "phase1-1"
 
@@ -136,6 +137,20 @@ class PhaseSynopsis(PacketModel):
         max_length=5, description="What the studio could do itself after an approval; may be empty"
     )
     evidence: EvidenceClaims
+
+
+class Phase1Patch(SynopsisPatch):
+    """A revision of Phase 1: the parts that the guidance changes, each complete."""
+
+    landing_page: LandingCopy | None = None
+    waitlist: Waitlist | None = None
+    analytics: Analytics | None = None
+    brand_kit: BrandKit | None = None
+    social_strategy: SocialStrategy | None = None
+    email_sequence: EmailSequence | None = None
+    page_direction: Annotated[str, squeeze(400), Field(min_length=3, max_length=400)] | None = Field(
+        default=None, description="What the guidance asks of how the landing page looks; null where it asks nothing"
+    )
 
 
 class PhaseReasoning(ReasoningSynopsis):

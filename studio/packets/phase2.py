@@ -13,6 +13,7 @@ from pydantic import Field, PlainSerializer, model_validator
 
 from studio.packets.fields import Line, PacketModel, Short, Verdict, squeeze
 from studio.packets.phase1 import PhaseReasoning, PhaseSynopsis, SequenceEmail
+from studio.packets.revision import SynopsisPatch
 
 PROMPT_VERSION = "phase2-1"
 
@@ -76,6 +77,17 @@ class Phase2Plan(_Plan):
     """What the model returns."""
 
     synopsis: PhaseSynopsis
+
+
+class Phase2Patch(SynopsisPatch):
+    """A revision of Phase 2: the parts that the guidance changes, each complete."""
+
+    distribution_strategy: DistributionStrategy | None = None
+    paid_acquisition: PaidAcquisition | None = None
+    outreach: Outreach | None = None
+    lifecycle_email: LifecycleEmail | None = None
+    weekly_experiments: list[Line] | None = Field(default=None, min_length=3, max_length=10)
+    guardrails: list[Line] | None = Field(default=None, min_length=3, max_length=10)
 
 
 class Phase2Packet(_Plan):

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from studio.packets.fields import Line, PacketModel, Short, Verdict, squeeze
 from studio.packets.phase1 import PhaseReasoning, PhaseSynopsis
+from studio.packets.revision import SynopsisPatch
 
 PROMPT_VERSION = "phase3-1"
 PROTECTED_BRANCH = "main"
@@ -74,6 +75,18 @@ class Phase3Plan(_Plan):
     """What the model returns."""
 
     synopsis: PhaseSynopsis
+
+
+class Phase3Patch(SynopsisPatch):
+    """A revision of Phase 3: the parts that the guidance changes, each complete."""
+
+    architecture_review: ArchitectureReview | None = None
+    build_plan: BuildPlan | None = None
+    qa_plan: QaPlan | None = None
+    launch_checklist: list[Line] | None = Field(default=None, min_length=4, max_length=16)
+    rollback_plan: RollbackPlan | None = None
+    merge_policy: MergePolicy | None = None
+    operational_readiness: list[Line] | None = Field(default=None, min_length=3, max_length=12)
 
 
 class Phase3Packet(_Plan):

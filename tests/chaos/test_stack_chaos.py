@@ -100,8 +100,15 @@ def assert_done_once(db: Database, job_id: UUID) -> None:
     assert [text for text in said if text != "running"][:-1] == ["queued"] * said.count("running")
     assert set(steps(db, job_id)) == set(STEPS)
     assert len([row for row in versions(db, job.project_id) if row["source_job_id"] == job_id]) == 1
-    artifacts = db.fetch_all("select 1 from public.agent_job_events where job_id = %s and type = 'artifact'", [job_id])
-    assert len(artifacts) == 1
+    artifacts = db.fetch_all(
+        "select data ->> 'asset' as shown, data ->> 'asset_id' as id from public.agent_job_events"
+        " where job_id = %s and type = 'artifact'",
+        [job_id],
+    )
+    # The packet once, and each of its deliverables once.
+    assert [artifact["shown"] for artifact in artifacts].count("packets/phase0") == 1
+    deliverables = [artifact["id"] for artifact in artifacts if artifact["id"]]
+    assert len(deliverables) == len(set(deliverables)) == len(artifacts) - 1
     twice = db.fetch_all(
         "select claim_no, data ->> 'op' as op, data ->> 'step_event' as event, count(*) from public.agent_job_events"
         " where job_id = %s and data ? 'step_event' group by 1, 2, 3 having count(*) > 1",

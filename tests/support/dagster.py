@@ -42,6 +42,7 @@ STEPS = (
     "research",
     "synthesize",
     "save_packet",
+    "deck",
     "open_gate",
     "remember",
     "announce",
@@ -79,6 +80,7 @@ class DagsterHome:
             "GREENLIGHT_MODEL_RETRIES": "0",
             "GREENLIGHT_RETRY_SECONDS": "0",
             "GREENLIGHT_RUN_OWNS_PROCESS": "true",
+            "GREENLIGHT_DATA_DIR": str(folder / "data"),
         }
         self._forks = forks
         self._names = itertools.count(1)

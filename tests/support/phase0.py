@@ -5,8 +5,12 @@ The steps hand their outputs on through the checkpoints in the database, as they
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +27,10 @@ from studio.outbound import OutboundClient
 from studio.packets import versions
 from studio.packets.versions import PacketVersion
 from studio.phase0 import Phase0
+from studio.phases.common import Attempt
 from studio.settings import Settings
+from studio.storage import Storage
+from studio.storage.folder import FolderStorage
 from tests.support.model import Recorder
 from tests.support.sandbox import SandboxThread
 
@@ -47,11 +54,12 @@ LEASE = timedelta(hours=1)
 
 
 class Step(NamedTuple):
-    """A step of Phase 0, what it reads, and whether its work shares a transaction with its checkpoint."""
+    """A step: what it reads, whether its work shares a transaction with its checkpoint, and when it is the last."""
 
     name: str
     needs: tuple[str, ...] = ()
     transactional: bool = False
+    ends: Callable[[Json], bool] = lambda _output: False
 
 
 STEPS = (
@@ -60,6 +68,7 @@ STEPS = (
     Step("research", ("load_context",)),
     Step("synthesize", ("load_context", "measure_presence", "research")),
     Step("save_packet", ("synthesize",), transactional=True),
+    Step("deck", ("save_packet",)),
     Step("open_gate", ("save_packet",), transactional=True),
     Step("remember", ("save_packet",), transactional=True),
     Step("announce", ("save_packet",), transactional=True),
@@ -75,6 +84,19 @@ def write_corpus(folder: Path, pages: dict[str, tuple[str, str]] = PAGES) -> Pat
     return folder
 
 
+@functools.cache
+def _artifacts() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="greenlight-artifacts-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def folder_storage() -> FolderStorage:
+    """Return a storage in a folder of its own, which goes with the process."""
+    root = Path(tempfile.mkdtemp(dir=_artifacts()))
+    return FolderStorage(root, lambda path, seconds: f"http://files.test/{path}?for={seconds}")
+
+
 @dataclass
 class Studio:
     """What a Phase 0 works with, and the projects and jobs to work on."""
@@ -83,6 +105,7 @@ class Studio:
     settings: Settings
     model: Model
     outbound: OutboundClient = field(default_factory=lambda: OutboundClient(enabled=False))
+    storage: Storage = field(default_factory=folder_storage)
 
     def project(self, idea: str = IDEA, **fields: Any) -> UUID:
         """Create a project as a founder does."""
@@ -120,6 +143,7 @@ class Studio:
             model=lambda: self.model,
             outbound=lambda: self.outbound,
             progress=told or Recorder(),
+            storage=lambda: self.storage,
         )
 
     def run(self, project_id: UUID, told: Recorder | None = None, **wish: Any) -> dict[str, Json]:
@@ -138,26 +162,33 @@ class Studio:
 
 def run_steps(phase0: Phase0, *, until: str | None = None) -> dict[str, Json]:
     """Run the steps of an attempt, all or those before `until`, and return what they gave."""
+    return walk(phase0, STEPS, until=until)
+
+
+def walk(attempt: Attempt, steps: Sequence[Step], *, until: str | None = None) -> dict[str, Json]:
+    """Run `steps` in order, all or those before `until`; each is a checkpoint. Return what they gave."""
     outputs: dict[str, Json] = {}
-    for step in STEPS:
+    for step in steps:
         if step.name == until:
             break
-        _once(phase0, step, [outputs[need] for need in step.needs])
-        found, outputs[step.name] = phase0.claim.saved_step(step.name)
+        _once(attempt, step, [outputs[need] for need in step.needs])
+        found, outputs[step.name] = attempt.claim.saved_step(step.name)
         assert found
+        if step.ends(outputs[step.name]):
+            break
     return outputs
 
 
-def _once(phase0: Phase0, step: Step, inputs: list[Json]) -> None:
-    work: Callable[..., Json] = getattr(phase0, step.name)
+def _once(attempt: Attempt, step: Step, inputs: list[Json]) -> None:
+    work: Callable[..., Json] = getattr(attempt, step.name)
     if not step.transactional:
-        phase0.claim.once(step.name, lambda: work(*inputs))
+        attempt.claim.once(step.name, lambda: work(*inputs))
         return
 
     def in_transaction(conn: Connection) -> Json:
         return work(conn, *inputs)
 
-    phase0.claim.once_in_transaction(step.name, in_transaction)
+    attempt.claim.once_in_transaction(step.name, in_transaction)
 
 
 # --- what became of it

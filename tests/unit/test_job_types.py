@@ -47,6 +47,8 @@ SEED: dict[str, dict[str, Any]] = {
 OF_NO_PROJECT = {"email.process_due", "drip.process_digests", "drip.process_nudges"}
 # Our own, which do nothing: to measure an installation.
 BENCH = {f"bench.{lane}" for lane in LANES}
+# Registered, so that other clients may name them; their work is not written yet.
+NOT_YET = {"browser.check_page", "chat.reply", "code.generate_mvp", "research.generate_report"}
 ALL = pytest.mark.parametrize("name", sorted(SEED))
 
 
@@ -89,8 +91,8 @@ def test_a_chat_goes_before_everything_and_in_a_lane_of_its_own() -> None:
     assert all(chat.priority > kind.priority and chat.lane != kind.lane for kind in others)
 
 
-def test_of_the_seed_only_phase_0_can_be_run_yet() -> None:
-    assert {kind.name for kind in JOB_TYPES.values() if kind.has_handler} == {"phase0.generate_packet"} | BENCH
+def test_all_but_these_can_be_run() -> None:
+    assert {kind.name for kind in JOB_TYPES.values() if not kind.has_handler} == NOT_YET
 
 
 @pytest.mark.parametrize("lane", LANES)
@@ -105,7 +107,7 @@ def test_a_measuring_job_runs_once_in_its_lane_and_behind_all_real_work(lane: st
     assert "sample" in problem(kind.name, {"sample": -1}).message
 
 
-@pytest.mark.parametrize("name", sorted(set(SEED) - {"phase0.generate_packet"}))
+@pytest.mark.parametrize("name", sorted(NOT_YET))
 def test_a_type_without_a_handler_says_so_and_what_there_is(name: str) -> None:
     with pytest.raises(NoHandler, match=f"'{re.escape(name)}' has no handler yet") as caught:
         require_handler(job_type(name))

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from studio.packets.evidence import UNSOURCED
 from studio.packets.phase0 import (
     CompetitorFindings,
     ConfidenceBreakdown,
@@ -25,13 +26,12 @@ from studio.packets.phase0 import (
 )
 from studio.packets.phase0_assembly import (
     NOT_MEASURED,
-    UNSOURCED,
     assemble,
-    changed_keys,
     competitors,
     market,
     patched,
 )
+from studio.packets.revision import changed_keys
 from studio.research import Dossier, carrying, dossier, for_prompt, named_by, numbered
 from studio.text import sha256_hex
 

@@ -22,7 +22,7 @@ from studio.model import spend
 from studio.packets import versions
 from studio.packets.fields import Source
 from studio.packets.versions import PacketVersion
-from studio.phase0 import list_failure
+from studio.phases.common import list_failure
 from studio.queue import NewJob
 from studio.settings import Settings
 from studio.text import sha256_hex
@@ -62,7 +62,7 @@ def test_an_attempt_after_each_step_repeats_none(studio: Studio, sandbox: Sandbo
     assert len(rows(studio.db, "email_jobs", project_id)) == 1
     assert len(events(studio.db, project_id, "phase.packet_generated")) == 1
     tasks = Counter(row["description"] for row in rows(studio.db, "tasks", project_id))
-    assert tasks == Counter(["phase0_init", "phase0_research", "phase0_synthesis", "phase0_complete"])
+    assert tasks == Counter(["phase0_init", "phase0_research", "phase0_synthesis", "phase0_deck", "phase0_complete"])
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_packet_that_a_newer_one_overtook_does_not_take_its_place(studio: Stud
     assert "overtaken" in told.said
     (gate,) = gates(studio.db, project_id)
     assert (gate["status"], gate["packet_version_id"]) == ("pending", newer.id)
-    (remembered,) = rows(studio.db, "agent_memory", project_id)
+    remembered = {row["key"]: row for row in rows(studio.db, "agent_memory", project_id)}["phase0_completed"]
     assert remembered["value"].startswith("Phase 0 packet version 2")
 
 

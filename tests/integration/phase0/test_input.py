@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections import Counter
@@ -17,7 +18,7 @@ from studio.errors import (
 )
 from studio.job_types import Phase0Payload
 from studio.model import spend
-from studio.phase0 import PROMPT_IDEA_CHARS, Phase0
+from studio.phases.common import PROMPT_IDEA_CHARS
 from studio.projects import IDEA_LIMIT, NAME_LIMIT
 from tests.support.model import Recorder, model_settings, open_model, overheard, scripted_model
 from tests.support.phase0 import (
@@ -151,7 +152,7 @@ def test_only_the_owner_gets_a_packet(studio: Studio, sandbox: SandboxThread) ->
     project_id = studio.project()
     claim = studio.launched(project_id)
     payload = Phase0Payload(project_id=project_id, owner_clerk_id="somebody-else")
-    other = Phase0(claim, payload, studio.settings, lambda: studio.model, lambda: studio.outbound, Recorder())
+    other = dataclasses.replace(studio.phase0(claim), payload=payload)
     with pytest.raises(PermissionRefused, match="does not belong to somebody-else") as caught:
         other.load_context()
     assert caught.value.permanent

@@ -74,12 +74,16 @@ def test_an_idea_becomes_a_packet_with_its_gate_memory_and_mail(studio: Studio, 
     assert gate["risk"] == gate["risk_level"] == approvals.risk_of(version.confidence)
     assert outputs["open_gate"]["outcome"] == "opened"
 
-    (remembered,) = memory.recall(db, project_id)
-    assert (remembered.category, remembered.key) == ("decision", "phase0_completed")
-    assert packet.recommendation in remembered.value
+    remembered = {(item.category, item.key): item for item in memory.recall(db, project_id)}
+    assert set(remembered) == {("decision", "phase0_completed"), ("fact", "target_audience")}
+    assert packet.recommendation in remembered["decision", "phase0_completed"].value
+    audience = remembered["fact", "target_audience"]
+    assert packet.target_persona.name in audience.value
+    assert audience.confidence == version.confidence / 100
 
     (mail,) = rows(db, "email_jobs", project_id)
-    assert (mail["to_email"], mail["status"], mail["outbox_key"]) == ("founder@example.org", "queued", "phase0_ready")
+    assert (mail["to_email"], mail["status"]) == ("founder@example.org", "queued")
+    assert "phase0_ready" in mail["outbox_key"]
     assert outputs["announce"] == {"mail": "queued"}
 
     assert asked(sandbox) == ASKED
@@ -88,7 +92,7 @@ def test_an_idea_becomes_a_packet_with_its_gate_memory_and_mail(studio: Studio, 
     assert summary["data"]["competitors"][0]["url"] in {LENDLY, TOOLBOX}
     tasks = {row["description"]: row["status"] for row in rows(db, "tasks", project_id)}
     assert tasks == dict.fromkeys(
-        ["phase0_init", "phase0_research", "phase0_synthesis", "phase0_complete"], "completed"
+        ["phase0_init", "phase0_research", "phase0_synthesis", "phase0_deck", "phase0_complete"], "completed"
     )
 
 
