@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 IDEA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up check format test chaos bench docs lock clean
+.PHONY: help install demo demo-full up check format test chaos bench docs lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 install: $(STAMP) ## create .venv and install the locked dependencies
 
@@ -28,6 +28,10 @@ demo: $(STAMP) ## run an idea through Phase 0 on a throw-away stack (IDEA="…" 
 	@$(BIN)/greenlight demo $(if $(value IDEA),-- "$$GREENLIGHT_IDEA")
 # As it was typed: make would take "$50 a month" for its variable 5.
 demo: export GREENLIGHT_IDEA := $(value IDEA)
+
+demo-full: $(STAMP) ## the same through all four phases: page, mails and decks end up in greenlight-demo/
+	@$(BIN)/greenlight demo --full $(if $(value IDEA),-- "$$GREENLIGHT_IDEA")
+demo-full: export GREENLIGHT_IDEA := $(value IDEA)
 
 up: $(STAMP) ## start the stack on .greenlight/ and keep it until Ctrl-C
 	@$(BIN)/greenlight up

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import dagster as dg
 
+from jobs.approval_execute import approval_execute
 from jobs.bench import bench_jobs
+from jobs.drip_process_digests import drip_process_digests
+from jobs.drip_process_nudges import drip_process_nudges
+from jobs.email_process_due import email_process_due
+from jobs.nightshift_cycle_project import nightshift_cycle_project
 from jobs.phase0_generate_packet import phase0_generate_packet
+from jobs.phase_generate_packet import phase_generate_packet
 from resources.agent_job import AgentJobResource
 from resources.database import StudioDatabase
 from resources.model import AnthropicResource, OutboundResource
 from resources.step_io import step_io_manager
+from schedules.mail import mail_schedules
+from schedules.night_shift import night_shift_schedules
 from schedules.upkeep import upkeep, upkeep_schedule
 from sensors.pickup import build_pickup_sensors
 from sensors.relays import SENSORS
@@ -17,13 +25,22 @@ from sensors.waiting import pace
 from sensors.watcher import build_watcher
 
 _database = StudioDatabase()
-_agent_jobs = [phase0_generate_packet, *bench_jobs]
+_agent_jobs = [
+    phase0_generate_packet,
+    phase_generate_packet,
+    approval_execute,
+    nightshift_cycle_project,
+    email_process_due,
+    drip_process_digests,
+    drip_process_nudges,
+    *bench_jobs,
+]
 _pace = pace(len(SENSORS))
 
 defs = dg.Definitions(
     jobs=[*_agent_jobs, upkeep],
     sensors=[*build_pickup_sensors(_agent_jobs, _pace), build_watcher(_pace)],
-    schedules=[upkeep_schedule],
+    schedules=[upkeep_schedule, *night_shift_schedules, *mail_schedules],
     resources={
         "studio_database": _database,
         "agent_job": AgentJobResource.configure_at_launch(database=_database),

@@ -3,7 +3,9 @@
 StudioError                   something a person can act on; says what is wrong and what to do
 ├── SettingsError             the configuration is missing something or contradicts itself
 ├── InvalidInput              a value from outside cannot be used
-│   └── InvalidPayload        a job's payload does not fit its model
+│   ├── InvalidPayload        a job's payload does not fit its model
+│   └── LinkRefused           the token of a link is forged, damaged, expired, or meant for something else
+├── RateLimited               somebody asks more often than is allowed
 ├── NotFound                  no such project, job, packet…
 ├── Conflict                  the thing has changed, or somebody else holds it
 │   ├── LeaseLost             the claim a write was made under is no longer the current one
@@ -26,6 +28,7 @@ StudioError                   something a person can act on; says what is wrong 
 ├── StorageError              the artifact storage did not do what was asked
 │   ├── StorageUnavailable    it could not be reached (worth a retry)
 │   └── StorageRefused        the path, the size or the key is not accepted
+│       └── StorageConflict   a file lies under this path already
 ├── OutboundRefused           the guard does not let this address be fetched
 ├── OutboundFailed            an address that may be fetched gave no usable answer
 └── StackError                the embedded stack cannot start, or is running already
@@ -66,6 +69,22 @@ class InvalidInput(StudioError):
 
 class InvalidPayload(InvalidInput):
     """A job's payload does not fit its model."""
+
+
+class LinkRefused(InvalidInput):
+    """The token of a link is forged, damaged or meant for something else; or it was good and has `expired`."""
+
+    def __init__(self, message: str, remedy: str = "", *, expired: bool = False) -> None:
+        super().__init__(message, remedy)
+        self.expired = expired
+
+
+class RateLimited(StudioError):
+    """Somebody asks more often than is allowed; `retry_after` says how many seconds to wait."""
+
+    def __init__(self, message: str, remedy: str = "", *, retry_after: int) -> None:
+        super().__init__(message, remedy)
+        self.retry_after = retry_after
 
 
 class NotFound(StudioError):
@@ -183,6 +202,10 @@ class StorageRefused(StorageError):
     permanent = True
 
 
+class StorageConflict(StorageRefused):
+    """A file lies under this path already, and was not to be replaced."""
+
+
 class OutboundRefused(StudioError):
     """The guard does not let this address be fetched."""
 
@@ -190,11 +213,15 @@ class OutboundRefused(StudioError):
 
 
 class OutboundFailed(StudioError):
-    """An address that may be fetched gave no usable answer; `reason` is one of `studio.outbound.Reason`."""
+    """An address that may be fetched gave no usable answer; `reason` is one of `studio.outbound.Reason`.
 
-    def __init__(self, message: str, remedy: str = "", *, reason: str = "unreachable") -> None:
+    `sent` is true where the request may have arrived all the same.
+    """
+
+    def __init__(self, message: str, remedy: str = "", *, reason: str = "unreachable", sent: bool = False) -> None:
         super().__init__(message, remedy)
         self.reason = reason
+        self.sent = sent
 
 
 class StackError(StudioError):

@@ -15,16 +15,16 @@ import logging
 import ssl
 import time
 import urllib.parse
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import httpcore
 import httpx
 
 from studio.addresses import Address, Target, literal_address, parse_url, require_public, shown
+from studio.answer_body import Answer, Unreadable, read_answer
 from studio.errors import OutboundFailed, OutboundRefused
 from studio.pinned_network import Endpoint, Limits, PinnedNetwork
 from studio.resolver import Resolver, look_up, system_resolver
@@ -46,7 +46,6 @@ MAX_ADDRESSES = 4
 WIRE_ALLOWANCE_BYTES = 256 * 1024
 MAX_ERROR_LENGTH = 200
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {
     "User-Agent": "Greenlight/1.0 (looks once at a page that its user named)",
     "Accept": "text/html,application/xhtml+xml,application/json;q=0.9,text/*;q=0.8,*/*;q=0.5",
@@ -55,7 +54,6 @@ _HEADERS = {
     "Accept-Encoding": "gzip, deflate",
     "Connection": "close",
 }
-_WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS}
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Fetched:
 
 
 class OutboundClient:
-    """A guarded GET for URLs that somebody outside the code chose."""
+    """A guarded GET and POST for URLs that somebody outside the code chose."""
 
     def __init__(
         self,
@@ -135,18 +133,9 @@ class OutboundClient:
         hops: list[str] = []
         while True:
             hops.append(target.url)
-            answer = self._fetch(target, max_bytes, deadline)
+            answer = self._request(target, max_bytes, deadline)
             if answer.location is None:
-                return Fetched(
-                    url=url,
-                    final_url=target.url,
-                    hops=tuple(hops),
-                    status=answer.status,
-                    headers=answer.headers,
-                    body=answer.body,
-                    truncated=answer.truncated,
-                    fetched_at=datetime.now(UTC),
-                )
+                return _fetched(url, target, hops, answer)
             if len(hops) > MAX_REDIRECTS:
                 raise OutboundFailed(
                     f"{shown(url)} redirects more than {MAX_REDIRECTS} times.",
@@ -154,6 +143,26 @@ class OutboundClient:
                     reason="limit",
                 )
             target = _redirected(target, answer.location)
+
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        content_type: str,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        timeout: float = DEFAULT_TIMEOUT_SECONDS,
+    ) -> Fetched:
+        """Post `body` to `url` once; a redirect is an answer like any other, and is not followed.
+
+        Raise as `get` does; `OutboundFailed.sent` then says whether the request may have arrived.
+        """
+        self._require_enabled()
+        target = parse_url(url)
+        sending = {**(headers or {}), "Content-Type": content_type, "Content-Length": str(len(body))}
+        answer = self._request(target, max_bytes, time.monotonic() + timeout, body, sending)
+        return _fetched(url, target, [target.url], answer)
 
     def resolve(self, host: str, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> list[Address]:
         """Return the addresses of `host` (as `ascii_host` spells it), every one of them checked.
@@ -171,7 +180,14 @@ class OutboundClient:
         if not self.enabled:
             raise OutboundRefused("Outbound requests are turned off.", "Set GREENLIGHT_OUTBOUND=true to allow them.")
 
-    def _fetch(self, target: Target, max_bytes: int, deadline: float) -> _Answer:
+    def _request(
+        self,
+        target: Target,
+        max_bytes: int,
+        deadline: float,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         endpoints = self._endpoints(target, deadline)
         limits = Limits(deadline, 4 * max_bytes + WIRE_ALLOWANCE_BYTES)
         secure = target.scheme == "https"
@@ -184,17 +200,24 @@ class OutboundClient:
         try:
             with (
                 connection,
-                connection.stream("GET", url, headers=[("Host", _host_header(target)), *_HEADERS.items()]) as response,
+                connection.stream(
+                    "GET" if body is None else "POST",
+                    url,
+                    headers=[("Host", _host_header(target)), *{**_HEADERS, **(headers or {})}.items()],
+                    content=body,
+                ) as response,
             ):
-                return _read_answer(target, response, max_bytes)
+                return read_answer(response, max_bytes, redirects=body is None)
+        except Unreadable as exc:
+            raise _failed(target, str(exc), "broken", sent=limits.written) from exc
         except httpcore.TimeoutException as exc:
-            raise _failed(target, "did not answer in time", "timeout") from exc
+            raise _failed(target, "did not answer in time", "timeout", sent=limits.written) from exc
         except httpcore.ConnectError as exc:
             raise _connection_failure(target, exc) from exc
         except (httpcore.NetworkError, httpcore.ProtocolError) as exc:
             if limits.exceeded:
-                raise _failed(target, "sends far more than a page", "limit") from exc
-            raise _failed(target, f"broke off its answer ({_brief(exc)})", "broken") from exc
+                raise _failed(target, "sends far more than a page", "limit", sent=limits.written) from exc
+            raise _failed(target, f"broke off its answer ({_brief(exc)})", "broken", sent=limits.written) from exc
 
     def _endpoints(self, target: Target, deadline: float) -> list[Endpoint]:
         pinned = self._allow.get((target.host, target.port))
@@ -219,13 +242,17 @@ class OutboundClient:
             raise
 
 
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    location: str | None
-    body: bytes = b""
-    truncated: bool = False
+def _fetched(url: str, target: Target, hops: Sequence[str], answer: Answer) -> Fetched:
+    return Fetched(
+        url=url,
+        final_url=target.url,
+        hops=tuple(hops),
+        status=answer.status,
+        headers=answer.headers,
+        body=answer.body,
+        truncated=answer.truncated,
+        fetched_at=datetime.now(UTC),
+    )
 
 
 @functools.cache
@@ -249,57 +276,6 @@ def _redirected(target: Target, location: str) -> Target:
         raise
 
 
-def _read_answer(target: Target, response: httpcore.Response, max_bytes: int) -> _Answer:
-    headers = httpx.Headers([(name, value) for name, value in response.headers])
-    flat = {name.lower(): value for name, value in headers.items()}
-    if response.status in _REDIRECTS and flat.get("location", "").strip():
-        return _Answer(response.status, flat, flat["location"].strip())
-    encoding = flat.get("content-encoding", "").strip().lower()
-    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise _failed(target, "answers in an encoding that was not asked for", "broken")
-    body, truncated = _read_body(target, response, encoding, max_bytes)
-    return _Answer(response.status, flat, None, body, truncated)
-
-
-def _read_body(target: Target, response: httpcore.Response, encoding: str, max_bytes: int) -> tuple[bytes, bool]:
-    inflater = None if encoding in ("", "identity") else _Inflater(encoding)
-    body = bytearray()
-    for chunk in response.iter_stream():
-        room = max_bytes + 1 - len(body)
-        try:
-            body += chunk[:room] if inflater is None else inflater.feed(chunk, room)
-        except zlib.error as exc:
-            raise _failed(target, "sends compressed data that is damaged", "broken") from exc
-        if len(body) > max_bytes:
-            return bytes(body[:max_bytes]), True
-    return bytes(body), inflater is not None and inflater.unfinished
-
-
-class _Inflater:
-    """Decompression that never produces more than it is asked for, however small its input is."""
-
-    def __init__(self, encoding: str) -> None:
-        self._started = False
-        self._window_bits = _WINDOW_BITS.get(encoding)
-        self._stream: Any = None if self._window_bits is None else zlib.decompressobj(self._window_bits)
-
-    def feed(self, data: bytes, room: int) -> bytes:
-        # What follows the compressed stream is dropped, as browsers do.
-        if not data or (self._stream is not None and self._stream.eof):
-            return b""
-        if self._stream is None:
-            # "deflate" means zlib by RFC 9110, but some servers send it bare; a zlib stream starts with
-            # method 8 in its low four bits, which as bare deflate would be a block no encoder begins with.
-            self._stream = zlib.decompressobj(zlib.MAX_WBITS if data[0] & 0x0F == 8 else -zlib.MAX_WBITS)
-        self._started = True
-        output: bytes = self._stream.decompress(data, room)
-        return output
-
-    @property
-    def unfinished(self) -> bool:
-        return self._started and not self._stream.eof
-
-
 def _connection_failure(target: Target, exc: httpcore.ConnectError) -> OutboundFailed:
     cause = exc.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -315,5 +291,5 @@ def _brief(exc: Exception) -> str:
     return (str(exc) or type(exc).__name__)[:MAX_ERROR_LENGTH]
 
 
-def _failed(target: Target, what: str, reason: Reason) -> OutboundFailed:
-    return OutboundFailed(f"{shown(target.url)} {what}.", "Try again later.", reason=reason)
+def _failed(target: Target, what: str, reason: Reason, *, sent: bool = False) -> OutboundFailed:
+    return OutboundFailed(f"{shown(target.url)} {what}.", "Try again later.", reason=reason, sent=sent)

@@ -29,6 +29,8 @@ class Limits:
     def __init__(self, deadline: float, wire_bytes: int) -> None:
         self._deadline = deadline
         self._wire_bytes = wire_bytes
+        # Whether the request has begun to leave: what breaks before that has certainly not arrived.
+        self.written = False
 
     @property
     def exceeded(self) -> bool:
@@ -96,6 +98,7 @@ class _LimitedStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send `buffer`; `timeout` gives way to the deadline."""
+        self._limits.written = True
         self._stream.write(buffer, self._limits.seconds_left())
 
     def close(self) -> None:

@@ -263,6 +263,12 @@ class Settings(BaseSettings):
         description="Signs links to files, confirmations and unsubscriptions. The embedded stack makes one.",
     )
 
+    trusted_proxies: str | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_TRUSTED_PROXIES",
+        description="Addresses of proxies, comma-separated, whose word about a visitor's address counts. Unset: none.",
+    )
+
     # --- artifacts
     supabase_url: str | None = Field(
         default=None,

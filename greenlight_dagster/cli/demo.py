@@ -1,4 +1,4 @@
-"""`greenlight demo`: an idea through Phase 0 on a stack of its own that is gone afterwards."""
+"""`greenlight demo`: an idea through Phase 0, or all phases, on a stack of its own that is gone afterwards."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from uuid import UUID
 import typer
 from rich.rule import Rule
 
+from greenlight_dagster.cli import full_demo
 from greenlight_dagster.cli.context import adopt
 from greenlight_dagster.cli.output import err, out, print_json
 from greenlight_dagster.cli.packet_view import packet_panels
@@ -22,6 +23,7 @@ from studio.launch import launch
 from studio.packets import versions
 from studio.settings import Settings, get_settings
 
+KEPT_BELOW = Path("greenlight-demo")
 DEFAULT_IDEA = (
     "A tool library for city blocks: neighbours lend each other drills, ladders and sewing machines. The app keeps"
     " the calendar and holds a small deposit, and a shared locker in the hallway makes pick-up easy at any hour."
@@ -31,27 +33,40 @@ DEFAULT_IDEA = (
 def demo(
     idea: Annotated[str, typer.Argument(help="Your own idea.")] = DEFAULT_IDEA,
     domain: Annotated[str | None, typer.Option(help="A domain to look at, for instance example.org.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Go on through all four phases, to a live project.")] = False,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="With --full: let me decide, instead of approving it all.")
+    ] = False,
+    keep: Annotated[
+        Path, typer.Option(help="With --full: where page, mails and decks are kept.", file_okay=False)
+    ] = KEPT_BELOW,
 ) -> None:
-    """Run an idea through Phase 0 on a throw-away stack, live, and print the packet. The last line is JSON."""
+    """Run an idea through Phase 0 on a throw-away stack, live, and print the packet. The last line is JSON.
+
+    With --full it goes on through all four phases: each approval is shown at the prompt and given, the landing page is
+    published, a visitor joins its waitlist, mails are sent into a folder, and decks are made.
+    """
     # The demo brings everything itself; a database that happens to be configured is not its to fill.
     settings = get_settings().model_copy(update={"database_url": None, "dagster_database_url": None})
     # What is wrong with them is better said now than when the stack is up.
     projects.checked(idea, domain)
     with tempfile.TemporaryDirectory(prefix="greenlight-demo-") as folder:
-        result = _run(Path(folder), settings, idea, domain)
+        result = _run(Path(folder), settings, idea, domain, full=full, ask=ask, keep=keep)
     print_json(result)
     if result["status"] != "completed":
         raise typer.Exit(1)
 
 
-def _run(folder: Path, settings: Settings, idea: str, domain: str | None) -> dict[str, Any]:
+def _run(
+    folder: Path, settings: Settings, idea: str, domain: str | None, *, full: bool, ask: bool, keep: Path
+) -> dict[str, Any]:
     began = time.monotonic()
     with out.status("Starting the stack…") as status:
 
         def say(line: str) -> None:
             status.update(line)
 
-        stack = Stack(folder / "data", settings, ui_port=0, log=say)
+        stack = Stack(folder / "data", settings, ui_port=0, web_port=0, log=say)
         stack.start()
     try:
         out.print(
@@ -61,6 +76,9 @@ def _run(folder: Path, settings: Settings, idea: str, domain: str | None) -> dic
         )
         adopt(stack.environment())
         with Database.from_settings(get_settings(), application_name="greenlight-demo") as db:
+            if full:
+                web = stack.addresses["web"]
+                return full_demo.run(db, get_settings(), stack.folder, web, idea, domain, ask=ask, keep=keep)
             return _phase0(db, get_settings(), idea, domain, began)
     finally:
         with out.status("Stopping the stack…"):

@@ -15,7 +15,23 @@ import psycopg
 import typer
 from typer.exceptions import Abort
 
-from greenlight_dagster.cli import bench, db, demo, doctor, jobs, projects, stack, work
+from greenlight_dagster.cli import (
+    approvals,
+    bench,
+    db,
+    demo,
+    doctor,
+    jobs,
+    life,
+    limits,
+    mail_hours,
+    nightshift,
+    outbox,
+    pages,
+    projects,
+    stack,
+    work,
+)
 from greenlight_dagster.cli.output import err, print_error
 from studio.database.errors import translate
 from studio.errors import StudioError
@@ -53,8 +69,25 @@ app.command(
 )(work.enqueue)
 app.command(epilog='Example: eval "$(greenlight env)"')(stack.env)
 app.command(epilog="Example: greenlight doctor --json")(doctor.doctor)
+projects.app.command(epilog="Example: greenlight projects budget 7b0e1c9a-… --usd 40 --reason 'The second round'")(
+    limits.budget
+)
+projects.app.command(epilog="Example: greenlight projects permissions 7b0e1c9a-… --email-send --ads --ads-cap 20")(
+    limits.permissions
+)
+projects.app.command(epilog="Example: greenlight projects mail 7b0e1c9a-… --timezone Europe/Rome --quiet 21:00-08:00")(
+    mail_hours.mail
+)
+projects.app.command(epilog="Example: greenlight projects audit 7b0e1c9a-…")(limits.audit)
+projects.app.command(epilog="Example: greenlight projects pause 7b0e1c9a-… --reason 'Back in May'")(life.pause)
+projects.app.command(epilog="Example: greenlight projects resume 7b0e1c9a-…")(life.resume)
+projects.app.command(epilog="Example: greenlight projects kill 7b0e1c9a-… --reason 'Nobody wants it' --yes")(life.kill)
 app.add_typer(projects.app, name="projects")
+app.add_typer(approvals.app, name="approvals")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(outbox.app, name="outbox")
+app.add_typer(pages.app, name="pages")
+app.add_typer(nightshift.app, name="nightshift")
 app.add_typer(db.app, name="db")
 app.add_typer(bench.app, name="bench")
 

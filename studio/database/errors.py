@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 
 import psycopg
@@ -11,10 +12,12 @@ from studio.errors import (
     BudgetExhausted,
     Conflict,
     DatabaseError,
+    DecisionConflict,
     InvalidInput,
     JobBusy,
     LeaseLost,
     NotFound,
+    PermissionRefused,
     StudioError,
 )
 
@@ -25,7 +28,27 @@ _BY_SQLSTATE: dict[str, tuple[type[StudioError], str]] = {
     "GL004": (Conflict, "Use another key."),
     "GL010": (BudgetExhausted, "Raise the budget (`greenlight projects budget`)."),
     "GL011": (BudgetExhausted, "Set one (`greenlight projects budget`)."),
+    "GL030": (NotFound, "Check the id (`greenlight approvals list`)."),
+    "GL032": (PermissionRefused, "See `greenlight projects show`."),
+    "GL033": (InvalidInput, "Correct it."),
+    "GL034": (Conflict, "Look at it again (`greenlight approvals show`)."),
+    "GL040": (NotFound, "Check the id (`greenlight approvals list`, `greenlight outbox list`)."),
+    "GL041": (InvalidInput, "Only an approved action can be carried out (`greenlight approvals list`)."),
+    "GL042": (JobBusy, "Wait until it ends, or cancel it first."),
+    "GL043": (Conflict, "See what became of it: `greenlight outbox show`."),
+    "GL050": (InvalidInput, "Use a name like Europe/Berlin."),
+    "GL051": (NotFound, "Check the id (`greenlight outbox list`)."),
+    "GL052": (Conflict, "See what became of it: `greenlight outbox show`."),
+    "GL060": (InvalidInput, "Approve the page again; only what was approved is published."),
+    "GL061": (Conflict, "See what there is: `greenlight pages list`."),
+    "GL062": (Conflict, "Come back later."),
+    "GL063": (NotFound, "Check the id (`greenlight projects list`)."),
 }
+
+# Their functions know better than a table what is to be done, and say so in the hint.
+_HINTED = frozenset({"GL030", "GL032", "GL033", "GL034"})
+# Its detail says which version a decision should have named.
+DECISION_CONFLICT = "GL031"
 
 _PROJECT_OF_A_JOB = "agent_jobs_project_id_fkey"
 # Class 08: connection exceptions, which is also what libpq's own without a code are; 57P01 to 57P05: the
@@ -48,8 +71,18 @@ def translated() -> Iterator[None]:
 def translate(exc: psycopg.Error) -> Exception:
     """Return the studio's error for `exc`, or `exc` itself where it is none of ours."""
     message = (exc.diag.message_primary or str(exc)).strip()
+    if exc.sqlstate == DECISION_CONFLICT:
+        detail = json.loads(exc.diag.message_detail or "{}")
+        return DecisionConflict(
+            message,
+            exc.diag.message_hint or "",
+            expected_version=int(detail["expectedVersion"]),
+            status=str(detail["status"]),
+        )
     if exc.sqlstate in _BY_SQLSTATE:
         kind, remedy = _BY_SQLSTATE[exc.sqlstate]
+        if exc.sqlstate in _HINTED:
+            remedy = exc.diag.message_hint or remedy
         return kind(message, remedy)
     if isinstance(exc, psycopg.errors.ForeignKeyViolation) and exc.diag.constraint_name == _PROJECT_OF_A_JOB:
         return NotFound("There is no such project.", "Check the id (`greenlight projects list`).")

@@ -13,6 +13,7 @@ from typing import Any
 
 from studio.sandbox import brand, launch, patch, phase_plans, research, synthesis, words
 from studio.sandbox.facts import Facts
+from studio.sandbox.landing import critic
 from studio.sandbox.schema import MISSING, Filler, Schema
 from studio.sandbox.wording import NOT_MEASURED, say
 
@@ -35,6 +36,7 @@ COMPOSERS: dict[str, Composer] = {
     "Phase2Plan": phase_plans.distribution,
     "Phase3Plan": phase_plans.go_live,
     "BrandDeckSpec": brand.deck,
+    "LandingCritique": critic.critique,
 }
 
 _SHORT = ("title", "name", "headline", "heading", "label", "subject", "tagline", "topic", "keyword", "cta", "query")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from studio.sandbox import answers, prose, search, tools
 from studio.sandbox.errors import invalid
+from studio.sandbox.landing import compose as landing
 from studio.sandbox.reply import Reply, finish, text_reply
 from studio.sandbox.request import MessagesRequest
 from studio.sandbox.search import Corpus
@@ -13,7 +14,8 @@ def compose(request: MessagesRequest, corpus: Corpus) -> Reply:
     """Return the answer to a request, already ended at its token limit and stop sequences.
 
     In this order: a call of one of the client's tools, JSON for the schema asked for, a report of tool results,
-    a web search, and else prose. The same request gives the same answer.
+    a web search, a page where copy and an art direction are given, and else prose. The same request gives the same
+    answer.
     """
     return finish(_compose(request, corpus), request.max_tokens, request.stop_sequences)
 
@@ -34,4 +36,6 @@ def _compose(request: MessagesRequest, corpus: Corpus) -> Reply:
     if request.web_search is not None and request.tool_choice["type"] != "none":
         asked = f"{request.system_text}\n{facts.question}"
         return search.research(facts, asked, request.web_search, corpus)
+    if "direction" in facts.blocks and "landing" in facts.blocks:
+        return text_reply(landing.page(facts))
     return text_reply(prose.chat(facts))

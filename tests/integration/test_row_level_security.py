@@ -22,12 +22,16 @@ from tests.support.rows import Owner, make_owner, make_row
 
 # Not a user's business, although they belong to a project or could.
 SERVER_ONLY = {
+    "action_types",
     "agent_job_lanes",
     "agent_job_types",
     "agent_job_steps",
     "domain_scan_cache",
     "model_calls",
+    "page_visits",
     "project_event_counters",
+    "request_counts",
+    "visitor_salts",
     "worker_heartbeats",
 }
 OUT_OF_REACH = {

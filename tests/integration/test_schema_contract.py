@@ -18,7 +18,7 @@ COLUMNS = {
     " reasoning_synopsis ceo_recommendation deliverables",
     "approval_queue": "project_id! packet_id phase! title! description! risk! risk_level type action_type! payload!"
     " status!=pending version!=1 decided_by decided_at resolved_at resolved_by agent_source execution_status!=idle"
-    " execution_job_id",
+    " execution_job_id packet_version_id guidance asset_id content_hash",
     "tasks": "project_id! agent! description! status! detail reasoning_synopsis execution_log error started_at"
     " completed_at",
     "task_log": "project_id! step! status! detail",
@@ -137,3 +137,12 @@ def test_the_functions_of_other_clients_take_their_arguments(database: Database)
     assert found["claim_agent_jobs"].startswith("p_worker_id text, p_limit integer DEFAULT 5")
     assert found["complete_agent_job"].startswith("p_job_id uuid, p_status text, p_error text DEFAULT NULL")
     assert "interval DEFAULT '00:10:00'::interval" in found["reclaim_stale_jobs"]
+    assert found["decide_approval"] == (
+        "p_approval_id uuid, p_decision text, p_version integer, p_decided_by text, p_guidance text DEFAULT NULL::text"
+    )
+    assert found["set_project_status"] == (
+        "p_project_id uuid, p_status text, p_actor text, p_reason text DEFAULT NULL::text"
+    )
+    assert found["change_project_limits"].startswith(
+        "p_project_id uuid, p_actor text, p_permissions jsonb DEFAULT NULL"
+    )

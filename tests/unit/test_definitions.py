@@ -16,18 +16,31 @@ from resources import run_tags
 from studio.job_types import JOB_TYPES, LANES
 from studio.paths import ROOT
 from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, STEPS, defs
+from tests.support.phases import STEPS as PHASE_STEPS
 
 pytestmark = DAGSTER_WARNINGS
 
-NAMES = {
-    "jobs": {JOB_NAME: sorted(STEPS), "upkeep": ["sweep"], **{f"bench_{lane}": [f"noop_{lane}"] for lane in LANES}},
+NAMES: dict[str, Any] = {
+    "jobs": {
+        JOB_NAME: sorted(STEPS),
+        "phase_generate_packet": sorted(step.name for step in PHASE_STEPS),
+        "approval_execute": ["begin", "perform", "record"],
+        "email_process_due": ["enroll", "send_due"],
+        "drip_process_digests": ["queue_digests"],
+        "drip_process_nudges": ["queue_nudges"],
+        "nightshift_cycle_project": ["look", "propose", "report", "write_overview"],
+        "upkeep": ["sweep"],
+        **{f"bench_{lane}": [f"noop_{lane}"] for lane in LANES},
+    },
     "sensors": [
         *("pickup_heavy_1", "pickup_heavy_2"),
         *("pickup_realtime_1", "pickup_realtime_2", "pickup_realtime_3"),
         *("pickup_standard_1", "pickup_standard_2", "pickup_standard_3"),
         "watcher",
     ],
-    "schedules": ["upkeep_hourly"],
+    "schedules": [
+        *("digests_daily", "due_mail_hourly", "night_shift", "night_shift_rest", "nudges_daily", "upkeep_hourly"),
+    ],
     "resources": ["agent_job", "agent_job_steps", "anthropic", "outbound", "studio_database"],
 }
 SOME_ID = "7e0a7d3c-4c52-4a4b-9a0e-1f3f3f0f0001"
@@ -86,8 +99,9 @@ def test_everything_is_described(repository: dg.RepositoryDefinition, agent_jobs
         described |= {f"{job.name} {name}": field.description for name, field in fields_of(job).items()}
     described |= {sensor.name: sensor.description for sensor in repository.sensor_defs}
     described |= {schedule.name: schedule.description for schedule in repository.schedule_defs}
-    # The jobs with their ops, three fields for each agent job, nine sensors, one schedule.
-    assert len(described) == 5 + len(STEPS) + 3 + 1 + 4 * 3 + 9 + 1
+    # The jobs with their ops, three fields for each agent job, sensors and schedules.
+    jobs = sum(1 + len(ops) for ops in NAMES["jobs"].values())
+    assert len(described) == jobs + 3 * len(agent_jobs) + len(NAMES["sensors"]) + len(NAMES["schedules"])
     assert [name for name, text in described.items() if not (text or "").rstrip().endswith((".", ")"))] == []
 
 

@@ -7,7 +7,7 @@ import pytest
 from studio import queue
 from studio.database.connection import Database
 from studio.errors import Conflict, NoHandler
-from tests.support.queue import AT_ONCE, claim_next, enqueue, insert_foreign, job, make_job, make_project, phase0, steps
+from tests.support.queue import AT_ONCE, claim_next, insert_foreign, job, make_job, make_project, phase0, steps
 
 
 @pytest.mark.parametrize("status", ["failed", "canceled"])
@@ -56,7 +56,8 @@ def test_only_a_failed_or_canceled_job_can_be_retried(database: Database, status
 
 def test_a_job_that_nothing_can_run_cannot_be_retried(database: Database) -> None:
     project = make_project(database)
-    job_id = enqueue(database, project, job_type="drip.process_nudges")
+    # Written by another client: what nothing can run cannot be enqueued through the registry.
+    job_id = insert_foreign(database, project, "chat.reply")
     queue.cancel(database, job_id)
     with pytest.raises(NoHandler):
         queue.retry(database, job_id)

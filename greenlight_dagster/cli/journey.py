@@ -1,0 +1,212 @@
+"""A project's whole way on a stack of its own: each decision is shown, and given at the prompt.
+
+Nothing is done around the studio: decisions go through `studio.decisions`, work through the queue, and the visitor
+joins the waitlist of the published page over HTTP and confirms with the link of the mail that came.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import httpx
+import typer
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.text import Text
+
+from greenlight_dagster.cli.approval_view import what_it_does
+from greenlight_dagster.cli.output import out
+from greenlight_dagster.cli.tailing import follow_job
+from studio import approvals, decisions, launch, permissions, projects, queue
+from studio.approvals import Approval
+from studio.database.connection import Database
+from studio.decisions import DecisionKind
+from studio.errors import StudioError
+from studio.job_types import SYSTEM_PROJECT_ID
+from studio.mail.folder import FOLDER as OUTBOX
+from studio.queue import NewJob
+from studio.settings import Settings
+
+FOUNDER = "founder@example.org"
+VISITOR = "visitor@example.org"
+PHASES = {0: "pitch", 1: "validate", 2: "distribute", 3: "go live"}
+LIVE = 4
+# All that a stack without anybody's accounts can really do: ads, repositories and deployments need one.
+PERMISSIONS = {"email_send": True}
+# The page first: whoever is written to has come through it.
+FIRST = "deploy_landing_page"
+
+_CONFIRM = re.compile(r"https?://[^\s<>\"]+/waitlist/confirm/[^\s<>\"]+")
+HTTP_SECONDS = 20.0
+# A confirmation is on its way within some ten seconds; a busy machine takes longer.
+MAIL_SECONDS = 90.0
+LOOK_SECONDS = 0.25
+_ANSWERS: dict[str, DecisionKind] = {"a": "approved", "d": "denied", "r": "revised"}
+
+
+class Stuck(StudioError):
+    """A step of the journey did not end as it should."""
+
+
+@dataclass
+class Journey:
+    """One project on its way. With `ask` the person at the terminal decides; else the prompt answers itself."""
+
+    db: Database
+    settings: Settings
+    folder: Path
+    web: str
+    ask: bool
+    project_id: UUID | None = None
+    decided: Counter[str] = field(default_factory=Counter)
+
+    def travel(self, idea: str, domain: str | None) -> UUID:
+        """Create the project, take it as far as the decisions let it go, and return its id; raise `Stuck`."""
+        project_id = self.project_id = self._create(idea, domain)
+        with self.db.transaction() as conn:
+            job_id: UUID | None = launch.launch(conn, project_id).job_id
+        for phase, name in PHASES.items():
+            if job_id is None:
+                break
+            self._follow(job_id, f"Phase {phase}: {name}")
+            job_id = self._decide_phase(project_id, phase)
+        return project_id
+
+    def _create(self, idea: str, domain: str | None) -> UUID:
+        with self.db.transaction() as conn:
+            project_id = projects.create(
+                conn,
+                self.settings,
+                owner_clerk_id=self.settings.owner_clerk_id,
+                idea=idea,
+                domain=domain,
+                email=FOUNDER,
+            )
+        owner = self.settings.owner_clerk_id
+        permissions.change_limits(self.db, project_id, owner, permissions=PERMISSIONS, reason="The demo sends mail.")
+        return project_id
+
+    # --- decisions
+
+    def _decide_phase(self, project_id: UUID, phase: int) -> UUID | None:
+        """Decide all that a phase asks, its gate last; return the job that goes on from there."""
+        while True:
+            waiting = approvals.find(self.db, project_id=project_id, status="pending")
+            actions = sorted(
+                (a for a in waiting if not a.is_gate), key=lambda a: (a.action_type != FIRST, a.created_at)
+            )
+            if not actions:
+                break
+            self._decide_action(actions[0])
+        gate = next((a for a in waiting if a.is_gate and a.phase == phase), None)
+        if gate is None:
+            raise Stuck(f"Phase {phase} has opened no gate.", "See `greenlight jobs list`.")
+        decision = self._decide(gate)
+        if decision.status == "revised" and decision.job_id is not None:
+            self._follow(decision.job_id, f"Phase {phase}: {PHASES[phase]}, revised")
+            return self._decide_phase(project_id, phase)
+        return decision.job_id
+
+    def _decide_action(self, approval: Approval) -> None:
+        decision = self._decide(approval)
+        if decision.job_id is None:
+            return
+        self._follow(decision.job_id, approval.title)
+        if decision.status != "approved":
+            return
+        if approval.action_type == FIRST:
+            self._visit(approval.project_id)
+        else:
+            self._send_due_mail(approval)
+
+    def _decide(self, approval: Approval) -> decisions.Decision:
+        out.print(
+            Panel(
+                what_it_does(self.db, approval),
+                title=f"{'Gate' if approval.is_gate else 'Approval'}: {approval.title}",
+                subtitle=f"risk {approval.risk}, version {approval.version}",
+                border_style="yellow",
+                title_align="left",
+            )
+        )
+        answer, guidance = self._answer(approval)
+        decision = decisions.decide(
+            self.db,
+            approval.id,
+            answer,
+            version=approval.version,
+            decided_by=self.settings.owner_clerk_id,
+            guidance=guidance,
+        )
+        self.decided[decision.status] += 1
+        return decision
+
+    def _answer(self, approval: Approval) -> tuple[DecisionKind, str | None]:
+        question = f"{approval.title}: approve, deny or revise? [a/d/r]"
+        if not self.ask:
+            out.print(Text.assemble((f"{question} ", "bold"), ("a", "green"), ("   (given by the demo)", "dim")))
+            return "approved", None
+        while (given := typer.prompt(question, default="a").strip().lower()[:1]) not in _ANSWERS:
+            out.print("Answer a, d or r.")
+        answer = _ANSWERS[given]
+        return answer, typer.prompt("What should be different?") if answer == "revised" else None
+
+    # --- work
+
+    def _follow(self, job_id: UUID, title: str) -> None:
+        out.print(Rule(title, style="dim"))
+        follow_job(self.db, job_id, settings=self.settings)
+        job = queue.get(self.db, job_id)
+        if job.status != "completed":
+            raise Stuck(
+                f"{title} is {job.status}: {job.last_error or 'no reason given'}",
+                f"See `greenlight jobs show {job_id}`.",
+            )
+
+    def _send_due_mail(self, approval: Approval) -> None:
+        new = NewJob("email.process_due", SYSTEM_PROJECT_ID, key=f"email_due:demo:{approval.id}")
+        with self.db.transaction() as conn:
+            job_id = queue.enqueue(conn, new).job_id
+        self._follow(job_id, "Due mail")
+
+    # --- the visitor
+
+    def _visit(self, project_id: UUID) -> None:
+        """Do what a visitor does: open the page, join the waitlist, and confirm by the mail that comes."""
+        live = projects.get(self.db, project_id).live_url
+        if live is None:
+            raise Stuck("The page was approved, but it is not published.", "See `greenlight jobs list`.")
+        out.print(Rule("A visitor comes", style="dim"))
+        with httpx.Client(base_url=self.web, timeout=HTTP_SECONDS, headers={"User-Agent": "Mozilla/5.0 (demo)"}) as web:
+            self._expect(web.get(f"/launch/{project_id}"), "The published page")
+            out.print(f"The page is live at {live}", highlight=False, soft_wrap=True)
+            form = {"email": VISITOR, "name": "Vera Visitor", "project_id": str(project_id)}
+            self._expect(web.post("/api/waitlist", data=form), "Joining the waitlist")
+            out.print(f"{VISITOR} has joined the waitlist; waiting for the mail that asks whether it is meant.")
+            link = urlsplit(self._confirmation())
+            self._expect(web.get(link.path), "The link of the mail")
+            self._expect(web.post(link.path), "Confirming the address")
+        out.print(f"{VISITOR} has confirmed the address.")
+
+    def _confirmation(self) -> str:
+        deadline = time.monotonic() + MAIL_SECONDS
+        while time.monotonic() < deadline:
+            for file in sorted((self.folder / OUTBOX).glob("*.eml")):
+                message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+                body = message.get_body(("plain",))
+                if VISITOR in str(message["To"]) and body and (found := _CONFIRM.search(body.get_content())):
+                    return found.group()
+            time.sleep(LOOK_SECONDS)
+        raise Stuck(f"No mail has come to {VISITOR} for {MAIL_SECONDS:g} s.", "See `greenlight outbox list`.")
+
+    def _expect(self, answer: httpx.Response, what: str) -> None:
+        if not answer.is_success:
+            raise Stuck(f"{what} answered {answer.status_code}.", "See the log of the part `web`.")

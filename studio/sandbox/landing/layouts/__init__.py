@@ -1,0 +1,1 @@
+"""The art directions, one module each; every module has `page(brief) -> Page`."""

@@ -1,0 +1,108 @@
+"""`greenlight outbox` lists what leaves, shows it, and takes a person's word for what nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from studio.approvals import Approval
+from studio.database.connection import Database
+from tests.support.actions import Stage, action_settings, hook_client
+from tests.support.approvals import HOOK, REPOSITORY, Company
+from tests.support.cli import NOBODY, Greenlight
+from tests.support.providers import providers
+
+Held = tuple[Stage, Company, Approval]
+
+
+@pytest.fixture(scope="module")
+def stage(db: Database, url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with providers() as running:
+        settings = action_settings(url, running, tmp_path_factory.mktemp("data"))
+        yield Stage(db, settings, running, hook_client(running.hook_address))
+
+
+@pytest.fixture
+def held(stage: Stage) -> Held:
+    """An event to GitHub of which nobody knows whether it arrived."""
+    company, approval = stage.approved(REPOSITORY)
+    stage.providers.fault("drop", done=True)
+    stage.run(approval)
+    return stage, company, approval
+
+
+def mail(db: Database, project_id: UUID) -> UUID:
+    row = db.fetch_one(
+        "insert into public.email_jobs (project_id, to_email, subject, html_body, text_body, scheduled_for)"
+        " values (%s, 'anna@example.org', 'Hello [bold]you[/]', '<p>Hello</p>', 'Hello [red]Anna[/]', now())"
+        " returning id",
+        [project_id],
+    )
+    assert row is not None
+    return UUID(str(row["id"]))
+
+
+def test_effects_and_mails_are_listed_and_what_is_held_stands_out(greenlight: Greenlight, held: Held) -> None:
+    stage, company, approval = held
+    letter = mail(stage.db, company.id)
+    listed = greenlight("outbox", "list", "--project", company.id)
+    assert listed.code == 0
+    assert str(letter) in listed.out
+    assert "Hello [bold]you[/]" in listed.out
+    assert "repository_dispatch" in listed.out
+    assert "greenlight outbox resolve ID --done, or --retry" in listed.said
+    only = greenlight("outbox", "list", "--project", company.id, "--status", "unknown", "--json").json
+    assert [(row["kind"], row["approval_id"]) for row in only] == [("effect", str(approval.id))]
+    mails = greenlight("outbox", "list", "--project", company.id, "--kind", "mail", "--json").json
+    assert [row["id"] for row in mails] == [str(letter)]
+    assert "Nothing in the outbox." in greenlight("outbox", "list", "--project", company.id, "--status", "nope").out
+    greenlight("outbox", "list", "--kind", "pigeon").fails(code=2)
+
+
+def test_an_effect_and_a_mail_are_shown(greenlight: Greenlight, held: Held) -> None:
+    stage, company, approval = held
+    entry = stage.effect(approval)
+    shown = greenlight("outbox", "show", entry.id)
+    assert shown.code == 0
+    assert "greenlight_phase3_launch" in shown.out
+    assert "unknown" in shown.out
+    assert greenlight("outbox", "show", entry.id, "--json").json["request"]["repository"] == "acme/shop"
+    letter = mail(stage.db, company.id)
+    assert "Hello [red]Anna[/]" in greenlight("outbox", "show", letter).out
+    assert greenlight("outbox", "show", letter, "--json").json["to_email"] == "anna@example.org"
+    greenlight("outbox", "show", NOBODY).fails("Nothing in the outbox has the id")
+    greenlight("outbox", "show", "xyz").fails("is not a UUID")
+
+
+def test_a_persons_word_settles_it(greenlight: Greenlight, held: Held) -> None:
+    stage, _, approval = held
+    entry = stage.effect(approval)
+    greenlight("outbox", "resolve", entry.id).fails("Say what became of it", "--done where it happened")
+    greenlight("outbox", "resolve", entry.id, "--done", "--retry").fails("Say what became of it")
+    done = greenlight("outbox", "resolve", entry.id, "--done", "--note", "It is in Actions.")
+    assert "It is done now." in done.out
+    assert f"greenlight jobs tail {stage.job(approval).id}" in done.said
+    assert stage.run(approval) == "completed"
+    assert stage.happened(approval) == 1
+    greenlight("outbox", "resolve", entry.id, "--retry").fails("is done: there is nothing for a person to say")
+    shown = greenlight("outbox", "show", entry.id, "--json").json
+    assert (shown["resolved_by"], shown["note"]) == ("local-owner", "It is in Actions.")
+
+
+def test_to_be_done_again(greenlight: Greenlight, stage: Stage) -> None:
+    _, approval = stage.approved(HOOK)
+    stage.providers.fault("drop")
+    stage.run(approval)
+    ran = greenlight("outbox", "resolve", stage.effect(approval).id, "--retry", "--json").json
+    assert (ran["status"], ran["job_outcome"]) == ("pending", "revived")
+    assert stage.run(approval) == "completed"
+    assert stage.happened(approval) == 1
+
+
+def test_the_file_holds_nothing_secret(stage: Stage, tmp_path: Path) -> None:
+    _, approval = stage.approved(HOOK)
+    stage.run(approval)
+    assert stage.effect(approval).request["hook"] == "https://site.test/•••"
