@@ -11,6 +11,7 @@ import dagster as dg
 
 from jobs.factory import Work, emitted_before
 from studio.claims import Json
+from studio.mail import dispatch
 from studio.model.spend import usd
 
 
@@ -82,3 +83,9 @@ def _where(work: Work) -> dg.MetadataValue[Any]:
     if base:
         return dg.MetadataValue.url(f"{base.rstrip('/')}/projects/{work.claim.job.project_id}")
     return dg.MetadataValue.text(f"greenlight projects show {work.claim.job.project_id}")
+
+
+def send_notice(work: Work, announced: Json) -> None:
+    """Have the mail that an announcement has queued sent now: the founder waits for it."""
+    if announced["mail"] == "queued":
+        dispatch.send_soon(work.claim.db)

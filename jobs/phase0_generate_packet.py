@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from jobs.factory import AgentOp, Work, build_agent_job
-from jobs.packets import materialize_deliverables, materialize_packet
+from jobs.packets import materialize_deliverables, materialize_packet, send_notice
 from studio.claims import Json
 from studio.database.connection import Connection
 from studio.job_types import JOB_TYPES, Phase0Payload
@@ -88,6 +88,7 @@ OPS = (
         lambda work, conn, saved, _remembered: _phase0(work).announce(conn, saved),
         needs=("save_packet", "remember"),
         transactional=True,
+        after=send_notice,
     ),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from jobs.factory import AgentOp, Work, build_agent_job
-from jobs.packets import materialize_deliverables, materialize_packet, table
+from jobs.packets import materialize_deliverables, materialize_packet, send_notice, table
 from studio.claims import Json
 from studio.job_types import JOB_TYPES, PhasePayload
 from studio.phases.common import list_failure
@@ -123,6 +123,7 @@ OPS = (
         lambda work, conn, saved, gate, _remembered: _phase(work).announce(conn, saved, gate),
         needs=("save_packet", "open_gate", "remember"),
         transactional=True,
+        after=send_notice,
     ),
 )
 

@@ -1,7 +1,7 @@
 """Upkeep: what would otherwise grow for ever is deleted by age, in small batches.
 
-Streamed text of ended jobs, finished Dagster runs with their events, expired scan results. Ticks are purged
-by the daemon itself (`retention` in `dagster.yaml`).
+Streamed text of ended jobs, finished Dagster runs with their events, expired scan results, files that no row names.
+Ticks are purged by the daemon itself (`retention` in `dagster.yaml`).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -10,9 +10,11 @@ import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
 
 from resources.database import StudioDatabase
-from studio import queue
+from studio import assets, queue
 from studio.database.connection import Database
+from studio.errors import StorageError
 from studio.settings import Settings, get_settings
+from studio.storage import storage_from_settings
 
 CRON = "17 * * * *"
 # Small enough that a run takes seconds; the next hour takes the rest.
@@ -56,7 +58,16 @@ def prune_caches(db: Database) -> int:
     return db.execute("delete from public.domain_scan_cache where expires_at < now()")
 
 
-@dg.op(description="Delete streamed text of ended jobs, old runs and expired scans; bring lost jobs back.")
+def sweep_files(db: Database, settings: Settings) -> int | str:
+    """Delete old files that no row names; return how many, or why the storage could not be looked through."""
+    try:
+        return assets.sweep(db, storage_from_settings(settings))
+    except StorageError as exc:
+        # What else is due is none the worse for it, and the next hour looks again.
+        return str(exc)
+
+
+@dg.op(description="Delete streamed text of ended jobs, old runs, expired scans and stray files; bring lost jobs back.")
 def sweep(context: dg.OpExecutionContext, studio_database: StudioDatabase) -> None:
     """Do the upkeep once and say what was done."""
     db, settings = studio_database.get(), get_settings()
@@ -66,6 +77,7 @@ def sweep(context: dg.OpExecutionContext, studio_database: StudioDatabase) -> No
             "deleted_deltas": prune_deltas(db, settings),
             "deleted_runs": prune_runs(context.instance, settings),
             "deleted_scans": prune_caches(db),
+            "deleted_files": sweep_files(db, settings),
         }
     )
 

@@ -176,7 +176,8 @@ def content(storage: Storage, asset: Asset) -> bytes:
 def sweep(db: Database, storage: Storage, *, older_than: timedelta = ORPHAN_AGE) -> int:
     """Delete files that no row names, such as a deleted project's; return how many.
 
-    Younger ones are left alone: their row may be about to be written.
+    Younger ones are left alone: their row may be about to be written. So is a storage of which the database knows
+    no file at all: it is another one's.
     """
     before = datetime.now(UTC) - older_than
     old = [file.path for file in storage.list("") if file.modified_at < before]
@@ -184,7 +185,7 @@ def sweep(db: Database, storage: Storage, *, older_than: timedelta = ORPHAN_AGE)
         row["storage_path"]
         for row in db.fetch_all("select storage_path from public.project_assets where storage_path = any(%s)", [old])
     }
-    orphans = [path for path in old if path not in known]
+    orphans = [path for path in old if path not in known] if known else []
     if orphans:
         storage.delete(orphans)
     return len(orphans)

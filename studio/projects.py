@@ -26,6 +26,8 @@ from studio.text import clip, require_storable
 IDEA_LIMIT = 3600
 IDEA_MINIMUM = 3
 NAME_LIMIT = 80
+# A shorter lead ("Idea: …") names nothing.
+NAME_MINIMUM = 8
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,14 @@ def _idea(idea: str) -> str:
 
 
 def name_from(idea: str) -> str:
-    """Return a name for a project that was given none: the idea's first words, at most 80 characters."""
+    """Return a name for a project that was given none: the idea's first words, at most 80 characters.
+
+    Where the founder has put a name before a colon or a dash ("A tool library: neighbours …"), it is that.
+    """
     first = re.split(r"(?<=[.!?])\s|\n", idea.strip(), maxsplit=1)[0].rstrip(".!?")
+    name = re.split(r":\s|\s[-–—]\s", first, maxsplit=1)[0]
+    if len(name) >= NAME_MINIMUM:
+        first = name
     return clip(" ".join((first or idea).split()), NAME_LIMIT)
 
 

@@ -44,6 +44,7 @@ def needs_sandbox(settings: Settings) -> bool:
 def of_pages(settings: Settings, web: Web | None) -> dict[str, str]:
     """Return where pages live: where the user says, else where the stack serves them.
 
+    What needs a sign-in (`APP_BASE_URL`) the stack does not serve, so a mail must not lead there by itself.
     Where the folder's last stack served them is no wish of the user's: a shell that took `greenlight env` over
     still has that address, and the port may be another by now.
     """
@@ -53,7 +54,7 @@ def of_pages(settings: Settings, web: Web | None) -> dict[str, str]:
         None if address is None or address.rstrip("/") in stale else address
         for address in (settings.app_base_url, settings.pages_base_url)
     )
-    found = {"APP_BASE_URL": app or own, "GREENLIGHT_PAGES_URL": pages or (own if app is None else None)}
+    found = {"APP_BASE_URL": app, "GREENLIGHT_PAGES_URL": pages or (own if app is None else None)}
     return {name: address for name, address in found.items() if address}
 
 

@@ -12,6 +12,7 @@ from studio.landing.vocabulary import AT_RULES, FRAGMENT, FUNCTIONS, IMAGE_DATA,
 
 # Nested rules within nested rules: nobody reads them, and parsers have limits.
 _MAX_NESTING = 12
+_TOO_DEEP = Problem("unsafe", "A style nests too deep to be read; it was left out.")
 # Functions of selectors, and of the conditions of `@media`, `@supports` and `@container`.
 _SELECTOR_FUNCTIONS = words(
     "not is where has nth-child nth-last-child nth-of-type nth-last-of-type lang dir state style scroll- state selector"
@@ -21,15 +22,21 @@ _SELECTOR_FUNCTIONS = words(
 def clean_sheet(text: str) -> tuple[str, list[Problem]]:
     """Return the style sheet without whatever could load, run or confuse, and what was left out."""
     problems: list[Problem] = []
-    kept = _rules(tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True), problems, 0)
+    try:
+        kept = list(_rules(tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True), problems, 0))
+    except RecursionError:
+        return "", [_TOO_DEEP]
     return _closed("\n".join(kept), problems), problems
 
 
 def clean_attribute(text: str) -> tuple[str, list[Problem]]:
     """Return the declarations of a `style` attribute, cleaned as `clean_sheet` does, and what was left out."""
     problems: list[Problem] = []
-    parsed = tinycss2.parse_declaration_list(text, skip_comments=True, skip_whitespace=True)
-    return "; ".join(_declarations(parsed, problems)), problems
+    try:
+        parsed = tinycss2.parse_declaration_list(text, skip_comments=True, skip_whitespace=True)
+        return "; ".join(_declarations(parsed, problems)), problems
+    except RecursionError:
+        return "", [_TOO_DEEP]
 
 
 def reference_problem(value: str) -> str:

@@ -40,10 +40,10 @@ _Etree: Any = getTreeBuilder("etree")
 class _BoundedTokenizer(HTMLTokenizer):  # type: ignore[misc]
     """html5lib's tokenizer, which compares every attribute of a tag with all before it."""
 
-    def beforeAttributeNameState(self) -> Any:  # noqa: N802 - html5lib's name
+    def attributeNameState(self) -> Any:  # noqa: N802 - html5lib's name
         if len(self.currentToken["data"]) > MAX_ATTRIBUTES:
             raise _OutOfBounds
-        return super().beforeAttributeNameState()
+        return super().attributeNameState()
 
 
 class _BoundedParser(html5lib.HTMLParser):  # type: ignore[misc]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from studio.sandbox import brand, launch, patch, phase_plans, research, synthesis, words
+from studio.sandbox import brand, launch, patch, phase_patches, phase_plans, research, synthesis, words
 from studio.sandbox.facts import Facts
 from studio.sandbox.landing import critic
 from studio.sandbox.schema import MISSING, Filler, Schema
@@ -36,6 +36,9 @@ COMPOSERS: dict[str, Composer] = {
     "Phase2Plan": phase_plans.distribution,
     "Phase3Plan": phase_plans.go_live,
     "BrandDeckSpec": brand.deck,
+    "Phase1Patch": phase_patches.validate,
+    "Phase2Patch": phase_patches.distribute,
+    "Phase3Patch": phase_patches.go_live,
     "LandingCritique": critic.critique,
 }
 

@@ -11,11 +11,10 @@ from studio.sandbox.wording import quoted, quoted_sentence, say
 
 _QUOTED = re.compile(r"[“\"„«‚‘]([^“”\"„«»‚‘’]{3,120})[”\"“»’‘]")
 _HEADLINE = re.compile(r"\b(?:headline|tagline|title|überschrift|titel|slogan)\b", re.IGNORECASE)
+_SUBJECT = re.compile(r"\b(?:subject|betreff)\b", re.IGNORECASE)
 _BUTTON = re.compile(r"\b(?:button|cta|call to action|knopf|schaltfläche)\b", re.IGNORECASE)
 _MAX_SECTIONS = 6
 _HEADLINE_CHARS = 90
-# Up to here a headline stands in two lines; a longer one gives way to what stands before its colon.
-_SHORT_HEADLINE_CHARS = 60
 
 
 def landing(facts: Facts) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def landing(facts: Facts) -> dict[str, Any]:
     return {
         "headline": headline(facts),
         "subheadline": _subheadline(facts),
-        "primary_cta": _wished(facts, _BUTTON, 40) or say(language, "cta"),
+        "primary_cta": wished_button(facts) or say(language, "cta"),
         "sections": [title for title, _ in written],
         "section_copy": [{"title": title, "body": body} for title, body in written],
         "launch_notes": notes,
@@ -37,14 +36,26 @@ def landing(facts: Facts) -> dict[str, Any]:
 
 def headline(facts: Facts) -> str:
     """Return what the page says first: what the guidance spells out, else the idea's shortest statement of itself."""
-    if wished := _wished(facts, _HEADLINE, 120):
+    if wished := wished_headline(facts):
         return wished
     text = words.plain(synthesis.tagline(facts.reading)).rstrip(".")
-    name = re.split(r":\s|\s[-–—]\s", text, maxsplit=1)[0]
-    if len(text) > _SHORT_HEADLINE_CHARS and 8 <= len(name) <= _SHORT_HEADLINE_CHARS:
-        text = name
     text = words.clip_words(text, _HEADLINE_CHARS)
     return text if len(text) >= 8 else say(facts.reading.language, "headline_open", idea=text)
+
+
+def wished_headline(facts: Facts) -> str:
+    """Return the headline that the guidance spells out, or an empty string."""
+    return _wished(facts, _HEADLINE, 120)
+
+
+def wished_button(facts: Facts) -> str:
+    """Return the button's words that the guidance spells out, or an empty string."""
+    return _wished(facts, _BUTTON, 40)
+
+
+def wished_subject(facts: Facts) -> str:
+    """Return the subject of a mail that the guidance spells out, or an empty string."""
+    return _wished(facts, _SUBJECT, 120)
 
 
 def _wished(facts: Facts, named: re.Pattern[str], limit: int) -> str:

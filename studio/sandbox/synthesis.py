@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from studio.sandbox import words
@@ -26,6 +27,10 @@ _PITCH_SENTENCES = 4
 _PITCH_LIMIT = 700
 _THIN_WORDS = 3
 _THIN_CHARS = 16
+# A longer statement gives way to the name that the founder has put before it.
+_SHORT_TAGLINE = 60
+_SHORTEST_NAME = 8
+_NAME_END = re.compile(r":\s|\s[-–—]\s")
 
 
 def compose(facts: Facts) -> dict[str, Any]:
@@ -149,11 +154,20 @@ def is_thin(reading: Reading) -> bool:
 
 def tagline(reading: Reading) -> str:
     """Return the idea's own shortest statement of itself."""
+    if len(reading.tagline) > _SHORT_TAGLINE and (name := own_name(reading)):
+        return name
     if reading.tagline and not is_thin(reading):
         return reading.tagline
     if reading.text:
         return say(reading.language, "tagline_thin", idea=words.clip_words(reading.text, 100))
     return say(reading.language, "tagline_none")
+
+
+def own_name(reading: Reading) -> str:
+    """Return what the founder calls it before a colon or a dash ("A tool library: neighbours …"), or nothing."""
+    first = words.plain(next(iter(reading.sentences), ""))
+    name = _NAME_END.split(first, maxsplit=1)[0].strip()
+    return words.capitalise(name) if name != first and _SHORTEST_NAME <= len(name) <= _SHORT_TAGLINE else ""
 
 
 def named(reading: Reading) -> str:
@@ -269,7 +283,8 @@ def _presence_line(facts: Facts, key: str) -> str:
 
 
 def _memory_line(facts: Facts) -> str:
-    notes = words.sentences(facts.memory)
+    # The block is grouped: a line that is a heading remembers nothing.
+    notes = words.items(facts.memory) or words.sentences(facts.memory)
     language = facts.reading.language
     return say(language, "remembered", note=quoted_sentence(notes[0], language, 240)) if notes else ""
 

@@ -157,3 +157,11 @@ def test_what_no_row_names_is_swept_away_when_it_is_old(
     assert assets.sweep(database, storage) == 2
     assert [file.path for file in storage.list("")] == sorted([kept.storage_path, f"{project}/young.html"])
     assert assets.sweep(database, storage) == 0
+
+
+def test_a_storage_of_which_the_database_knows_nothing_is_anothers(database: Database, storage: FolderStorage) -> None:
+    path = f"{uuid4()}/page.html"
+    storage.upload(path, b"x", content_type="text/html")
+    os.utime(storage.root / path, (0, 0))
+    assert assets.sweep(database, storage) == 0
+    assert [file.path for file in storage.list("")] == [path]

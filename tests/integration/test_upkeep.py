@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -177,7 +178,11 @@ def test_expired_scans_go(database: Database) -> None:
 
 
 def test_one_run_does_all_of_it_and_says_what_was_done(
-    home: DagsterHome, instance: DagsterInstance, database: Database, monkeypatch: pytest.MonkeyPatch
+    home: DagsterHome,
+    instance: DagsterInstance,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     old = job_with_deltas(database, 4)
     make_run(home, instance, DagsterRunStatus.SUCCESS)
@@ -185,6 +190,7 @@ def test_one_run_does_all_of_it_and_says_what_was_done(
     claim_next(database)
     expire_lease(database, lost)
     monkeypatch.setenv("GREENLIGHT_DELTA_RETENTION_HOURS", "1")
+    monkeypatch.setenv("GREENLIGHT_DATA_DIR", str(tmp_path))
     get_settings.cache_clear()
 
     result = defs.resolve_job_def("upkeep").execute_in_process(instance=instance)
@@ -195,6 +201,7 @@ def test_one_run_does_all_of_it_and_says_what_was_done(
         "deleted_deltas": 4,
         "deleted_runs": 1,
         "deleted_scans": 0,
+        "deleted_files": 0,
     }
     assert deltas(database, old) == 0
     assert queue.get(database, lost).status == "queued"

@@ -12,9 +12,17 @@ from pydantic import BaseModel
 
 from studio.agents.prompting import blocks
 from studio.packets.brand_deck import BrandDeckSpec
-from studio.packets.phase1 import BrandKit, EmailSequence, LandingCopy, PhaseSynopsis, SocialStrategy, WaitlistPlan
-from studio.packets.phase2 import Phase2Plan
-from studio.packets.phase3 import Phase3Plan
+from studio.packets.phase1 import (
+    BrandKit,
+    EmailSequence,
+    LandingCopy,
+    Phase1Patch,
+    PhaseSynopsis,
+    SocialStrategy,
+    WaitlistPlan,
+)
+from studio.packets.phase2 import Phase2Patch, Phase2Plan
+from studio.packets.phase3 import Phase3Patch, Phase3Plan
 from studio.sandbox import answers, facts
 from studio.sandbox.palettes import PALETTES, palette_for
 from studio.sandbox.phase_wording import PHASE_PHRASES
@@ -100,6 +108,52 @@ def test_guidance_that_spells_out_words_is_followed_to_the_word() -> None:
     told = answer(LandingCopy, TOOLS, guidance=wish)
     assert (told["headline"], told["primary_cta"]) == ("Drills next door", "Lend me one")
     assert any("Drills next door" in note for note in told["launch_notes"])
+
+
+def prior_packet(phase: int) -> dict[str, Any]:
+    if phase == 1:
+        parts = {
+            "landing_page": answer(LandingCopy, TOOLS),
+            "brand_kit": answer(BrandKit, TOOLS),
+            "social_strategy": answer(SocialStrategy, TOOLS),
+            "email_sequence": answer(EmailSequence, TOOLS),
+        }
+        return {**parts, "reasoning_synopsis": answer(PhaseSynopsis, TOOLS)}
+    plan = answer(Phase2Plan if phase == 2 else Phase3Plan, TOOLS)
+    return {**plan, "reasoning_synopsis": plan["synopsis"]}
+
+
+@pytest.mark.parametrize(
+    ("phase", "schema", "wish", "changed"),
+    [
+        (1, Phase1Patch, "Make the headline “Drills next door”", {"landing_page"}),
+        (1, Phase1Patch, "The welcome mail needs the subject “Hello neighbour”", {"email_sequence"}),
+        (1, Phase1Patch, "Use calmer colours and a dark design", {"brand_kit", "page_direction"}),
+        (1, Phase1Patch, "Think again about Instagram", {"social_strategy"}),
+        (1, Phase1Patch, "Be braver", set()),
+        (2, Phase2Patch, "Never write to schools", {"guardrails"}),
+        (2, Phase2Patch, "Be braver", {"weekly_experiments"}),
+        (3, Phase3Patch, "We need backups abroad", {"operational_readiness"}),
+        (3, Phase3Patch, "Be braver", {"launch_checklist"}),
+    ],
+)
+def test_a_revision_touches_what_the_guidance_names_and_gives_the_reason(
+    phase: int, schema: type[BaseModel], wish: str, changed: set[str]
+) -> None:
+    patch = answer(schema, TOOLS, guidance=wish, prior_packet=prior_packet(phase))
+    schema.model_validate(patch)
+    assert set(patch) == {*changed, "rationale"}
+    assert wish.split()[-1].strip("“”") in patch["rationale"][0]
+
+
+def test_a_revision_takes_spelled_out_words_and_keeps_the_rest_to_the_letter() -> None:
+    prior = prior_packet(1)
+    wish = "Make the headline “Drills next door”, and the subject of the first mail “Hello neighbour”"
+    patch = answer(Phase1Patch, TOOLS, guidance=wish, prior_packet=prior)
+    assert patch["landing_page"]["headline"] == "Drills next door"
+    assert patch["landing_page"]["section_copy"] == prior["landing_page"]["section_copy"]
+    assert patch["email_sequence"]["emails"][0]["subject"] == "Hello neighbour"
+    assert patch["email_sequence"]["emails"][1:] == prior["email_sequence"]["emails"][1:]
 
 
 def test_a_german_idea_is_answered_in_german() -> None:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from studio import claims, decisions, lifecycle, pages, permissions, queue
 from studio.errors import StudioError
 from studio.settings import Settings
+from studio.text import sha256_hex
 from tests.support.actions import (
     ACCOUNT,
     EFFECTS,
@@ -120,6 +121,19 @@ def test_an_asset_that_is_another_one_by_now_is_not_published(stage: Stage) -> N
     )
     assert stage.run(approval) == "failed"
     assert "hash differs" in (stage.job(approval).last_error or "")
+    assert pages.published(stage.db, company.id) is None
+
+
+def test_a_page_that_was_replaced_with_its_row_is_not_published(stage: Stage) -> None:
+    company, approval = stage.approved(DEPLOY)
+    (file,) = [path for path in stage.settings.data_dir.rglob("landing*.html") if str(company.id) in str(path)]
+    file.write_text("<title>Another page</title>")
+    stage.db.execute(
+        "update public.project_assets set metadata = metadata || jsonb_build_object('sha256', %s::text) where id = %s",
+        [sha256_hex("<title>Another page</title>"), approval.asset_id],
+    )
+    assert stage.run(approval) == "failed"
+    assert "not the one that was approved" in (stage.job(approval).last_error or "")
     assert pages.published(stage.db, company.id) is None
 
 

@@ -113,16 +113,29 @@ def test_a_page_that_grows_while_it_is_parsed_is_refused(body: str) -> None:
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        (page(f"<p {' '.join(f'data-a{n}' for n in range(60_000))}>"), "attributes"),
+        (page(f"<p {' '.join(f'data-a{n}' for n in range(30_000))}>"), "attributes"),
         (page("<p>x" * 3000, style="*{color:red}" * 9000), "too many to be measured"),
         (page(style="".join(f"p{{--a{n}:{f'var(--a{n + 1}) ' * 90}}}" for n in range(40)) + "p{color:var(--a0)}"), ""),
         (page(style="p{--a:var(--b);--b:var(--a);color:var(--a)}"), ""),
         (page("a" * 300_000), ""),
         (page("1," * 100_000), ""),
         (page(style="{" * 100_000), ""),
-        (page(style="p{color:" + "rgb(" * 500), ""),
+        (page(style="p{color:" + "rgb(" * 5000), "nests too deep"),
+        (page('<p style="color:' + "rgb(" * 5000 + '">'), "nests too deep"),
+        (page(style="@media all{" * 3000), ""),
     ],
-    ids=["attributes", "rules", "properties of properties", "a ring", "a word", "figures", "braces", "functions"],
+    ids=[
+        "attributes",
+        "rules",
+        "properties of properties",
+        "a ring",
+        "a word",
+        "figures",
+        "braces",
+        "functions",
+        "an attribute",
+        "conditions",
+    ],
 )
 def test_no_page_keeps_the_studio_busy(source: str, told: str) -> None:
     # Without its bounds each of these takes minutes at least, and the suite's time limit ends it.
