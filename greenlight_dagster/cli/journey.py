@@ -78,6 +78,7 @@ class Journey:
                 break
             self._follow(job_id, f"Phase {phase}: {name}")
             job_id = self._decide_phase(project_id, phase)
+        self._send_due_mail(project_id)
         return project_id
 
     def _create(self, idea: str, domain: str | None) -> UUID:
@@ -125,7 +126,7 @@ class Journey:
         if approval.action_type == FIRST:
             self._visit(approval.project_id)
         else:
-            self._send_due_mail(approval)
+            self._send_due_mail(approval.id)
 
     def _decide(self, approval: Approval) -> decisions.Decision:
         out.print(
@@ -171,8 +172,8 @@ class Journey:
                 f"See `greenlight jobs show {job_id}`.",
             )
 
-    def _send_due_mail(self, approval: Approval) -> None:
-        new = NewJob("email.process_due", SYSTEM_PROJECT_ID, key=f"email_due:demo:{approval.id}")
+    def _send_due_mail(self, occasion: UUID) -> None:
+        new = NewJob("email.process_due", SYSTEM_PROJECT_ID, key=f"email_due:demo:{occasion}")
         with self.db.transaction() as conn:
             job_id = queue.enqueue(conn, new).job_id
         self._follow(job_id, "Due mail")

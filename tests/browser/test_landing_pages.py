@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
     visit.context.close()
 
 
+@functools.cache
 def stored(idea: str, direction: str) -> str:
     facts = landing_facts(idea)
     return prepared(page(sandbox_facts(facts, direction)), facts)
@@ -62,7 +64,7 @@ def stored(idea: str, direction: str) -> str:
 
 @pytest.mark.parametrize("direction", LAYOUTS)
 def test_a_page_fits_every_window_and_can_be_read(visit: Visit, direction: str) -> None:
-    for idea in ("farm", "long words", "hostile"):
+    for idea in ("long words", "hostile"):
         tab = visit.open(stored(idea, direction))
         for scheme in ("light", "dark"):
             tab.emulate_media(color_scheme=scheme)
@@ -74,7 +76,7 @@ def test_a_page_fits_every_window_and_can_be_read(visit: Visit, direction: str) 
     assert visit.said == []
 
 
-@pytest.mark.parametrize("idea", [name for name in IDEAS if name not in ("farm", "long words", "hostile")])
+@pytest.mark.parametrize("idea", [name for name in IDEAS if name not in ("long words", "hostile")])
 def test_an_idea_in_its_own_direction(visit: Visit, idea: str) -> None:
     tab = visit.open(stored(idea, choose(IDEAS[idea][1])[0].key))
     for width in (320, 1280):

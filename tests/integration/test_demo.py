@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,7 +30,7 @@ KEYS = {
     "attempt",
     "seconds",
 }
-LIMIT_SECONDS = 170
+LIMIT_SECONDS = 175
 TRICKY = """Say "drills" & `ladders`; it's $50 or $(HOME) for 100% of us #1 \\o/"""
 
 
@@ -78,6 +81,36 @@ def test_an_idea_of_ones_own_becomes_a_packet_and_nothing_stays(folder: Path) ->
     # The steps as they went, what they cost, and the packet for people.
     for word in ("load_context", "synthesize", "announce", "$", "tokens", result["recommendation"]):
         assert word in text.lower(), f"{word} is not shown"
+    assert left_behind(folder) == [], done.stdout + done.stderr
+
+
+def test_an_idea_goes_all_the_way_and_what_it_became_is_kept(folder: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    done = demo(folder, "--full", "--keep", str(kept), "--", "A tea shop: tins that tell where the leaves grew")
+    assert done.returncode == 0, done.stdout + done.stderr
+    *shown, last = done.stdout.strip().splitlines()
+    result = json.loads(last)
+    counted = ("status", "phase", "live", "packets", "published", "confirmed_signups", "decks")
+    assert [result[name] for name in counted] == ["completed", 4, True, 4, True, 1, 5]
+    # Four gates, the page, the welcome sequence and the lifecycle mail: each asked for once, and carried out once.
+    assert (result["decisions"], result["executions"]) == ({"approved": 7}, {"completed": 3})
+    assert set(result["jobs"]) == {"completed"}
+    assert set(result["mails"]) == {"sent", "queued"}, "mails of later days wait, and no other"
+    assert all("picture" in entry for entry in result["missing"])
+
+    # What was approved is what lies there, and what a visitor saw.
+    made = Path(result["folder"])
+    page = (made / "page.html").read_bytes()
+    assert page == (made / "files/phase-1/v1/landing.html").read_bytes()
+    assert hashlib.sha256(page).hexdigest() in done.stdout
+    # To the visitor the confirmation and two mails that were approved; to the founder a welcome and four notices.
+    to = Counter(path.name.split("_")[1] for path in (made / "outbox").glob("*.eml"))
+    assert to == {"visitor@example.org": 3, "founder@example.org": 5}
+    for name in (*(f"phase-{n}/v1/phase-{n}-packet.pptx" for n in range(4)), "phase-1/v1/brand-brief.pptx"):
+        assert zipfile.is_zipfile(made / "files" / name), name
+    text = "\n".join(shown)
+    for word in ("(given by the demo)", "has confirmed the address", "SHA-256"):
+        assert word in text, f"{word} is not shown"
     assert left_behind(folder) == [], done.stdout + done.stderr
 
 

@@ -57,7 +57,7 @@ def with_field(field: str) -> str:
         (page("<p>Over 12,000 neighbours trust us.</p>"), "“12,000”"),
         (page("<p>Save 30% today</p>"), "“30%”"),
         (page("<p>Write to hello@hallway.example</p>"), "hello@hallway.example"),
-        (page().replace("Tool library for neighbours", "Borrow things"), "library for neighbours” is not in the h1"),
+        (page().replace(f"<h1>{FACTS.copy.headline}", "<h1>Borrow things"), "is not in the h1"),
         (page(form=FORM.replace("Join the waitlist", "Send")), "Join the waitlist” is not on the form's button"),
         (page().replace("Who it is for", "For whom"), "The title “Who it is for” is not on the page"),
     ],
