@@ -34,7 +34,8 @@ def _executable(playwright: Playwright) -> str | None:
     return own if Path(own).exists() else None
 
 
-@pytest.fixture(scope="session")
+# A file's own: its event loop occupies the thread, in which later tests of the same process have theirs.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         executable = _executable(playwright)

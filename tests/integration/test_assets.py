@@ -135,7 +135,10 @@ def test_a_file_that_somebody_has_changed_is_not_handed_out(
         store(database, storage, project, b"new content for an old row")
 
 
-@pytest.mark.parametrize("path", ["landing.html", "7b0e1c9a-0000-4000-8000-000000000000/landing.html", "{project}", "{project}x/landing.html"])
+@pytest.mark.parametrize(
+    "path",
+    ["landing.html", "7b0e1c9a-0000-4000-8000-000000000000/landing.html", "{project}", "{project}x/landing.html"],
+)
 def test_an_asset_lies_in_its_projects_folder(
     database: Database, storage: FolderStorage, project: UUID, path: str
 ) -> None:

@@ -108,7 +108,7 @@ def test_an_idea_goes_all_the_way_and_what_it_became_is_kept(folder: Path, tmp_p
     assert to == {"visitor@example.org": 3, "founder@example.org": 5}
     for name in (*(f"phase-{n}/v1/phase-{n}-packet.pptx" for n in range(4)), "phase-1/v1/brand-brief.pptx"):
         assert zipfile.is_zipfile(made / "files" / name), name
-    text = "\n".join(shown)
+    text = " ".join(" ".join(shown).split())
     for word in ("(given by the demo)", "has confirmed the address", "SHA-256"):
         assert word in text, f"{word} is not shown"
     assert left_behind(folder) == [], done.stdout + done.stderr

@@ -47,6 +47,7 @@ OUT_OF_REACH = {
     "scan_results": "{}",
     "brand_kit": "{}",
     "repo_summary": "{}",
+    "email_daily_cap": "1",
     "created_at": "2020-01-01",
 }
 

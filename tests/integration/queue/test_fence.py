@@ -82,6 +82,17 @@ def reserve(claim: Claim) -> None:
         )
 
 
+def call(function: str, *arguments: str) -> Callable[[Claim], None]:
+    """Return a call of a function that asks for the claim before it looks at anything else."""
+
+    def write(claim: Claim) -> None:
+        query = f"select public.{function}(%s, %s, {', '.join(['gen_random_uuid()', *arguments])})"
+        with translated(), claim.db.transaction() as conn:
+            conn.execute(query.encode(), [claim.job_id, claim.claim_no])
+
+    return write
+
+
 WRITES: dict[str, Callable[[Claim], Any]] = {
     "append_agent_job_events": append,
     "hold_agent_job": hold,
@@ -95,7 +106,19 @@ WRITES: dict[str, Callable[[Claim], Any]] = {
     "fail_agent_job, permanent": lambda claim: claim.fail("It broke.", permanent=True, retry_base=AT_ONCE),
     "release_agent_job": lambda claim: claim.release("Shutting down."),
     "reserve_model_call": reserve,
+    # What their holder may do with an approval, and with an effect, is tested with the actions.
+    "begin_action_execution, late": call("begin_action_execution"),
+    "hold_action_execution, late": call("hold_action_execution"),
+    "save_execution_step, late": call("save_execution_step", "'step'", "'{}'"),
+    "finish_action_execution, late": call("finish_action_execution", "'done'"),
+    "enlist_outbox_effect, late": call("enlist_outbox_effect", "'effect'", "'github'", "'key'"),
+    "send_outbox_effect, late": call("send_outbox_effect", "0", "'{}'", f"'{'0' * 64}'"),
+    "settle_outbox_effect, late": call("settle_outbox_effect", "'done'"),
 }
+# Who sent something may say what became of it even when the job is another's: nobody else knows.
+UNFENCED = {"record_outbox_effect"}
+# They are fenced by a number of the mail's own, which has nothing to do with a job.
+OF_MAILS = {"begin_email", "finish_email"}
 
 
 @pytest.mark.parametrize("state", [lost, requeued, completed, canceled])
@@ -118,7 +141,7 @@ def test_every_function_that_takes_a_claim_number_is_among_those_tested(database
         "select proname as name from pg_proc where pronamespace = 'public'::regnamespace"
         " and 'p_claim_no' = any (proargnames) order by 1"
     )
-    tested = {name.partition(",")[0] for name in WRITES} | {"renew_agent_job"}
+    tested = {name.partition(",")[0] for name in WRITES} | {"renew_agent_job"} | UNFENCED | OF_MAILS
     assert {row["name"] for row in rows} == tested, "add the new one to WRITES"
 
 
