@@ -18,6 +18,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -110,10 +111,10 @@ class EmbeddedPostgres:
             running = self._running()
             if running is None:
                 return
-            user = server_user(self.data)
-            for mode in ("fast", "immediate"):
-                self._pg_ctl(user, "stop", "-m", mode, "-t", str(STOP_TIMEOUT_SECONDS))
-                if self._running() is None:
+            # Not by pg_ctl: as the server's own user it would have to reach the folder, which somebody may have closed
+            # to it meanwhile (pytest does so with the folders of its other sessions).
+            for mode, number in (("fast", signal.SIGINT), ("immediate", signal.SIGQUIT)):
+                if self._ends_by(running.pid, number):
                     with contextlib.suppress(OSError):
                         running.socket_dir.rmdir()
                     return
@@ -301,6 +302,15 @@ class EmbeddedPostgres:
             return bool(process.name() == "postgres" and Path(process.cwd()) == self.data)
         except psutil.Error:
             return False
+
+    def _ends_by(self, pid: int, number: signal.Signals) -> bool:
+        """Signal the server and say whether it is gone in time."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            process.send_signal(number)
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(STOP_TIMEOUT_SECONDS)
+        return self._running() is None
 
     def _pg_ctl(self, user: SystemUser, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self._run(user, [self._programs() / "pg_ctl", "-s", "-w", "-D", self.data, *arguments])
