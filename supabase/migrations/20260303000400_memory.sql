@@ -131,7 +131,9 @@ language sql stable set search_path = public, pg_temp as $$
     where project_id = p_project_id and created_at > p_since and created_at <= p_until
   ) packets, (
     select count(*) filter (where status = 'pending') as waiting,
-           count(*) filter (where status <> 'pending' and decided_at > p_since and decided_at <= p_until) as decided
+           -- What the studio itself has replaced by a newer question is nobody's decision.
+           count(*) filter (where status <> 'pending' and decided_by is distinct from 'system'
+                            and decided_at > p_since and decided_at <= p_until) as decided
     from approval_queue where project_id = p_project_id
   ) approvals, (
     select count(*) filter (where status = 'completed' and updated_at > p_since and updated_at <= p_until) as completed,

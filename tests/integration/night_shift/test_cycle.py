@@ -14,6 +14,7 @@ from studio.claims import Json
 from studio.database.connection import Database
 from studio.errors import LeaseLost
 from studio.night_shift.cycle import list_failure
+from studio.night_shift.report import Activity
 from studio.project_events import record
 from studio.settings import Settings
 from tests.support.night import (
@@ -78,6 +79,21 @@ def test_a_night_writes_task_ledger_memory_and_mail(nights: Nights) -> None:
     )
     (mail,) = rows(nights.db, "email_jobs", made)
     assert (mail["outbox_key"], mail["category"]) == ("overview:2026-03-01", "overview")
+
+
+def test_what_the_studio_has_replaced_by_itself_is_nobodys_decision(nights: Nights) -> None:
+    made = eventful(nights.db)
+    nights.run(made)
+    since = nights.db.fetch_one("select now() - interval '1 hour' as since")
+    assert since is not None
+    asked = [row for row in rows(nights.db, "approval_queue", made) if row["status"] == "pending"]
+    for approval, by in zip(asked, ("system", "founder"), strict=True):
+        nights.db.execute(
+            "update public.approval_queue set status = 'revised', decided_by = %s, decided_at = now() where id = %s",
+            [by, approval["id"]],
+        )
+    with nights.db.connection() as conn:
+        assert Activity.between(conn, made, since["since"]).decisions == 1
 
 
 def test_what_is_remembered_stays_within_500_characters(nights: Nights) -> None:

@@ -17,10 +17,16 @@ from tests.support.dagster import DAGSTER_WARNINGS
 from tests.support.night import packet, project, rows
 from tests.support.postgres import TestServer
 from tests.support.site import PATIENCE, installed
+from tests.support.size import FULL
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.dagster_fixtures"]
-pytestmark = DAGSTER_WARNINGS
+# A minute in which a daemon of four days ago wakes up; what each tick does is tested by itself in `test_schedules`.
+pytestmark = [
+    *DAGSTER_WARNINGS,
+    pytest.mark.chaos,
+    pytest.mark.skipif(not FULL, reason="part of `make chaos`"),
+]
 
 DOWN = timedelta(days=4)
 
