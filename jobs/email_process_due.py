@@ -19,7 +19,9 @@ SHARE_OF_TIMEOUT = 0.8
 
 
 def _enroll(work: Work) -> Json:
-    return {"queued": sequences.enroll_newcomers(work.claim.db, work.settings)}
+    if not cast("EmailDuePayload", work.payload).enroll:
+        return {"queued": 0}
+    return {"queued": sequences.enroll_newcomers(work.claim.db)}
 
 
 def _send(work: Work, _enrolled: Json) -> Json:

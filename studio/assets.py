@@ -1,7 +1,9 @@
 """Assets: what the studio made and keeps in the storage, one row of `project_assets` each.
 
 The file is stored first and its row written after it, in the caller's own fenced transaction: a row always has
-its file. What a worker that died in between has left is a file without a row, which `sweep` removes.
+its file. What a worker that died in between has left is a file without a row, which `sweep` removes. Neither gets
+in the other's way: rows are written under a shared lock, after another look at the file, and files are removed
+under the exclusive one, after another look at the rows.
 
 Nothing is ever overwritten. A path that already holds other content gets the hash of the new one into its name,
 so that what somebody has reviewed stays what it was.
@@ -13,13 +15,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from studio.database.connection import Connection, Database
-from studio.errors import InvalidInput, NotFound, StorageConflict, StorageRefused
+from studio.errors import InvalidInput, NotFound, StorageConflict, StorageRefused, StorageUnavailable
 from studio.storage.base import Storage, StoredFile
 from studio.storage.paths import checked_path
 from studio.text import require_storable, storable_json
@@ -28,6 +30,10 @@ T = TypeVar("T")
 
 # A run that stores a file and dies is tried again within minutes; a day is far beyond any job's attempts.
 ORPHAN_AGE = timedelta(days=1)
+# So many files at a time are removed, while nobody can write a row.
+_BATCH = 100
+# A file is removed under the hands of who stores it at most once, because storing it has made it a young one.
+_TRIES = 3
 _HASH_IN_NAME = 12
 
 
@@ -90,20 +96,31 @@ def store(
         raise InvalidInput(f"The path {path} is not one of project {project_id}.", f"Begin it with {project_id}/.")
     require_storable(filename, "The file name")
     content_hash = hashlib.sha256(data).hexdigest()
-    stored = _stored(storage, path, data, mime_type, content_hash)
     values = {
         "project": project_id,
         "phase": phase,
         "kind": kind,
-        "path": stored.path,
         "filename": filename,
         "mime": mime_type,
         "size": len(data),
         "metadata": json.dumps(storable_json({**metadata, "sha256": content_hash})),
         "by": created_by,
     }
+    for _ in range(_TRIES):
+        stored = _stored(storage, path, data, mime_type, content_hash)
+        made = write(_insertion(storage, stored.path, values | {"path": stored.path}))
+        if made is not None:
+            return made
+    raise StorageUnavailable(f"The file {path} is removed again and again.", "Look who else cleans up the storage.")
 
-    def insert(conn: Connection) -> Asset:
+
+def _insertion(storage: Storage, path: str, values: dict[str, Any]) -> Callable[[Connection], Asset | None]:
+    """Return what writes the row of the file at `path`; it answers None where the file has been swept away."""
+
+    def insert(conn: Connection) -> Asset | None:
+        conn.execute("select pg_advisory_xact_lock_shared(hashtextextended('project_assets', 0))")
+        if not any(file.path == path for file in storage.list(str(PurePosixPath(path).parent))):
+            return None
         row = conn.execute(
             "insert into public.project_assets (project_id, phase, kind, storage_path, filename, mime_type,"
             " size_bytes, status, metadata, created_by) values (%(project)s, %(phase)s, %(kind)s, %(path)s,"
@@ -118,23 +135,28 @@ def store(
         ).fetchone()
         if row is None:
             raise StorageConflict(
-                f"The asset under {stored.path} had other content, and its file is gone.", "Choose another path."
+                f"The asset under {path} had other content, and its file is gone.", "Choose another path."
             )
         return _asset(row)
 
-    return write(insert)
+    return insert
 
 
 def _stored(storage: Storage, path: str, data: bytes, mime_type: str, content_hash: str) -> StoredFile:
     try:
         return storage.upload(path, data, content_type=mime_type)
     except StorageConflict:
-        if hashlib.sha256(storage.read(path)).hexdigest() != content_hash:
+        try:
+            there = hashlib.sha256(storage.read(path)).hexdigest()
+        except NotFound:
+            # Swept away just now.
+            return storage.upload(path, data, content_type=mime_type)
+        if there != content_hash:
             name = PurePosixPath(path)
-            path = str(name.with_name(f"{name.stem}.{content_hash[:_HASH_IN_NAME]}{name.suffix}"))
             # Under this name there can be nothing but this content, or a torn upload of it.
-            return storage.upload(path, data, content_type=mime_type, upsert=True)
-        return StoredFile(path, len(data), mime_type, datetime.now(UTC))
+            path = str(name.with_name(f"{name.stem}.{content_hash[:_HASH_IN_NAME]}{name.suffix}"))
+        # Also where the very same lies there already: it may be a dead worker's, and old enough to be swept away.
+        return storage.upload(path, data, content_type=mime_type, upsert=True)
 
 
 def get(db: Database, asset_id: UUID) -> Asset:
@@ -179,16 +201,32 @@ def sweep(db: Database, storage: Storage, *, older_than: timedelta = ORPHAN_AGE)
     Younger ones are left alone: their row may be about to be written. So is a storage of which the database knows
     no file at all: it is another one's.
     """
-    before = datetime.now(UTC) - older_than
-    old = [file.path for file in storage.list("") if file.modified_at < before]
-    known = {
-        row["storage_path"]
-        for row in db.fetch_all("select storage_path from public.project_assets where storage_path = any(%s)", [old])
-    }
-    orphans = [path for path in old if path not in known] if known else []
-    if orphans:
-        storage.delete(orphans)
-    return len(orphans)
+    with db.connection() as conn:
+        # Rows and files are compared by one clock, as far as that is possible.
+        row = conn.execute("select now() - %s as moment", [older_than]).fetchone()
+        assert row is not None  # noqa: S101 - a select without a table returns a row
+        old = [file.path for file in storage.list("") if file.modified_at < row["moment"]]
+        orphans = [path for batch in _batches(old) for path in _unnamed(conn, batch)]
+    if len(orphans) == len(old):
+        return 0
+    swept = 0
+    for batch in _batches(orphans):
+        with db.transaction() as conn:
+            conn.execute("select pg_advisory_xact_lock(hashtextextended('project_assets', 0))")
+            unnamed = _unnamed(conn, batch)
+            storage.delete(unnamed)
+            swept += len(unnamed)
+    return swept
+
+
+def _batches(paths: list[str]) -> list[list[str]]:
+    return [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
+
+
+def _unnamed(conn: Connection, paths: list[str]) -> list[str]:
+    rows = conn.execute("select storage_path from public.project_assets where storage_path = any(%s)", [paths])
+    named = {row["storage_path"] for row in rows}
+    return [path for path in paths if path not in named]
 
 
 def _asset(row: dict[str, Any]) -> Asset:

@@ -32,6 +32,7 @@ from studio.errors import (
 )
 from studio.outbox import Entry, Status, entry_from_row, get
 from studio.progress import Progress
+from studio.queue import transiently
 from studio.text import canonical_json, sha256_hex, storable_json
 
 # A sender that lives has an answer, or none, within the provider's timeout; this is for what it does around it.
@@ -198,7 +199,7 @@ class Delivery:
                 ).fetchone()
             return bool(row and row["said"])
 
-        if not patiently(say):
+        if not patiently(lambda: transiently(say)):
             raise LeaseLost(f"Somebody else has taken over {entry.effect} of job {entry.job_id}.", "This one stops.")
 
     def _read(self, entry_id: UUID) -> Entry:

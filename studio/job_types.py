@@ -83,9 +83,10 @@ class ChatPayload(ProjectPayload):
 
 
 class EmailDuePayload(Payload):
-    """`email.process_due`."""
+    """`email.process_due`. `enroll` says whether it first looks who has joined since."""
 
     limit: int = Field(default=100, ge=1, le=1000)
+    enroll: bool = True
 
 
 class EmptyPayload(Payload):

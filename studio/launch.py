@@ -1,7 +1,8 @@
 """Launching Phase 0: the same rules for every front end.
 
 A launch is keyed as in the seed. A relaunch, with guidance or with a forced new approval, is keyed by the gate
-it answers and the version that gate has, so that a second revision is not swallowed by the first. A gate that is
+it answers and the version that gate has, so that a second revision is not swallowed by the first. A decided gate
+does not change any more, so that behind one the packet's current version belongs to the key. A gate that is
 decided as `revised` relaunches on the server, under the version that was decided on (`studio.decisions`).
 """
 
@@ -44,7 +45,8 @@ def launch(
     """Enqueue the project's Phase 0 in the caller's transaction.
 
     The same launch again returns the same job. Raises `NotFound`, `PermissionRefused` for a project that is
-    not active, `Conflict` while another Phase 0 job of the project is queued or running.
+    not active, `Conflict` while another Phase 0 job of the project is queued or running, or where this very
+    relaunch has been done with another wish.
     """
     guidance = guidance.strip() if guidance else None
     project = conn.execute(
@@ -68,10 +70,10 @@ def launch(
     enqueued: Enqueued = enqueue(conn, new)
     other = conn.execute(
         "select id, status from public.agent_jobs where project_id = %(project)s and job_type = %(type)s"
-        " and status in ('queued', 'running') and (id <> %(job)s"
+        " and (id <> %(job)s and status in ('queued', 'running') or id = %(job)s"
         # The same key, but another wish: it must not vanish behind the old one.
-        " or coalesce(payload ->> 'revisionGuidance', '') <> %(guidance)s"
-        " or %(force)s and coalesce(payload ->> 'forceNewApproval', '') <> 'true') limit 1",
+        " and (coalesce(payload ->> 'revisionGuidance', '') <> %(guidance)s"
+        " or %(force)s and coalesce(payload ->> 'forceNewApproval', '') <> 'true')) limit 1",
         {
             "project": project_id,
             "type": JOB_TYPE,
@@ -80,6 +82,12 @@ def launch(
             "force": force_new_approval,
         },
     ).fetchone()
+    if other is not None and other["status"] not in ("queued", "running"):
+        raise Conflict(
+            f"Phase 0 has been launched from here before, with another wish, as job {other['id']}, which is"
+            f" {other['status']}.",
+            "See what it made (`greenlight jobs show`), and decide the gate with your guidance.",
+        )
     if other is not None:
         raise Conflict(
             f"Phase 0 of this project is already {other['status']} as job {other['id']}.",
@@ -91,8 +99,12 @@ def launch(
 def _relaunch_key(conn: Connection, project_id: UUID) -> str | None:
     """Return the key of a relaunch: the latest gate and its version; None (the seed's key) before any gate."""
     gate = conn.execute(
-        "select id, version from public.approval_queue where project_id = %s and action_type = %s"
-        " order by created_at desc limit 1",
+        "select a.id, a.version, a.status, k.version_id from public.approval_queue a"
+        " left join public.phase_packets k on k.project_id = a.project_id and k.phase = 0"
+        " where a.project_id = %s and a.action_type = %s order by a.created_at desc limit 1",
         [project_id, GATE_ACTIONS[0]],
     ).fetchone()
-    return f"phase0:{project_id}:{gate['id']}:{gate['version']}" if gate else None
+    if gate is None:
+        return None
+    key = f"phase0:{project_id}:{gate['id']}:{gate['version']}"
+    return key if gate["status"] == "pending" else f"{key}:{gate['version_id']}"

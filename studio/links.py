@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from studio.settings import Settings
 FILE = "file"
 CONFIRM = "waitlist-confirm"
 UNSUBSCRIBE = "unsubscribe"
+BLOCK = "waitlist-block"
 
 # A shorter secret could be guessed.
 MIN_SECRET_CHARS = 16
@@ -30,12 +31,16 @@ MAX_TOKEN_CHARS = 2048
 _SIGNATURE_BYTES = 32
 
 
-def sign(settings: Settings, purpose: str, subject: str, expires: timedelta | None = None) -> str:
+def sign(settings: Settings, purpose: str, subject: str, expires: timedelta | datetime | None = None) -> str:
     """Return a token for `subject` that fits into a URL; without `expires` it is good for ever.
 
-    Raise `SettingsError` where no secret is set.
+    The same subject with the same moment as `expires` makes the same token. Raise `SettingsError` where no secret
+    is set.
     """
-    until = None if expires is None else int(time.time() + expires.total_seconds())
+    if isinstance(expires, timedelta):
+        until: int | None = int(time.time() + expires.total_seconds())
+    else:
+        until = None if expires is None else int(expires.timestamp())
     said = json.dumps([subject, until], separators=(",", ":"), ensure_ascii=False).encode()
     return _encoded(_signature(settings, purpose, said) + said)
 
@@ -79,7 +84,7 @@ def file_url(settings: Settings, path: str, expires: timedelta) -> str:
     return f"{base_url(settings)}/files/{quote(path)}?token={sign(settings, FILE, path, expires)}"
 
 
-def confirm_url(settings: Settings, signup_id: UUID, expires: timedelta) -> str:
+def confirm_url(settings: Settings, signup_id: UUID, expires: timedelta | datetime) -> str:
     """Return the link that confirms a place on a waitlist."""
     return f"{base_url(settings)}/waitlist/confirm/{sign(settings, CONFIRM, str(signup_id), expires)}"
 
@@ -92,6 +97,17 @@ def unsubscribe_url(settings: Settings, project_id: UUID, email: str) -> str:
 def unsubscriber(settings: Settings, token: str) -> tuple[UUID, str]:
     """Return which project's mail to which address a link ends; raise `LinkRefused` where it is not genuine."""
     project, _, email = verify(settings, UNSUBSCRIBE, token).partition(" ")
+    return UUID(project), email
+
+
+def block_url(settings: Settings, project_id: UUID, email: str) -> str:
+    """Return the link with which who never asked for a project's mail keeps it from ever asking again."""
+    return f"{base_url(settings)}/waitlist/block/{sign(settings, BLOCK, _pair(project_id, email))}"
+
+
+def blocker(settings: Settings, token: str) -> tuple[UUID, str]:
+    """Return which project may not ask which address any more; raise `LinkRefused` where it is not genuine."""
+    project, _, email = verify(settings, BLOCK, token).partition(" ")
     return UUID(project), email
 
 

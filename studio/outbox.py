@@ -15,6 +15,7 @@ from uuid import UUID
 from studio.database.connection import Database
 from studio.database.errors import translated
 from studio.errors import NotFound
+from studio.mail import due
 from studio.queue import transiently
 from studio.text import require_storable
 
@@ -123,7 +124,7 @@ def _listed(row: Mapping[str, Any]) -> Listed:
 
 @dataclass(frozen=True)
 class Resolved:
-    """What became of a person's word: the effect's status, and whether its job goes on."""
+    """What became of a person's word: the status of effect or mail, and of an effect whether its job goes on."""
 
     status: str
     job_id: UUID | None
@@ -139,17 +140,24 @@ def resolve(
     provider_id: str | None = None,
     note: str | None = None,
 ) -> Resolved:
-    """Say, as a person who has looked, what became of an effect that is `unknown`; its job goes on from there.
+    """Say, as a person who has looked, what became of an effect or a mail that is `unknown`.
 
-    `done`: it happened, and is not done again. `retry`: it did not, and is done again. Raises `NotFound`, `Conflict`
-    where it is not unknown, `JobBusy` while its job is at work.
+    `done`: it happened, and is not done again. `retry`: it did not, and is done again. An effect's job goes on from
+    there; in a project that is not active it cannot, so that its execution ends here, and `retry` is no answer.
+    Raises `NotFound`, `Conflict` where it is not unknown, `JobBusy` while its job is at work, `PermissionRefused`.
     """
     for text, what in ((provider_id, "The provider's id"), (note, "The note")):
         if text is not None:
             require_storable(text, what)
 
+    kind = listed(db, entry_id).kind
+
     def say() -> Resolved:
         with translated(), db.transaction() as conn:
+            if kind == "mail":
+                sent = resolution == "done"
+                status = due.resolve(conn, entry_id, sent=sent, by=by, provider_message_id=provider_id, note=note)
+                return Resolved(status, None, None)
             row = conn.execute(
                 "select * from public.resolve_outbox_effect(%s, %s, %s, %s, %s)",
                 [entry_id, resolution, by, provider_id, note],

@@ -25,7 +25,6 @@ def preview(action_type: str, project: Project, packet: dict[str, Any], payload:
     elif action_type == "send_phase2_lifecycle_email":
         parts = {
             "to": "everybody who has confirmed an address by then",
-            "send_window": _part(packet, "lifecycle_email", "send_window"),
             "emails": _part(packet, "lifecycle_email", "emails"),
         }
     elif action_type == "activate_meta_ads_campaign":

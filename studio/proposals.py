@@ -101,7 +101,7 @@ def propose(
     if packet is None:
         return answer("refused", None, f"There is no packet of phase {pinned_phase} yet.")
     if kind["pins"] == "guidance":
-        payload["guidance"] = _guidance(payload.get("guidance"))
+        payload["guidance"] = require_guidance(payload.get("guidance"))
         content_hash = sha256_hex(payload["guidance"])
     elif kind["pins"] == "page":
         page = _page(conn, project_id, asset_id, content_hash)
@@ -109,8 +109,11 @@ def propose(
             return answer("refused", None, "There is no landing page yet that could be published.")
         asset_id, content_hash = page["id"], page["content_hash"]
         payload["asset"] = {key: page[key] for key in ("filename", "storage_path", "size_bytes", "mime_type")}
-    else:
-        content_hash = sha256_hex(canonical_json(storable_json(packet.packet)))
+    project = get_in(conn, project_id)
+    executes = preview(action_type, project, packet.packet, payload)
+    if kind["pins"] == "packet":
+        # Of what would be carried out, and no more: a new headline makes no new mails of the old ones.
+        content_hash = sha256_hex(canonical_json(storable_json(executes)))
 
     superseded: UUID | None = None
     pending = conn.execute(
@@ -129,7 +132,6 @@ def propose(
             return answer("denied_before", before["id"], "A person has said no to this already.")
         return answer("executed_before", before["id"], "This was approved before, and is done or under way.")
 
-    project = get_in(conn, project_id)
     whole = {
         **storable_json(payload),
         "phase": pinned_phase,
@@ -137,7 +139,7 @@ def propose(
         "packet_version_id": str(packet.id),
         "asset_id": None if asset_id is None else str(asset_id),
         "content_hash": content_hash,
-        "executes": preview(action_type, project, packet.packet, payload),
+        "executes": executes,
         "source": agent_source,
         "requested_by": asked_by,
         "job_id": None if job_id is None else str(job_id),
@@ -234,7 +236,8 @@ def _latest(conn: Connection, project_id: UUID, phase: int) -> PacketVersion | N
     return None if row is None else versions.get_in(conn, row["version_id"])
 
 
-def _guidance(value: Any) -> str:
+def require_guidance(value: Any) -> str:
+    """Return what a refinement is to do, stripped; raise `InvalidInput` where that is no text of a usable length."""
     text = require_storable(value, "The guidance").strip() if isinstance(value, str) else ""
     if not GUIDANCE_MINIMUM <= len(text) <= GUIDANCE_LIMIT:
         raise InvalidInput(
@@ -278,17 +281,8 @@ def _decided(
 ) -> dict[str, Any] | None:
     """Return the last decision on the same thing, where it was a no, or a yes that has not failed."""
     return conn.execute(
-        "select a.id, a.status from public.approval_queue a"
-        " left join public.phase_packet_versions v on v.id = a.packet_version_id"
-        " where a.project_id = %(project)s and a.action_type = %(action)s and a.type = 'execution'"
-        " and (a.status = 'denied' or a.status = 'approved' and a.execution_status <> 'failed')"
-        " and (a.packet_version_id = %(version)s or v.source_job_id = %(job)s or a.content_hash = %(hash)s)"
+        "select a.id, a.status from public.approvals_of_the_same(%s, %s, %s, %s) a"
+        " where a.status = 'denied' or a.status = 'approved' and a.execution_status <> 'failed'"
         " order by a.decided_at desc nulls last, a.id limit 1",
-        {
-            "project": packet.project_id,
-            "action": action_type,
-            "version": packet.id,
-            "job": packet.source_job_id,
-            "hash": content_hash,
-        },
+        [packet.project_id, action_type, packet.id, content_hash],
     ).fetchone()

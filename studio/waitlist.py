@@ -1,4 +1,4 @@
-"""The waitlist of a published page: join, confirm by mail, leave.
+"""The waitlist of a published page: join, confirm by mail, leave, and never be asked again.
 
 Anybody may type anybody's address, so an address hears from a project only after its owner has followed the
 link in the one letter that a form may cause. The answer to a form is always the same, whoever is on the list.
@@ -23,7 +23,7 @@ from studio.errors import InvalidInput, LinkRefused, RateLimited, StudioError
 from studio.job_types import SYSTEM_PROJECT_ID
 from studio.mail import dispatch, letters, sequences, suppression
 from studio.mail.addresses import checked_address
-from studio.mail.letters import Letter
+from studio.mail.letters import Confirmation, Letter
 from studio.settings import Settings
 from studio.text import clip, storable
 
@@ -35,6 +35,8 @@ METADATA_KEYS = 20
 METADATA_KEY_CHARS = 64
 METADATA_VALUE_CHARS = 500
 NAME_LIMIT = 120
+# Beyond this, programs that read JSON round differently.
+LARGEST_NUMBER = 2**53
 DEFAULT_SOURCE = "landing_page"
 # What a visitor says about himself never stands where the studio's own records do.
 _RESERVED = frozenset(
@@ -43,7 +45,8 @@ _RESERVED = frozenset(
 
 # A week to find the letter. A link is a permission that lies in a mailbox, so not for ever.
 CONFIRM_FOR = timedelta(days=7)
-# One that got lost and one that was overlooked; more would be a nuisance that a stranger causes.
+# One that got lost and one that was overlooked; more would be a nuisance that a stranger causes. So many from one
+# list, and so many from all lists together.
 LETTERS_A_DAY = 3
 # A household or an office behind one address, and no more than that.
 _PER_ADDRESS = (20, timedelta(hours=1))
@@ -111,8 +114,12 @@ def join(db: Database, settings: Settings, signup: Signup, visitor: Visitor) -> 
             "select * from public.join_waitlist(%s, %s, %s, %s::jsonb, %s::jsonb, %s)",
             [signup.project_id, email, source, json.dumps(metadata), json.dumps(consent), LETTERS_A_DAY],
         ).fetchone()
-        assert row is not None  # noqa: S101 - the function returns a row or raises
-        queued = row["letter_no"] is not None and _queue_confirmation(conn, settings, signup.project_id, row, email)
+        # No row: this address gets no mail.
+        queued = (
+            row is not None
+            and row["letter_no"] is not None
+            and _queue_confirmation(conn, settings, signup.project_id, row, email)
+        )
     if queued:
         _hurry(db)
 
@@ -148,7 +155,7 @@ def confirm(db: Database, settings: Settings, token: str) -> Invitation:
         if row is not None and row["outcome"] == "joined":
             # Who had left, and now asks for it, is written to again.
             suppression.lift(conn, found.email, project_id=found.project_id)
-            welcomes = sequences.enroll(conn, settings, found.project_id, found.email)
+            welcomes = sequences.enroll(conn, found.project_id, found.email)
     if welcomes:
         _hurry(db)
     return invitation(db, settings, token)
@@ -176,6 +183,29 @@ def unsubscribe(db: Database, settings: Settings, token: str) -> Subscription:
     return ended
 
 
+def asker(db: Database, settings: Settings, token: str) -> Subscription:
+    """Return whose questions a block link would end, changing nothing; raise `LinkRefused` where it is not genuine."""
+    project_id, email = links.blocker(settings, token)
+    row = db.fetch_one("select name from public.projects where id = %s", [project_id])
+    if row is None:
+        raise LinkRefused("Whoever sent this does not write any more: the project is gone.")
+    return Subscription(_list_name(project_id, row["name"]), email)
+
+
+def block(db: Database, settings: Settings, token: str, *, everywhere: bool = False) -> Subscription:
+    """Never ask an address again whether it wants to be on a list, of one project or (`everywhere`) of any.
+
+    Also what else would be written to it is not: who never asked for mail gets none. Raise `LinkRefused` as
+    `asker` does.
+    """
+    blocked = asker(db, settings, token)
+    project_id, email = links.blocker(settings, token)
+    with db.transaction() as conn:
+        conn.execute("select public.leave_waitlist(%s, %s)", [project_id, email])
+        suppression.suppress(conn, email, "blocked", project_id=None if everywhere else project_id)
+    return blocked
+
+
 def checked_email(text: str) -> str:
     """Return a mail address in lower case and ASCII; raise `InvalidInput` for what no mail can be sent to."""
     return checked_address(text).lower()
@@ -197,6 +227,8 @@ def _checked_metadata(metadata: dict[str, Any], name: str | None) -> dict[str, A
     for key, value in metadata.items():
         if len(key) > METADATA_KEY_CHARS:
             raise InvalidInput(f"A key of metadata has more than {METADATA_KEY_CHARS} characters.", "Shorten it.")
+        if isinstance(value, int | float) and not abs(value) <= LARGEST_NUMBER:
+            raise InvalidInput(f"metadata.{clip(key, 40)} is no number that can be kept.", "Give it as text.")
         if isinstance(value, dict | list):
             raise InvalidInput(f"metadata.{clip(key, 40)} holds more than one value.", "Give text or a number.")
         if isinstance(value, str) and len(value) > METADATA_VALUE_CHARS:
@@ -226,7 +258,7 @@ def _within_limits(db: Database, project_id: UUID, visitor: Visitor) -> None:
 
 
 def _consent(conn: Connection, settings: Settings, project_id: UUID, visitor: Visitor) -> dict[str, Any]:
-    """Return what was agreed to, when, by whom: the sentence of the page that is live, and that page's hash."""
+    """Return what was agreed to, and by whom: the sentence of the page that is live, and that page's hash."""
     page = conn.execute(
         r"select substring(html_content from '<[a-z]+[^<>]*\sdata-consent[^<>]*>([^<]+)<') as words,"
         " encode(sha256(convert_to(html_content, 'UTF8')), 'hex') as sha256"
@@ -236,7 +268,6 @@ def _consent(conn: Connection, settings: Settings, project_id: UUID, visitor: Vi
     return {
         "words": html.unescape(page["words"]).strip() if page and page["words"] else None,
         "page_sha256": page["sha256"] if page else None,
-        "at": datetime.now(UTC).isoformat(),
         "ip_hash": links.keyed_hash(settings, "consent-address", visitor.address),
         "user_agent": clip(storable(visitor.user_agent), _AGENT_CHARS),
     }
@@ -252,12 +283,12 @@ def _queue_confirmation(
         template="waitlist_confirm",
         context={
             "project_name": _list_name(project_id, row["project_name"]),
-            "confirm_url": links.confirm_url(settings, row["signup_id"], CONFIRM_FOR),
             # Nothing a stranger typed goes to an address that is not known to be his: it would be his advertisement.
             "name": "",
             "days": CONFIRM_FOR.days,
         },
         category="waitlist",
+        confirms=Confirmation(row["signup_id"], datetime.now(UTC) + CONFIRM_FOR),
     )
     return letters.enqueue(conn, settings, letter).outcome == "queued"
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from studio.errors import Conflict, DatabaseError, InvalidInput, LinkRefused, NotFound, RateLimited, StudioError
 from web import headers
@@ -71,6 +72,11 @@ def refusal(
     return answer
 
 
+def overloaded(request: Request) -> Response:
+    """Return what is said while nothing more can be taken on."""
+    return refusal(request, 503, _OUT_OF_ORDER, {"Retry-After": str(_RETRY_SECONDS)})
+
+
 def status_of(exc: StudioError) -> int:
     """Return the HTTP status that says what `exc` says."""
     if isinstance(exc, LinkRefused):
@@ -91,6 +97,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StudioError, _studio_error)
     app.add_exception_handler(psycopg.Error, _database_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -99,7 +106,7 @@ def _studio_error(request: Request, exc: Exception) -> Response:
     status = status_of(exc)
     if status == 503:
         log.warning("%s %s: %s", request.method, _route(request), exc)
-        return refusal(request, status, _OUT_OF_ORDER, {"Retry-After": str(_RETRY_SECONDS)})
+        return overloaded(request)
     if isinstance(exc, LinkRefused):
         return refusal(request, status, exc.remedy or exc.message, title=exc.message.rstrip("."))
     extra = {"Retry-After": str(exc.retry_after)} if isinstance(exc, RateLimited) else {}
@@ -118,6 +125,11 @@ def _http_error(request: Request, exc: Exception) -> Response:
     own = exc.detail if exc.detail and exc.detail[-1] in ".!?" else None
     message = own or _PLAIN.get(exc.status_code, "This request cannot be answered.")
     return refusal(request, exc.status_code, message, dict(exc.headers or {}))
+
+
+def _left(request: Request, exc: Exception) -> Response:
+    # Nobody reads this. It is no failure of ours, so nothing is written about it.
+    return refusal(request, 400, "The request ended in its middle.")
 
 
 def _unexpected(request: Request, exc: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""What is refused before any route looks at it: foreign host names, and bodies that are too large."""
+"""What is refused before any route looks at it: foreign host names, floods, and bodies that are too large."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web import headers
-from web.answers import refusal
+from web.answers import overloaded, refusal
 from web.site import Site
 
 # A sign-up with twenty answers of the greatest length is a quarter of this.
 MAX_BODY_BYTES = 64 * 1024
+# More at work at once than this is a flood: it is told so, and the others are served.
+MAX_REQUESTS = 200
 
 
 class Guard:
@@ -24,6 +26,7 @@ class Guard:
     def __init__(self, app: ASGIApp, site: Site) -> None:
         self._app = app
         self._site = site
+        self._at_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -38,7 +41,14 @@ class Guard:
         if _announced(asked) > MAX_BODY_BYTES:
             await refusal(Request(scope), 413, "This is more than is taken here.")(scope, receive, answering)
             return
-        await self._app(scope, _bounded(receive), answering)
+        if self._at_work >= MAX_REQUESTS:
+            await overloaded(Request(scope))(scope, receive, answering)
+            return
+        self._at_work += 1
+        try:
+            await self._app(scope, _bounded(receive), answering)
+        finally:
+            self._at_work -= 1
 
 
 def _host_name(host: str) -> str:

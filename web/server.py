@@ -12,11 +12,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from studio.listening import write_port
+from web.connections import WebConnection
 
 # What is being answered when the server stops may be answered to its end for this long.
 STOP_SECONDS = 3
-# More at once than this is a flood: it is told so, and the others are served.
-MAX_REQUESTS = 200
 
 
 class WebServer(uvicorn.Server):
@@ -28,7 +27,7 @@ class WebServer(uvicorn.Server):
     def __init__(self, app: FastAPI, *, port_file: Path | None = None, trusted_proxies: str | None = None) -> None:
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=WebConnection,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -36,7 +35,6 @@ class WebServer(uvicorn.Server):
             server_header=False,
             proxy_headers=bool(trusted_proxies),
             forwarded_allow_ips=trusted_proxies or "",
-            limit_concurrency=MAX_REQUESTS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         super().__init__(config)

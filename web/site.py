@@ -12,6 +12,7 @@ from studio.database.connection import Database
 from studio.settings import Settings
 from studio.storage.choice import folder_storage
 from studio.storage.folder import FolderStorage
+from web.pulse import Pulse
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -22,6 +23,11 @@ class Site:
 
     settings: Settings
     db: Database
+
+    @cached_property
+    def pulse(self) -> Pulse:
+        """Whether the database is there."""
+        return Pulse(self.db)
 
     @cached_property
     def files(self) -> FolderStorage | None:

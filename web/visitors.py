@@ -22,7 +22,7 @@ _UNKNOWN = "unknown"
 
 def visitor(request: Request) -> Visitor:
     """Return who asks: the network address (of IPv6 the network), and what the browser calls itself."""
-    return Visitor(_address(request.client.host if request.client else ""), request.headers.get("user-agent", ""))
+    return Visitor(network_of(request.client.host if request.client else ""), request.headers.get("user-agent", ""))
 
 
 def is_person(request: Request) -> bool:
@@ -32,7 +32,8 @@ def is_person(request: Request) -> bool:
     return request.method == "GET" and "prefetch" not in purpose and bool(agent) and not _PROGRAMS.search(agent)
 
 
-def _address(host: str) -> str:
+def network_of(host: str) -> str:
+    """Return the address that stands for a household or a machine: of IPv6 the network."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

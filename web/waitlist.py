@@ -1,4 +1,4 @@
-"""Joining a waitlist, and confirming it.
+"""Joining a waitlist, confirming it, and never being asked again.
 
 `POST /api/waitlist` takes the form of a published page and JSON alike. A confirmation is a page with a button:
 programs that look after people's mail open every link in it, and press no button.
@@ -7,7 +7,9 @@ programs that look after people's mail open every link in it, and press no butto
 from __future__ import annotations
 
 import json
-from typing import Any
+import math
+from dataclasses import asdict
+from typing import Any, NoReturn
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -16,12 +18,13 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from studio import waitlist
+from studio import pages, waitlist
 from studio.errors import InvalidInput
 from studio.job_types import SYSTEM_PROJECT_ID
+from studio.text import clip
 from studio.waitlist import DEFAULT_SOURCE, Invitation, Signup
 from web.answers import is_form, media_type, page
-from web.site import site
+from web.site import Site, site
 from web.visitors import visitor
 
 router = APIRouter()
@@ -30,6 +33,7 @@ router = APIRouter()
 _TRAP = "website"
 _OWN = frozenset({"email", "name", "project_id", "source", _TRAP})
 _MAX_FIELDS = 40
+_MAX_DIGITS = 40
 _MESSAGE = "A mail is on its way, unless this address is on the list already. One click on its link, and it is."
 
 
@@ -66,7 +70,7 @@ def ask(token: str, request: Request) -> Response:
     here = site(request)
     found = waitlist.invitation(here.db, here.settings, token)
     return (
-        _told(found)
+        _told(here, found)
         if found.status != "pending"
         else page("confirm.html", list_name=found.project_name, email=found.email)
     )
@@ -76,15 +80,31 @@ def ask(token: str, request: Request) -> Response:
 def confirm(token: str, request: Request) -> Response:
     """Confirm it."""
     here = site(request)
-    return _told(waitlist.confirm(here.db, here.settings, token))
+    return _told(here, waitlist.confirm(here.db, here.settings, token))
 
 
-def _told(found: Invitation) -> Response:
+@router.api_route("/waitlist/block/{token}", methods=["GET", "HEAD"])
+def ask_to_block(token: str, request: Request) -> Response:
+    """Show what a link would end."""
+    here = site(request)
+    return page("block.html", **asdict(waitlist.asker(here.db, here.settings, token)))
+
+
+@router.post("/waitlist/block/{token}")
+def block(token: str, request: Request, everywhere: bool = False) -> Response:
+    """End it; a mail program may do so as well (RFC 8058)."""
+    here = site(request)
+    ended = waitlist.block(here.db, here.settings, token, everywhere=everywhere)
+    return page("blocked.html", everywhere=everywhere, **asdict(ended))
+
+
+def _told(here: Site, found: Invitation) -> Response:
     return page(
         "confirmed.html" if found.status == "confirmed" else "left.html",
         list_name=found.project_name,
         email=found.email,
-        project_id=_shown(found.project_id),
+        # It may have been taken off since.
+        project_id=_shown(found.project_id) if pages.published(here.db, found.project_id) else None,
     )
 
 
@@ -94,9 +114,25 @@ def _shown(project_id: UUID) -> UUID | None:
 
 def _json(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
-    except (ValueError, RecursionError) as exc:
+        return json.loads(raw, parse_constant=_no_number, parse_float=_float, parse_int=_int)
+    except RecursionError as exc:
+        raise InvalidInput("The body is nested too deep.", "Send a flat object.") from exc
+    except ValueError as exc:
         raise HTTPException(400, "The body is not JSON.") from exc
+
+
+def _no_number(text: str) -> NoReturn:
+    raise InvalidInput(f"{clip(text, 40)} is no number that can be kept.", "Give it as text.")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _int(text: str) -> int:
+    # Python reads no more digits in one go than some thousands.
+    return int(text) if len(text) <= _MAX_DIGITS else _no_number(text)
 
 
 async def _form(request: Request) -> Signup:

@@ -80,7 +80,7 @@ def findings() -> Iterator[Finding]:
     yield Finding(
         "page links",
         "ok" if settings.app_base_url else "warning",
-        settings.app_base_url or "APP_BASE_URL is not set: mails and metadata carry no link",
+        settings.app_base_url or "APP_BASE_URL is not set: mails and metadata carry no link to a project's page",
     )
     yield _web(settings)
     yield _storage(settings)

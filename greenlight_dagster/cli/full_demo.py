@@ -52,7 +52,8 @@ def run(
 
 def _keep(db: Database, settings: Settings, folder: Path, keep: Path, project_id: UUID) -> Path:
     """Copy page, mails and files of the project out of the stack's folder, which is about to go."""
-    kept = keep / datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
+    # With the project, as two demos may end in the same second.
+    kept = keep / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}-{project_id.hex[:8]}"
     kept.mkdir(parents=True)
     live = pages.published(db, project_id)
     if live is not None:

@@ -155,10 +155,11 @@ class Journey:
         if not self.ask:
             out.print(Text.assemble((f"{question} ", "bold"), ("a", "green"), ("   (given by the demo)", "dim")))
             return "approved", None
-        while (given := typer.prompt(question, default="a").strip().lower()[:1]) not in _ANSWERS:
+        # No answer is no yes: what a stray Enter approves may be sent to people.
+        while (given := typer.prompt(question, default="", show_default=False).strip().lower()[:1]) not in _ANSWERS:
             out.print("Answer a, d or r.")
         answer = _ANSWERS[given]
-        return answer, typer.prompt("What should be different?") if answer == "revised" else None
+        return answer, _guidance() if answer == "revised" else None
 
     # --- work
 
@@ -211,3 +212,9 @@ class Journey:
     def _expect(self, answer: httpx.Response, what: str) -> None:
         if not answer.is_success:
             raise Stuck(f"{what} answered {answer.status_code}.", "See the log of the part `web`.")
+
+
+def _guidance() -> str:
+    while not (given := str(typer.prompt("What should be different?", default="", show_default=False)).strip()):
+        out.print("Say it in a few words.")
+    return given

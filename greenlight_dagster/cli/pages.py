@@ -20,7 +20,9 @@ ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT", help="The pro
 def list_pages(project: ProjectArgument, as_json: JsonFlag = False) -> None:
     """List a project's publications, newest first."""
     with open_database() as (db, _):
-        found = studio_pages.history(db, projects.get(db, parse_id(project, "PROJECT")).id)
+        owner = projects.get(db, parse_id(project, "PROJECT"))
+        found = studio_pages.history(db, owner.id)
+        public = studio_pages.published(db, owner.id) is not None
     if as_json:
         print_json(found)
         return
@@ -29,7 +31,7 @@ def list_pages(project: ProjectArgument, as_json: JsonFlag = False) -> None:
         [
             (
                 page.publication_no,
-                "live" if page.current else "withdrawn",
+                ("live" if public else "current") if page.current else "withdrawn",
                 page.content_hash[:12],
                 page.restores_no,
                 page.published_by,
@@ -39,8 +41,10 @@ def list_pages(project: ProjectArgument, as_json: JsonFlag = False) -> None:
         ],
         empty="Nothing has been published yet. Approve the landing page: greenlight approvals list",
     )
-    if found:
+    if found and public:
         out.print(f"Live at {found[0].live_url}", highlight=False, soft_wrap=True)
+    elif found:
+        out.print(f"Nobody can see it: the project is {owner.status}.", highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: greenlight pages rollback 7b0e1c9a-… --to 2")

@@ -13,6 +13,7 @@ from greenlight_dagster.stack.child import Child
 from greenlight_dagster.stack.folders import CODE_LOCATION, Folders
 from greenlight_dagster.stack.ports import LOOPBACK, free_port, listen_near
 from greenlight_dagster.stack.profile import DEFAULT, Profile
+from studio.errors import StackError
 from studio.paths import ROOT
 
 POSTGRES = "postgres"
@@ -176,6 +177,13 @@ class Web(Part):
         if preferred is None:
             preferred = probes.written_port(self._port_file) or WEB_PORT
         self._socket = listen_near(preferred)
+        if self._preferred_port and self.port != self._preferred_port:
+            self.close()
+            # Links that were mailed lead to the port that was asked for.
+            raise StackError(
+                f"Port {self._preferred_port} is taken, so the pages cannot be served there.",
+                "End what listens there, or choose another with --web-port.",
+            )
         self._port_file.write_text(f"{self.port}\n")
 
     def close(self) -> None:

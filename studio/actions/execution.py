@@ -21,6 +21,7 @@ from studio.errors import InvalidPayload
 from studio.job_types import ApprovalPayload
 from studio.outbound import OutboundClient
 from studio.progress import Progress
+from studio.queue import transiently
 from studio.settings import Settings
 from studio.storage import Storage
 from studio.tasks import forget_task, log_task
@@ -70,7 +71,7 @@ class Execution:
     def perform(self, _begun: Json) -> Json:
         """Carry the action out; return what it did, as a sentence and as the provider said it."""
         # Taken up again, because an earlier attempt's `begin` stands, but its claim does not.
-        taken, approved, kind = self.claim.write(self._take_up)
+        taken, approved, kind = transiently(lambda: self.claim.write(self._take_up))
         if taken.outcome == "completed":
             return {"detail": taken.detail, "response": taken.response}
         context = ActionContext(

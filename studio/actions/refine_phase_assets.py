@@ -8,12 +8,9 @@ from studio import projects
 from studio.actions.context import ActionContext, Outcome
 from studio.database.connection import Connection
 from studio.errors import InvalidInput
-from studio.job_types import GUIDANCE_LIMIT
+from studio.proposals import require_guidance
 from studio.queue import NewJob, enqueue
 from studio.text import sha256_hex
-
-# Domain specification §4.
-GUIDANCE_MINIMUM = 8
 
 
 def perform(context: ActionContext) -> Outcome:
@@ -48,12 +45,8 @@ def _phase(context: ActionContext) -> int:
 
 def _guidance(context: ActionContext) -> str:
     said = context.approved.payload.get("guidance") or context.approved.payload.get("improvement_guidance")
-    if not isinstance(said, str) or not GUIDANCE_MINIMUM <= len(said.strip()) <= GUIDANCE_LIMIT:
-        raise InvalidInput(
-            f"The approval carries no guidance of {GUIDANCE_MINIMUM} to {GUIDANCE_LIMIT:,} characters.",
-            "Have it proposed anew, with what should be different.",
-        )
+    guidance = require_guidance(said)
     pinned = context.approved.content_hash
-    if pinned is not None and pinned not in (sha256_hex(said), sha256_hex(said.strip())):
+    if pinned is not None and pinned not in (sha256_hex(str(said)), sha256_hex(guidance)):
         raise InvalidInput("The guidance is not the one that was approved.", "Have it proposed anew.")
-    return said.strip()
+    return guidance

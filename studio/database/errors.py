@@ -46,7 +46,7 @@ _BY_SQLSTATE: dict[str, tuple[type[StudioError], str]] = {
 }
 
 # Their functions know better than a table what is to be done, and say so in the hint.
-_HINTED = frozenset({"GL030", "GL032", "GL033", "GL034"})
+_HINTED = frozenset({"GL030", "GL032", "GL033", "GL034", "GL041"})
 # Its detail says which version a decision should have named.
 DECISION_CONFLICT = "GL031"
 

@@ -17,7 +17,8 @@ def send_soon(db: Database, *, after: UUID | None = None) -> UUID:
     """Make sure that a run of `email.process_due` begins after this moment; return its job.
 
     For the time after a commit: a job that waits now will see whatever has been queued by now, so that a hundred
-    letters in a moment cause one job. `after` is the job that left mail behind, which is followed by one job.
+    letters in a moment cause one job. `after` is the job that left mail behind, which is followed by one job. Neither
+    looks for newcomers: the hourly round does.
     """
     with db.transaction() as conn:
         waiting = conn.execute(
@@ -28,4 +29,4 @@ def send_soon(db: Database, *, after: UUID | None = None) -> UUID:
         if waiting is not None:
             return UUID(str(waiting["id"]))
         key = f"email_due:after:{after}" if after else f"email_due:soon:{uuid4()}"
-        return enqueue(conn, NewJob(DUE_MAIL, SYSTEM_PROJECT_ID, {"limit": LIMIT}, key=key)).job_id
+        return enqueue(conn, NewJob(DUE_MAIL, SYSTEM_PROJECT_ID, {"limit": LIMIT, "enroll": False}, key=key)).job_id

@@ -6,14 +6,18 @@ sent, or may have been, suppresses; a failure may be followed by another attempt
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
 from studio.database.connection import Connection, Database
-from studio.errors import InvalidInput
+from studio.database.errors import translated
+from studio.errors import DatabaseError, InvalidInput, SettingsError, StudioError
 from studio.job_types import SYSTEM_PROJECT_ID
 from studio.mail import letters
 from studio.mail.addresses import checked_address
@@ -22,6 +26,8 @@ from studio.mail.links import inbox_url, project_url
 from studio.mail.phases import phase_name
 from studio.mail.suppression import unsubscribe_url
 from studio.settings import Settings
+
+log = logging.getLogger(__name__)
 
 Nudge = Literal["nudge_no_reviews", "nudge_no_signoffs"]
 NUDGES: tuple[Nudge, ...] = ("nudge_no_reviews", "nudge_no_signoffs")
@@ -58,7 +64,7 @@ class DripSummary:
         """Return every count, also those that are 0."""
         return {
             name.replace(" ", "_"): self.counts[name]
-            for name in ("queued", "already queued", "suppressed", "no address")
+            for name in ("queued", "already queued", "suppressed", "no address", "failed")
         }
 
 
@@ -131,9 +137,8 @@ def process_digests(db: Database, settings: Settings, now: datetime | None = Non
     while people := db.fetch_all("select * from public.digest_page(%s, %s, %s, %s)", [week, since, after, PAGE]):
         for person in people:
             after = person["user_id"]
-            with db.transaction() as conn:
-                drip = _digest(conn, settings, person, week, since)
-                summary.counts[queue_drip(conn, settings, drip).outcome] += 1
+            drip_of = partial(_digest, settings=settings, person=person, week=week, since=since)
+            _one(db, settings, summary, drip_of)
     return summary
 
 
@@ -150,14 +155,7 @@ def process_nudges(db: Database, settings: Settings, now: datetime | None = None
         while people := db.fetch_all("select * from public.nudge_page(%s, %s, %s, %s)", [nudge, now, after, PAGE]):
             for person in people:
                 after = person["user_id"]
-                context = {
-                    "project_name": person["project_name"],
-                    "waiting": person["waiting"],
-                    "url": project_url(settings, person["project_id"]),
-                }
-                with db.transaction() as conn:
-                    drip = Drip(person["user_id"], nudge, person["email"], context, "drip")
-                    summary.counts[queue_drip(conn, settings, drip).outcome] += 1
+                _one(db, settings, summary, partial(_nudge, settings=settings, person=person, nudge=nudge))
     return summary
 
 
@@ -165,6 +163,20 @@ def iso_week(moment: datetime) -> str:
     """Return the ISO week of a moment in UTC, year included, as in `2026-W53`."""
     year, week, _ = moment.astimezone(UTC).isocalendar()
     return f"{year}-W{week:02d}"
+
+
+def _one(db: Database, settings: Settings, summary: DripSummary, drip_of: Callable[[Connection], Drip]) -> None:
+    """Queue one person's drip in a transaction of its own; what is wrong with it holds up nobody after him."""
+    try:
+        with translated(), db.transaction() as conn:
+            drip = drip_of(conn)
+            summary.counts[queue_drip(conn, settings, drip).outcome] += 1
+    except (DatabaseError, SettingsError):
+        # Not his fault, and the next one's fate too.
+        raise
+    except StudioError as exc:
+        summary.counts["failed"] += 1
+        log.warning("A drip was not queued: %s", exc)
 
 
 def _digest(conn: Connection, settings: Settings, person: dict[str, Any], week: str, since: datetime) -> Drip:
@@ -193,6 +205,15 @@ def _digest(conn: Connection, settings: Settings, person: dict[str, Any], week: 
         "url": inbox_url(settings),
     }
     return Drip(person["user_id"], "weekly_digest", person["email"], context, "drip", week=week)
+
+
+def _nudge(_conn: Connection, settings: Settings, person: dict[str, Any], nudge: Nudge) -> Drip:
+    context = {
+        "project_name": person["project_name"],
+        "waiting": person["waiting"],
+        "url": project_url(settings, person["project_id"]),
+    }
+    return Drip(person["user_id"], nudge, person["email"], context, "drip")
 
 
 def _require_unsubscribe(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,9 @@ from studio.database.patience import patiently
 from studio.mail.message import Mail, mail_from_row
 
 T = TypeVar("T")
+
+# So many can be waited for in turn while a lease runs, with a slow provider and nothing wrong.
+MAILS_OF_A_LEASE = 20
 
 Beginning = Literal["go", "again", "held", "suppressed", "unknown", "lost"]
 End = Literal["sent", "failed", "unknown", "later", "unclear"]
@@ -40,11 +44,12 @@ class DueMail:
 
     def claim(self, limit: int, now: datetime | None = None) -> list[Mail]:
         """Claim up to `limit` mails; none where nothing is due that may go. `now` stands for the clock."""
+        lease = self._lease * math.ceil(limit / MAILS_OF_A_LEASE)
 
         def work(conn: Connection) -> list[Mail]:
             rows = conn.execute(
                 "select * from public.claim_due_emails(%s, %s, %s, coalesce(%s::timestamptz, now()))",
-                [self._worker, limit, self._lease, now],
+                [self._worker, limit, lease, now],
             ).fetchall()
             return [mail_from_row(row) for row in rows]
 
@@ -93,12 +98,23 @@ class DueMail:
         return patiently(once)
 
 
-def resolve(conn: Connection, email_id: UUID, *, sent: bool, by: str) -> Literal["sent", "queued"]:
+def resolve(
+    conn: Connection,
+    email_id: UUID,
+    *,
+    sent: bool,
+    by: str,
+    provider_message_id: str | None = None,
+    note: str | None = None,
+) -> Literal["sent", "queued"]:
     """Settle what a held mail's outcome is, in the caller's transaction: it was sent, or is sent anew.
 
     Raise `NotFound`, and `Conflict` where its outcome is known.
     """
     with translated():
-        row = conn.execute("select public.resolve_email(%s, %s, %s) as status", [email_id, sent, by]).fetchone()
+        row = conn.execute(
+            "select public.resolve_email(%s, %s, %s, %s, %s) as status",
+            [email_id, sent, by, provider_message_id, note],
+        ).fetchone()
     assert row is not None  # noqa: S101 - the function returns a row or raises
     return cast('Literal["sent", "queued"]', row["status"])

@@ -41,12 +41,17 @@ class Mail:
     category: str
     sender: str
     reply_to: str | None
-    unsubscribe_url: str | None
     claim_no: int
     attempts: int
     begun_at: datetime | None
     scheduled_for: datetime
     created_at: datetime
+    link_marker: str | None = None
+    unsubscribe_reason: str | None = None
+    confirms_signup_id: UUID | None = None
+    confirms_until: datetime | None = None
+    # Not in the row: `studio.mail.personal` makes it.
+    unsubscribe_url: str | None = None
 
     @property
     def dated(self) -> datetime:
@@ -126,4 +131,4 @@ def compose(mail: Mail, from_email: str, name: str) -> Message:
 
 def mail_from_row(row: dict[str, Any]) -> Mail:
     """Return a row of `email_jobs` as a mail."""
-    return Mail(**{name: row[name] for name in Mail.__dataclass_fields__})
+    return Mail(**{name: row[name] for name in Mail.__dataclass_fields__ if name != "unsubscribe_url"})

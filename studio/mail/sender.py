@@ -6,8 +6,6 @@ under the same key, which sends nothing twice; where the provider would not reme
 
 from __future__ import annotations
 
-import dataclasses
-import html
 import logging
 import time
 from collections import Counter
@@ -19,18 +17,17 @@ from uuid import uuid4
 from studio.database.connection import Database
 from studio.errors import InvalidInput, OutcomeUnknown, ProviderRefused, ProviderUnavailable, SettingsError, StudioError
 from studio.mail.due import DueMail, Sent
-from studio.mail.letters import REQUESTED
 from studio.mail.message import Mail, Message, compose
+from studio.mail.personal import personal
 from studio.mail.providers import AskAPerson, Busy
-from studio.mail.suppression import unsubscribe_url
 from studio.mail.ways import Way, Ways
 from studio.settings import Settings
 from studio.text import clip
 
 log = logging.getLogger(__name__)
 
-# So many leases can be waited for by one slow provider without running out while nothing is wrong.
-BATCH = 20
+# A claim looks at every project with due mail, so it takes as many as a sender has done in a minute or two.
+BATCH = 100
 # Resend takes a few mails a second; a busy second is waited for here, a longer silence in the queue.
 BUSY_PAUSES = (1.0, 1.0, 2.0, 4.0)
 # A provider that was away for so many mails in a row is away for the rest of the run, too.
@@ -81,10 +78,16 @@ class Sender:
     def send_due(self, limit: int, *, seconds: float = 600.0, now: datetime | None = None) -> Summary:
         """Send what is due until `limit` mails were taken on, nothing is due, or `seconds` have passed.
 
-        Raise `SettingsError` where the installation cannot send at all; then nothing was claimed. `now` stands for
-        the clock in what is due, in quiet hours and in the daily cap.
+        Raise `SettingsError` at the end where mail waits because the installation's own account is not in order;
+        projects with accounts of their own were served. `now` stands for the clock in what is due, in quiet hours and
+        in the daily cap.
         """
-        self._ways.studio()
+        summary = self._send_due(limit, seconds, now)
+        if self._ways.refusal is not None:
+            raise self._ways.refusal
+        return summary
+
+    def _send_due(self, limit: int, seconds: float, now: datetime | None) -> Summary:
         summary = Summary()
         deadline = time.monotonic() + seconds
         left = limit
@@ -107,7 +110,7 @@ class Sender:
     def _one(self, mail: Mail, summary: Summary) -> None:
         try:
             way = self._ways.of(mail)
-            message = self._message(mail, way)
+            message = compose(personal(self._settings, mail), way.from_email, way.name)
         except StudioError as exc:
             self._end(mail, _not_sent(mail, exc, certain=mail.begun_at is None), summary)
             return
@@ -120,11 +123,6 @@ class Sender:
             summary.counts[beginning] += 1
             return
         self._end(mail, self._ask(mail, message, way, certain=beginning == "go"), summary)
-
-    def _message(self, mail: Mail, way: Way) -> Message:
-        if mail.unsubscribe_url is None and mail.category not in REQUESTED:
-            mail = _with_unsubscribe(mail, self._settings)
-        return compose(mail, way.from_email, way.name)
 
     def _ask(self, mail: Mail, message: Message, way: Way, *, certain: bool) -> Sent:
         """Ask the provider. `certain` says that no one has asked for this mail before."""
@@ -179,19 +177,6 @@ def _not_sent(mail: Mail, exc: StudioError, *, certain: bool) -> Sent:
     if mail.attempts >= MAX_ATTEMPTS:
         return Sent("failed", error=f"Given up after {mail.attempts} attempts. {error}")
     return Sent("later", error=error, retry_in=pause)
-
-
-def _with_unsubscribe(mail: Mail, settings: Settings) -> Mail:
-    """Return the mail of another client, which knows no unsubscribe links, with one."""
-    url = unsubscribe_url(settings, mail.project_id, "project", mail.to_email)
-    link = f'<p><a href="{html.escape(url)}">Unsubscribe</a></p>'
-    body, end, rest = mail.html_body.rpartition("</body>")
-    return dataclasses.replace(
-        mail,
-        unsubscribe_url=url,
-        html_body=f"{body}{link}{end}{rest}" if end else f"{mail.html_body}{link}",
-        text_body=None if mail.text_body is None else f"{mail.text_body}\n\nUnsubscribe: {url}\n",
-    )
 
 
 def _said(exc: StudioError) -> str:

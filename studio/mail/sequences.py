@@ -1,14 +1,13 @@
 """Sequences: approved mails to everybody on a waitlist, each on its day.
 
 A sequence is rendered once, when its approval is carried out, and kept so: what later joiners get is, word by word,
-what was approved. Only each receiver's own unsubscribe link is filled in.
+what was approved. Only each receiver's own unsubscribe link is filled in, when it is sent.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from studio.database.connection import Connection, Database
 from studio.errors import Conflict, InvalidInput
 from studio.mail.addresses import checked_address
 from studio.mail.letters import frame, reply_address
+from studio.mail.markers import new_marker, unsubscribe_place
 from studio.mail.rendering import render
 from studio.mail.suppression import unsubscribe_url
 from studio.packets.phase1 import SequenceEmail
@@ -26,7 +26,7 @@ from studio.settings import Settings
 
 # A year; "Day 2026" would be a typing error.
 MAX_DAY = 366
-# A statement's worth of receivers. Each brings a link of its own.
+# A statement's worth of receivers.
 PAGE = 1000
 _NUMBER = re.compile(r"\d+")
 
@@ -61,8 +61,8 @@ def schedule(
     """
     if not emails:
         raise InvalidInput("The sequence has no mails.", "Generate the packet again.")
-    marker = f"https://unsubscribe.invalid/{secrets.token_hex(16)}"
-    around = frame(conn, settings, project_id, "project", marker)
+    marker = new_marker()
+    around = frame(conn, settings, project_id, "project", unsubscribe_place(marker))
     rendered = [_rendered(step, email, around, category) for step, email in enumerate(emails, start=1)]
     # Also where there is nobody yet, it must be clear now that these mails can be sent.
     unsubscribe_url(settings, project_id, "project", "nobody@example.org")
@@ -81,44 +81,37 @@ def schedule(
         ],
     )
     found = confirmed(conn, project_id) if recipients is None else [checked_address(r) for r in recipients]
-    return Scheduled(len(found), _queue(conn, settings, project_id, approval_id, found, now), replaced)
+    return Scheduled(len(found), _queue(conn, approval_id, found, now), replaced)
 
 
-def enroll(conn: Connection, settings: Settings, project_id: UUID, email: str, now: datetime | None = None) -> int:
+def enroll(conn: Connection, project_id: UUID, email: str, now: datetime | None = None) -> int:
     """Queue the project's active welcome sequence for who has just confirmed; return how many mails are new."""
-    row = conn.execute(
-        "select approval_id from public.email_sequences where project_id = %s and category = 'sequence'"
-        " and ended_at is null",
-        [project_id],
-    ).fetchone()
-    return 0 if row is None else _queue(conn, settings, project_id, row["approval_id"], [email], now)
+    # The second look sees what has taken the place of a sequence that ended while the first one waited for it.
+    for _ in range(2):
+        row = conn.execute(
+            "select approval_id from public.email_sequences where project_id = %s and category = 'sequence'"
+            " and ended_at is null for share",
+            [project_id],
+        ).fetchone()
+        if row is not None:
+            return _queue(conn, row["approval_id"], [email], now)
+    return 0
 
 
-def enroll_newcomers(db: Database, settings: Settings) -> int:
+def enroll_newcomers(db: Database) -> int:
     """Queue every active welcome sequence for all who have confirmed and do not have it; return how many mails.
 
     Whoever confirms is enrolled by `enroll`; this finds those who were confirmed in another way.
     """
     queued = 0
-    active = db.fetch_all(
-        "select s.approval_id, s.project_id from public.email_sequences s join public.projects p"
-        " on p.id = s.project_id where s.ended_at is null and p.status = 'active' order by s.approval_id"
-    )
-    for row in active:
+    found = db.fetch_all("select distinct project_id, approval_id from public.not_enrolled() order by approval_id")
+    for row in found:
         while True:
             with db.transaction() as conn:
                 missing = conn.execute(
-                    "select w.email from public.waitlist_signups w where w.project_id = %(project)s"
-                    " and w.status = 'confirmed' and not exists (select from public.email_jobs e"
-                    " where e.project_id = w.project_id"
-                    " and e.outbox_key = 'sequence:' || %(approval)s || ':1:' || w.email)"
-                    " and public.email_suppression(w.email, w.project_id, 'project', 'sequence') is null"
-                    " order by w.email limit %(page)s",
-                    {"project": row["project_id"], "approval": row["approval_id"], "page": PAGE},
+                    "select email from public.not_enrolled(%s, %s)", [row["project_id"], PAGE]
                 ).fetchall()
-                new = _queue(
-                    conn, settings, row["project_id"], row["approval_id"], [found["email"] for found in missing], None
-                )
+                new = _queue(conn, row["approval_id"], [person["email"] for person in missing], None)
             queued += new
             if len(missing) < PAGE or not new:
                 break
@@ -184,21 +177,12 @@ def _replace(conn: Connection, project_id: UUID, approval_id: UUID, category: st
     ).rowcount
 
 
-def _queue(
-    conn: Connection,
-    settings: Settings,
-    project_id: UUID,
-    approval_id: UUID,
-    recipients: Sequence[str],
-    now: datetime | None,
-) -> int:
+def _queue(conn: Connection, approval_id: UUID, recipients: Sequence[str], now: datetime | None) -> int:
     queued = 0
     for start in range(0, len(recipients), PAGE):
-        page = recipients[start : start + PAGE]
-        urls = [unsubscribe_url(settings, project_id, "project", email) for email in page]
         row = conn.execute(
-            "select public.queue_email_sequence(%s, %s::text[], %s::text[], coalesce(%s::timestamptz, now())) as new",
-            [approval_id, list(page), urls, now],
+            "select public.queue_email_sequence(%s, %s::text[], coalesce(%s::timestamptz, now())) as new",
+            [approval_id, list(recipients[start : start + PAGE]), now],
         ).fetchone()
         queued += int(row["new"]) if row else 0
     return queued

@@ -32,14 +32,11 @@ def suppress(conn: Connection, email: str, reason: Reason, *, project_id: UUID |
 def lift(conn: Connection, email: str, *, project_id: UUID) -> bool:
     """Let a project write again to who had unsubscribed and now asks for it; return whether that changed anything.
 
-    A bounce, a complaint or a block stays: it says more than that somebody had enough.
+    A bounce, a complaint or a block stays: it says more than that somebody had enough. What the unsubscription has
+    stopped of the active welcome sequence is forgotten, so that `sequences.enroll` queues it anew.
     """
-    gone = conn.execute(
-        "delete from public.email_suppressions where email = lower(btrim(%s)) and project_id = %s"
-        " and reason = 'unsubscribed'",
-        [email, project_id],
-    )
-    return gone.rowcount > 0
+    row = conn.execute("select public.lift_unsubscription(%s, %s) as lifted", [email, project_id]).fetchone()
+    return bool(row and row["lifted"])
 
 
 def reason_against(conn: Connection, email: str, project_id: UUID, sender: Sender, category: str) -> str | None:
@@ -48,6 +45,14 @@ def reason_against(conn: Connection, email: str, project_id: UUID, sender: Sende
         "select public.email_suppression(%s, %s, %s, %s) as reason", [email, project_id, sender, category]
     ).fetchone()
     return row["reason"] if row else None
+
+
+def never_again_url(settings: Settings, project_id: UUID, email: str) -> str:
+    """Return the link that keeps a project from ever asking an address again; raise `SettingsError` as below."""
+    try:
+        return links.block_url(settings, project_id, email)
+    except SettingsError as exc:
+        raise _no_link(exc) from exc
 
 
 def unsubscribe_url(settings: Settings, project_id: UUID, sender: Sender, email: str) -> str:
@@ -59,4 +64,8 @@ def unsubscribe_url(settings: Settings, project_id: UUID, sender: Sender, email:
         scope = SYSTEM_PROJECT_ID if sender == "studio" else project_id
         return links.unsubscribe_url(settings, scope, email)
     except SettingsError as exc:
-        raise SettingsError(f"Mail without an unsubscribe link is not sent. {exc.message}", exc.remedy) from exc
+        raise _no_link(exc) from exc
+
+
+def _no_link(exc: SettingsError) -> SettingsError:
+    return SettingsError(f"Mail without an unsubscribe link is not sent. {exc.message}", exc.remedy)

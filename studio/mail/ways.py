@@ -7,6 +7,7 @@ from uuid import UUID
 
 from studio import integrations
 from studio.database.connection import Database
+from studio.errors import SettingsError
 from studio.job_types import SYSTEM_PROJECT_ID
 from studio.mail.folder import SENDER, OutboxFolder
 from studio.mail.letters import BRAND
@@ -35,6 +36,8 @@ class Ways:
         self._settings = settings
         self._studio: Way | None = None
         self._of_projects: dict[UUID, Way] = {}
+        # What is wrong with the installation's own account, where a mail has needed it.
+        self.refusal: SettingsError | None = None
 
     def of(self, mail: Mail) -> Way:
         """Return the way of a mail: the project's own account, else the installation's, else the outbox folder.
@@ -54,7 +57,11 @@ class Ways:
             if settings.resend_api_key is None:
                 self._studio = Way(OutboxFolder.from_settings(settings), settings.resend_from_email or SENDER, BRAND)
             else:
-                given = integrations.installation_credentials(settings, RESEND)
+                try:
+                    given = integrations.installation_credentials(settings, RESEND)
+                except SettingsError as exc:
+                    self.refusal = exc
+                    raise
                 self._studio = Way(Resend(settings, given["api_key"]), given["from_email"], BRAND)
         return self._studio
 

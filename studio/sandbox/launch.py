@@ -10,6 +10,8 @@ from studio.sandbox.facts import Facts
 from studio.sandbox.wording import quoted, quoted_sentence, say
 
 _QUOTED = re.compile(r"[“\"„«‚‘]([^“”\"„«»‚‘’]{3,120})[”\"“»’‘]")
+# "… to Bread by nine", without quotation marks.
+_TO = re.compile(r"\b(?:to|auf|in)\b:?\s+([^.;!?\n,“”\"„]{3,120})", re.IGNORECASE)
 _HEADLINE = re.compile(r"\b(?:headline|tagline|title|überschrift|titel|slogan)\b", re.IGNORECASE)
 _SUBJECT = re.compile(r"\b(?:subject|betreff)\b", re.IGNORECASE)
 _BUTTON = re.compile(r"\b(?:button|cta|call to action|knopf|schaltfläche)\b", re.IGNORECASE)
@@ -61,7 +63,11 @@ def wished_subject(facts: Facts) -> str:
 def _wished(facts: Facts, named: re.Pattern[str], limit: int) -> str:
     spoken = named.search(facts.guidance)
     # What is asked for stands behind its name, mostly; before it, where nothing stands behind.
-    wished = spoken and (_QUOTED.search(facts.guidance, spoken.end()) or _QUOTED.search(facts.guidance))
+    wished = spoken and (
+        _QUOTED.search(facts.guidance, spoken.end())
+        or _TO.search(facts.guidance, spoken.end())
+        or _QUOTED.search(facts.guidance)
+    )
     return words.clip_words(words.capitalise(wished.group(1).strip()), limit) if wished else ""
 
 

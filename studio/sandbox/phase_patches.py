@@ -16,7 +16,8 @@ from studio.sandbox.wording import quoted_sentence, say
 
 _LANDING = r"landing|page|copy|headlines?|taglines?|buttons?|cta|sections?|seite|überschrift|text|knopf"
 _MAILS = r"e-?mails?|sequences?|subjects?|welcome|newsletter|betreff|begrüßung"
-_BRAND = r"colou?rs?|palettes?|fonts?|type|voice|tone|brand|farben?|schriften?|ton|marke"
+_BRAND = r"colou?rs?|palettes?|voice|tone|brand|farben?|palette|ton|marke"
+_COLOURS = r"colou?rs?|palettes?|farben?|palette"
 _LOOKS = r"design|looks?|styles?|layout|dark|bright|calm|playful|minimal|modern|gestaltung|aussehen|dunkel|hell"
 _SOCIAL = r"social|posts?|channels?|instagram|linkedin|kanäle|beiträge"
 
@@ -73,6 +74,12 @@ def _asked(facts: Facts) -> str:
     )
 
 
+def _open(facts: Facts) -> str:
+    """Return a note of a wish that needs words of its own, which this model does not have."""
+    language = facts.reading.language
+    return say(language, "wish_open", guidance=quoted_sentence(facts.guidance, language, 240))
+
+
 def _prior(facts: Facts, key: str) -> dict[str, Any]:
     value = facts.prior.get(key)
     return value if isinstance(value, dict) else {}
@@ -89,11 +96,12 @@ def _reasons(facts: Facts) -> dict[str, Any]:
 def _landing(facts: Facts) -> dict[str, Any]:
     fresh = launch.landing(facts)
     prior = _prior(facts, "landing_page") or fresh
+    done = launch.wished_headline(facts) or launch.wished_button(facts)
     return {
         **prior,
         "headline": launch.wished_headline(facts) or prior.get("headline", fresh["headline"]),
         "primary_cta": launch.wished_button(facts) or prior.get("primary_cta", fresh["primary_cta"]),
-        "launch_notes": words.unique([_asked(facts), *_texts(prior.get("launch_notes"))])[:8],
+        "launch_notes": words.unique([*([] if done else [_open(facts)]), *_texts(prior.get("launch_notes"))])[:8],
     }
 
 
@@ -101,9 +109,12 @@ def _mails(facts: Facts) -> dict[str, Any] | None:
     mails = _prior(facts, "email_sequence").get("emails")
     if not isinstance(mails, list) or not mails or not isinstance(mails[0], dict):
         return None
-    first = {**mails[0], "goal": words.clip_words(f"{_asked(facts)} {mails[0].get('goal', '')}".strip(), _GOAL_CHARS)}
     if subject := launch.wished_subject(facts):
-        first["subject"] = subject
+        first = {**mails[0], "subject": subject}
+    else:
+        # What a mail is for is never sent, and is read by whoever approves it.
+        goal = f"{_open(facts)} {mails[0].get('goal', '')}".strip()
+        first = {**mails[0], "goal": words.clip_words(goal, _GOAL_CHARS)}
     return {"emails": [first, *mails[1:]]}
 
 
@@ -115,10 +126,12 @@ def _brand(facts: Facts) -> dict[str, Any]:
     palette = named if named is not before else others[len(facts.guidance) % len(others)]
     roles = ("background", "text", "accent", "second", "surface")
     prior = _prior(facts, "brand_kit")
+    kit = {**prior, "voice": words.clip_words(f"{prior.get('voice', '')} {_open(facts)}".strip(), 400)}
+    if not _speaks_of(facts, _COLOURS):
+        return kit
     return {
-        **prior,
+        **kit,
         "color_palette": [f"{getattr(palette, role)} {say(language, f'role_{role}')}" for role in roles],
-        "voice": words.clip_words(f"{prior.get('voice', '')} {_asked(facts)}".strip(), 400),
     }
 
 

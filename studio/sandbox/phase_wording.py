@@ -426,6 +426,10 @@ PHASE_PHRASES: dict[str, dict[Literal["en", "de"], str]] = {
         "de": "Sicherungen laufen täglich und wurden einmal zurückgespielt",
     },
     "ready_answer": {"en": "Replies are answered within two days", "de": "Antworten kommen innerhalb von zwei Tagen"},
+    "wish_open": {
+        "en": "Asked for, and still to be written by a person: {guidance}",
+        "de": "Gewünscht, und noch von einem Menschen zu schreiben: {guidance}",
+    },
     # --- brand brief
     "deck_direction": {
         "en": "Quiet surfaces, one strong colour, type that carries the page; {motif} as the only motif.",

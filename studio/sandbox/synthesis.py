@@ -30,6 +30,7 @@ _THIN_CHARS = 16
 # A longer statement gives way to the name that the founder has put before it.
 _SHORT_TAGLINE = 60
 _SHORTEST_NAME = 8
+_MEMORY_KEY = re.compile(r"^\w+(?: \([^)]*\))?: ")
 _NAME_END = re.compile(r":\s|\s[-–—]\s")
 
 
@@ -283,9 +284,10 @@ def _presence_line(facts: Facts, key: str) -> str:
 
 
 def _memory_line(facts: Facts) -> str:
-    # The block is grouped: a line that is a heading remembers nothing.
-    notes = words.items(facts.memory) or words.sentences(facts.memory)
     language = facts.reading.language
+    # The block is a list in groups: a line that is a heading remembers nothing, and keys are the studio's own.
+    told = "\n".join(line for line in facts.memory.splitlines() if not line.rstrip().endswith(":"))
+    notes = [_MEMORY_KEY.sub("", note) for note in words.items(told)] or words.sentences(told)
     return say(language, "remembered", note=quoted_sentence(notes[0], language, 240)) if notes else ""
 
 

@@ -113,6 +113,36 @@ language sql stable set search_path = public, pg_temp as $$
 $$;
 comment on function public.landing_draft is 'The newest landing page that was chosen among its variants; no row without one.';
 
+create function public.approvals_of_the_same(
+  p_project_id uuid, p_action_type text, p_packet_version_id uuid, p_content_hash text)
+returns setof public.approval_queue
+language sql stable set search_path = public, pg_temp as $$
+  select a.* from approval_queue a
+    left join phase_packet_versions v on v.id = a.packet_version_id
+  where a.project_id = p_project_id and a.action_type = p_action_type and a.type = 'execution'
+    and (a.packet_version_id = p_packet_version_id or a.content_hash = p_content_hash
+         or v.source_job_id = (select w.source_job_id from phase_packet_versions w where w.id = p_packet_version_id))
+$$;
+comment on function public.approvals_of_the_same is
+  'Whatever was asked about the same thing: the same packet version, another one that the same job made without '
+  'having been asked, or the same bytes.';
+
+create function public.superseding_approval(p_approval_id uuid) returns uuid
+language sql stable set search_path = public, pg_temp as $$
+  select o.id from approval_queue a
+    join action_types t on t.action_type = a.action_type and t.pins <> 'guidance'
+    cross join lateral approvals_of_the_same(a.project_id, a.action_type, a.packet_version_id, a.content_hash) o
+    left join action_executions x on x.approval_id = o.id
+  where a.id = p_approval_id and o.id <> a.id and o.status = 'approved'
+    and (o.execution_status in ('queued', 'running', 'unknown')
+         -- What was done before this was asked, this asks for once more.
+         or o.execution_status = 'completed' and coalesce(x.updated_at, o.decided_at) > a.created_at)
+  order by o.decided_at desc nulls last, o.id limit 1
+$$;
+comment on function public.superseding_approval is
+  'Another approval under which the same thing is under way, held for a person, or done since this one was asked; '
+  'null without one. Asked, with the project held, when an approval is decided, taken up, and queued again.';
+
 create or replace function public.approval_queue_complete() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
 declare
@@ -281,13 +311,7 @@ begin
     end if;
     -- One that had failed, and was asked anew for that, may have been retried in between.
     select o.id, o.execution_status into v_other from approval_queue o
-      left join action_executions x on x.approval_id = o.id
-      where v_action.pins <> 'guidance' and o.project_id = v_project.id and o.type = 'execution'
-        and o.action_type = v_approval.action_type and o.status = 'approved' and o.id <> v_approval.id
-        and o.packet_version_id = v_approval.packet_version_id
-        and (o.execution_status in ('queued', 'running', 'unknown')
-             or o.execution_status = 'completed' and x.updated_at > v_approval.created_at)
-      limit 1;
+      where o.id = superseding_approval(v_approval.id);
     if found then
       raise exception 'The same was approved before as %, whose execution is %.', v_other.id, v_other.execution_status
         using errcode = 'GL034', hint = 'See what becomes of it (`greenlight approvals show`), or deny this one.';

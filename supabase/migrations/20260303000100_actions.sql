@@ -4,7 +4,7 @@
 -- row says "sending" before the request leaves, so that a crash at any moment leaves either "certainly not" or
 -- "perhaps", and never a wrong "no". Perhaps is settled by asking the provider, or by a person.
 --
--- Lock order, behind the job row and the project: approval, execution, outbox; then tasks and the event counter.
+-- Lock order, behind the job row and then the project: approval, execution, outbox; then tasks and the event counter.
 -- SQLSTATE GL040 = no such approval or effect, GL041 = the approval is none that can be executed, GL042 = another job
 -- carries it out, GL043 = the effect is not waiting for a person.
 
@@ -63,7 +63,10 @@ declare
   v_approval approval_queue;
   v_execution action_executions;
   v_before text;
+  v_other uuid;
 begin
+  -- As a decision does: of two approvals of the same thing one is taken up, and the other sees it.
+  perform 1 from projects where id = v_job.project_id for no key update;
   select * into v_approval from approval_queue where id = p_approval_id for no key update;
   if not found or v_approval.project_id <> v_job.project_id then
     raise exception 'Project % has no approval %.', v_job.project_id, p_approval_id using errcode = 'GL040';
@@ -97,6 +100,12 @@ begin
     update action_executions x set status = 'running', job_id = p_job_id, claim_no = p_claim_no
       where x.id = v_execution.id returning * into v_execution;
   end if;
+  v_other := superseding_approval(p_approval_id);
+  if v_other is not null then
+    raise exception 'Approval % is superseded by approval %, under which the same was approved later.',
+      p_approval_id, v_other
+      using errcode = 'GL041', hint = format('See what became of that one: greenlight approvals show %s', v_other);
+  end if;
   update approval_queue set execution_status = 'running' where id = p_approval_id;
   if v_before is distinct from 'running' then
     insert into project_events (project_id, event_type, message, data)
@@ -107,7 +116,8 @@ begin
                       v_execution.detail, v_execution.provider_response;
 end $$;
 comment on function public.begin_action_execution is
-  'Take up the one execution of an approved approval under a job''s claim; outcome is begun, resumed or completed.';
+  'Take up the one execution of an approved approval under a job''s claim; outcome is begun, resumed or completed. '
+  'GL041 where the same has been approved elsewhere since.';
 
 create function public.hold_action_execution(p_job_id uuid, p_claim_no bigint, p_execution_id uuid)
 returns public.action_executions
@@ -163,6 +173,46 @@ begin
 end $$;
 comment on function public.finish_action_execution is 'End an execution, and with it its approval, as completed.';
 
+create function public.conclude_action_execution(
+  p_approval_id uuid, p_job_id uuid, p_done text, p_not_done text) returns void
+language plpgsql set search_path = public, pg_temp as $$
+declare
+  v_approval approval_queue;
+  v_execution action_executions;
+  v_status text;
+  v_said text;
+begin
+  select * into v_approval from approval_queue where id = p_approval_id for no key update;
+  select * into v_execution from action_executions where approval_id = p_approval_id for no key update;
+  v_status := case
+    when exists (select from outbox where execution_id = v_execution.id and status in ('sending', 'unknown'))
+      then 'unknown'
+    when not exists (select from outbox where execution_id = v_execution.id and status <> 'done')
+         and (v_execution.steps <> '{}' or exists (select from outbox where execution_id = v_execution.id))
+      then 'completed'
+    else 'failed' end;
+  if v_execution.status = 'completed'
+     or (v_execution.status, v_approval.execution_status) is not distinct from (v_status, v_status) then
+    return;
+  end if;
+  v_said := left(case v_status when 'completed' then p_done else p_not_done end, 2000);
+  update action_executions x set status = v_status, detail = v_said,
+    provider_response = case when v_status = 'completed' then coalesce(x.provider_response, (
+      select jsonb_strip_nulls(coalesce(o.response, '{}') || jsonb_build_object('provider_id', o.provider_id))
+      from outbox o where o.execution_id = x.id order by o.settled_at desc limit 1)) end
+  where x.id = v_execution.id;
+  update approval_queue set execution_status = v_status where id = p_approval_id;
+  if v_status = 'completed' then
+    delete from tasks where job_id = p_job_id and agent = 'system' and description = 'approval_execution_failed';
+  end if;
+  insert into project_events (project_id, event_type, message, data)
+  values (v_approval.project_id, 'execution.' || v_status, left(v_said, 500), jsonb_build_object(
+    'approval_id', p_approval_id, 'action_type', v_approval.action_type, 'job_id', p_job_id));
+end $$;
+comment on function public.conclude_action_execution is
+  'Say what became of an execution whose job is over, by what its parts and effects have come to: completed where all '
+  'that it began is done, unknown where nobody knows of an effect, else failed. Nothing where that stands already.';
+
 -- A job may end outside its own run: canceled while it was queued, given up after a lost worker, ended by another
 -- client. What became of the approval is said in the same transaction, whoever ends the job and by whatever statement.
 create function public.settle_action_execution(p_approval_id uuid, p_job_id uuid, p_error text) returns void
@@ -170,7 +220,6 @@ language plpgsql set search_path = public, pg_temp as $$
 declare
   v_approval approval_queue;
   v_execution action_executions;
-  v_status text;
 begin
   select * into v_approval from approval_queue where id = p_approval_id for no key update;
   select * into v_execution from action_executions where approval_id = p_approval_id for no key update;
@@ -185,16 +234,12 @@ begin
                                         else 'It was not sent.' end),
     settled_at = now()
   where execution_id = v_execution.id and status in ('pending', 'sending');
-  v_status := case when exists (select from outbox where execution_id = v_execution.id and status = 'unknown')
-                   then 'unknown' else 'failed' end;
-  update action_executions set status = v_status, detail = left(p_error, 2000) where id = v_execution.id;
-  update approval_queue set execution_status = v_status where id = p_approval_id;
-  insert into project_events (project_id, event_type, message, data)
-  values (v_approval.project_id, 'execution.' || v_status, left(p_error, 500), jsonb_build_object(
-    'approval_id', p_approval_id, 'action_type', v_approval.action_type, 'job_id', p_job_id));
+  perform conclude_action_execution(
+    p_approval_id, p_job_id, 'It was done, though its job ended before it had said so: ' || p_error, p_error);
 end $$;
 comment on function public.settle_action_execution is
-  'End what is left open of an approval''s execution as failed, or as unknown where an effect may have left.';
+  'End what is left open of an approval''s execution whose job has ended: as failed, as unknown where an effect may '
+  'have left, as completed where all was done and only the word of it was missing.';
 
 create function public.agent_jobs_settle_execution() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
@@ -220,8 +265,11 @@ begin
   loop
     if tg_op = 'UPDATE' and new.status = 'queued' then
       -- Between attempts, and after `jobs retry`. What is held for a person stays so until somebody looks.
+      -- Nor does one go on that has failed, and was approved anew since: it is refused when it is taken up.
       update approval_queue set execution_status = 'queued'
-        where id = v_approval_id and execution_status in ('running', 'failed');
+        where id = v_approval_id
+          and (execution_status = 'running'
+               or execution_status = 'failed' and superseding_approval(v_approval_id) is null);
     else
       perform settle_action_execution(v_approval_id, old.id, v_error);
     end if;
@@ -289,18 +337,37 @@ create function public.record_outbox_effect(
   p_response jsonb default null, p_error text default null)
 returns boolean
 language plpgsql set search_path = public, pg_temp as $$
+declare
+  v_row outbox;
+  v_ended boolean;
+  v_status text := p_status;
 begin
+  select * into v_row from outbox where id = p_id;
+  perform 1 from approval_queue where id = v_row.approval_id for no key update;
+  select status <> 'running' into v_ended from action_executions where id = v_row.execution_id for no key update;
+  if v_ended and p_status = 'pending' then
+    v_status := 'failed';  -- nobody is there who would send it
+  end if;
   -- Not fenced by the job: a sender that has lost it meanwhile knows what became of its request, and nobody else
-  -- does. It may say so until somebody else has taken the row over.
+  -- does. It may say so until somebody else has taken the row over, or a person has said it.
   update outbox set
-    status = p_status, provider_id = p_provider_id, response = p_response, error = left(p_error, 2000),
-    settled_at = case when p_status <> 'pending' then now() end
-  where id = p_id and job_id = p_job_id and claim_no = p_claim_no and status in ('sending', p_status);
-  return found;
+    status = v_status, provider_id = p_provider_id, response = p_response, error = left(p_error, 2000),
+    settled_at = case when v_status <> 'pending' then now() end
+  where id = p_id and job_id = p_job_id and claim_no = p_claim_no
+    and (status in ('sending', v_status) or status = 'unknown' and resolved_at is null);
+  if not found then
+    return false;
+  end if;
+  if v_ended then
+    perform conclude_action_execution(
+      v_row.approval_id, p_job_id, 'It was done: the provider''s answer came after its job had ended.',
+      coalesce(p_error, 'It was not done.'));
+  end if;
+  return true;
 end $$;
 comment on function public.record_outbox_effect is
   'Say what became of a request, as the one who sent it: done, failed, pending (certainly not done) or unknown. '
-  'False where somebody else has taken the row over.';
+  'Where the job has ended meanwhile, execution and approval follow. False where somebody else has taken the row over.';
 
 create function public.settle_outbox_effect(
   p_job_id uuid, p_claim_no bigint, p_id uuid, p_status text, p_provider_id text default null,
@@ -325,41 +392,6 @@ end $$;
 comment on function public.settle_outbox_effect is
   'Say what became of an earlier attempt''s request: what the provider answered when asked, or that nobody knows.';
 
-create function public.resolve_outbox_mail(
-  p_id uuid, p_resolution text, p_by text, p_provider_id text default null, p_note text default null)
-returns table (status text)
-language plpgsql set search_path = public, pg_temp as $$
-#variable_conflict use_column
-declare
-  v_mail email_jobs;
-begin
-  select * into v_mail from email_jobs e where e.id = p_id for no key update;
-  if not found then
-    raise exception 'Nothing in the outbox has the id %.', p_id using errcode = 'GL040';
-  end if;
-  if v_mail.status <> 'unknown' then
-    raise exception 'Mail % is %: there is nothing for a person to say about it.', p_id, v_mail.status
-      using errcode = 'GL043';
-  end if;
-  if p_resolution = 'done' then
-    update email_jobs e set status = 'sent', sent_at = now(), error = null,
-      provider_message_id = coalesce(p_provider_id, e.provider_message_id)
-    where e.id = p_id;
-  else
-    update email_jobs e set status = 'queued', error = null, begun_at = null, begun_with = null, counted_on = null
-    where e.id = p_id;
-  end if;
-  insert into project_events (project_id, event_type, message, data)
-  values (v_mail.project_id, 'outbox.resolved',
-          'Mail: ' || case p_resolution when 'done' then 'it was sent' else 'to be sent again' end,
-          jsonb_strip_nulls(jsonb_build_object(
-            'email_id', p_id, 'approval_id', v_mail.approval_id, 'resolution', p_resolution, 'by', p_by,
-            'provider_id', p_provider_id, 'note', p_note)));
-  return query select case p_resolution when 'done' then 'sent' else 'queued' end;
-end $$;
-comment on function public.resolve_outbox_mail is
-  'A person says what became of a mail that may have left or not: it was sent, or it is to be sent again.';
-
 create function public.resolve_outbox_effect(
   p_id uuid, p_resolution text, p_by text, p_provider_id text default null, p_note text default null)
 returns table (status text, job_id uuid, job_outcome text)
@@ -368,8 +400,10 @@ language plpgsql set search_path = public, pg_temp as $$
 declare
   v_row outbox;
   v_job_id uuid;
+  v_project_status text;
   v_job_status text;
   v_job_outcome text;
+  v_status text;
 begin
   if p_resolution not in ('done', 'retry') then
     raise exception 'An effect is resolved as done or to be retried, not as %.', p_resolution using errcode = '22023';
@@ -380,11 +414,10 @@ begin
     left join approval_queue a on a.id = o.approval_id
   where o.id = p_id;
   if not found then
-    return query select r.status, null::uuid, null::text
-      from resolve_outbox_mail(p_id, p_resolution, p_by, p_provider_id, p_note) r;
-    return;
+    raise exception 'There is no effect %.', p_id using errcode = 'GL040';
   end if;
-  perform 1 from projects p join outbox o on o.project_id = p.id where o.id = p_id for share of p;
+  select p.status into v_project_status from projects p join outbox o on o.project_id = p.id
+    where o.id = p_id for share of p;
   select j.status into v_job_status from agent_jobs j where j.id = v_job_id for no key update;
   if v_job_status = 'running' then
     raise exception 'Job % is working on effect % just now.', v_job_id, p_id using errcode = 'GL042';
@@ -396,10 +429,20 @@ begin
     raise exception 'Effect % is %: there is nothing for a person to say about it.', p_id, v_row.status
       using errcode = 'GL043';
   end if;
+  if p_resolution = 'retry' and v_project_status <> 'active' then
+    raise exception 'The project is %, so nothing can be done again in it.', v_project_status
+      using errcode = 'GL032', hint = case v_project_status
+        when 'paused' then 'Resume it first (`greenlight projects resume`), or say that it was done.'
+        else 'A killed project stays so; where it was done, say that.' end;
+  end if;
+  -- Without a job that could go on nothing is done again: it has failed, and can be proposed anew.
+  v_status := case when p_resolution = 'done' then 'done'
+                   when v_job_status is null or v_job_status = 'completed' then 'failed'
+                   else 'pending' end;
   update outbox o set
-    status = case p_resolution when 'done' then 'done' else 'pending' end,
-    provider_id = coalesce(p_provider_id, o.provider_id), error = null,
-    settled_at = case p_resolution when 'done' then now() end,
+    status = v_status, provider_id = coalesce(p_provider_id, o.provider_id),
+    error = case v_status when 'failed' then 'A person has seen that it was not done.' end,
+    settled_at = case when v_status <> 'pending' then now() end,
     resolved_by = p_by, resolved_at = now(), note = p_note
   where o.id = p_id returning * into v_row;
   insert into project_events (project_id, event_type, message, data)
@@ -408,25 +451,25 @@ begin
           jsonb_strip_nulls(jsonb_build_object(
             'outbox_id', p_id, 'approval_id', v_row.approval_id, 'resolution', p_resolution, 'by', p_by,
             'provider_id', p_provider_id, 'note', p_note)));
-  -- What is left to do, if only to say that it was done, the job does.
-  if v_job_id is not null then
+  if v_job_status in ('failed', 'canceled') and v_project_status = 'active' then
+    -- What is left to do, if only to say that it was done, the job does.
     select r.outcome into v_job_outcome from revive_agent_job(v_job_id) r;
-  end if;
-  if v_job_outcome = 'revived' then
     update approval_queue a set execution_status = 'queued'
       where a.id = v_row.approval_id and a.execution_status = 'unknown';
-  elsif coalesce(v_job_status, 'completed') = 'completed' and not exists (
-    select from outbox o where o.execution_id = v_row.execution_id and o.status <> 'done') then
-    -- The job is deleted, or was ended by another client: nobody else will say it.
-    update action_executions x set status = 'completed', detail = coalesce(p_note, 'A person has seen that it was done.')
-      where x.id = v_row.execution_id and x.status <> 'completed';
-    update approval_queue a set execution_status = 'completed' where a.id = v_row.approval_id;
+  elsif v_job_status is distinct from 'queued' then
+    -- It is deleted, was ended by another client, or may not go on: nobody else will say it.
+    v_job_outcome := case when v_job_status is not null then 'existing' end;
+    perform conclude_action_execution(
+      v_row.approval_id, v_job_id, coalesce(p_note, 'A person has seen that it was done.'),
+      coalesce(p_note, 'A person has seen that it was not done.'));
+  else
+    v_job_outcome := 'existing';
   end if;
   return query select v_row.status, v_job_id, v_job_outcome;
 end $$;
 comment on function public.resolve_outbox_effect is
-  'A person says what became of an effect (or a mail) that nobody knows of: it was done, or it is to be done again. '
-  'Its job goes on.';
+  'A person says what became of an effect that nobody knows of: it was done, or it is to be done again. Its job goes '
+  'on; where that cannot be, as in a paused or killed project, execution and approval end here. Of mails: resolve_email.';
 
 -- ------------------------------------------------------------------------------------- one list
 

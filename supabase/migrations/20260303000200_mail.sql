@@ -64,7 +64,8 @@ create table public.email_suppressions (
 comment on table public.email_suppressions is
   'Addresses that get no mail: from a project, from the studio itself (the system project), from nobody (null).';
 comment on column public.email_suppressions.reason is
-  'unsubscribed leaves what its receiver has just asked for: transactional mail, and a new confirmation.';
+  'unsubscribed leaves what its receiver has just asked for: transactional mail, and a new confirmation. blocked: who '
+  'never asked for anything is not asked again either.';
 
 create index email_suppressions_by_project on public.email_suppressions (project_id);
 create trigger email_suppressions_lower_email before insert or update of email on public.email_suppressions
@@ -90,7 +91,10 @@ alter table public.email_jobs
     check (category in ('transactional', 'sequence', 'lifecycle', 'drip', 'overview', 'waitlist')),
   add column sender text not null default 'project' check (sender in ('project', 'studio')),
   add column reply_to text,
-  add column unsubscribe_url text,
+  add column link_marker text,
+  add column unsubscribe_reason text check (unsubscribe_reason in ('unsubscribed', 'blocked')),
+  add column confirms_signup_id uuid,
+  add column confirms_until timestamptz,
   add column drip_id uuid references public.drip_email_log on delete set null,
   add column claim_no bigint not null default 0,
   add column begun_at timestamptz,
@@ -103,6 +107,13 @@ comment on column public.email_jobs.status is
   'sending: claimed by one sender; unknown: it may have left or not, and a person looks before it is sent again; '
   'suppressed: its address gets no mail; canceled: another sequence has taken its place.';
 comment on column public.email_jobs.text_body is 'The same for readers without HTML; null: made from the HTML.';
+comment on column public.email_jobs.link_marker is
+  'Stands in the bodies where its receiver''s own links go: https://unsubscribe.invalid/<marker> and '
+  'https://confirm.invalid/<marker>. They are made when it is sent, as only its receiver may have them.';
+comment on column public.email_jobs.unsubscribe_reason is
+  'What its unsubscribe link records of its receiver; null where it has none, or none yet.';
+comment on column public.email_jobs.confirms_signup_id is
+  'Whose place on a waitlist its link confirms, until confirms_until; stored, so that it is the same link each time.';
 comment on column public.email_jobs.sender is 'In whose name it is sent: the project''s, or the studio''s own.';
 comment on column public.email_jobs.claim_no is 'Rises at every claim, never reset; the token of its sender.';
 comment on column public.email_jobs.begun_at is
@@ -134,6 +145,8 @@ create index email_jobs_waiting on public.email_jobs (project_id, category, sche
 create index email_jobs_sending on public.email_jobs (leased_until) where status = 'sending';
 create index email_jobs_counted on public.email_jobs (project_id, counted_on) where counted_on is not null;
 create index email_jobs_queued_to on public.email_jobs (lower(btrim(to_email))) where status = 'queued';
+create index email_jobs_welcomes on public.email_jobs (project_id, lower(btrim(to_email)))
+  where category = 'sequence';
 create index email_jobs_by_drip on public.email_jobs (drip_id);
 
 -- ------------------------------------------------------------------------------------------- the drips
@@ -268,6 +281,7 @@ language plpgsql set search_path = public, pg_temp as $$
 declare
   v_left integer := p_limit;
   v_ids uuid[];
+  v_killed uuid[];
   v_claimed integer;
   v_suppressed integer;
 begin
@@ -291,48 +305,58 @@ begin
   v_left := v_left - v_claimed;
 
   while v_left > 0 loop
-    -- From one project and category that has queued mail to the next, whatever lies between.
+    -- Where nothing is due, which is nearly always, that is all.
+    exit when not exists (select from email_jobs e where e.status = 'queued' and e.scheduled_for <= p_now);
+    -- From one project and category that has queued mail to the next, whatever lies between, with each one's first.
     with recursive waiting as (
-      (select e.project_id, e.category from email_jobs e where e.status = 'queued'
-       order by e.project_id, e.category limit 1)
+      (select e.project_id, e.category, e.scheduled_for from email_jobs e where e.status = 'queued'
+       order by e.project_id, e.category, e.scheduled_for, e.id limit 1)
       union all
-      select following.project_id, following.category from waiting w
+      select following.project_id, following.category, following.scheduled_for from waiting w
       cross join lateral (
-        select e.project_id, e.category from email_jobs e
+        select e.project_id, e.category, e.scheduled_for from email_jobs e
         where e.status = 'queued' and (e.project_id, e.category) > (w.project_id, w.category)
-        order by e.project_id, e.category limit 1) following
-    ), open as (
-      select w.project_id, w.category, w.category in ('transactional', 'waitlist') as urgent,
-             p.email_daily_cap as cap, (p_now at time zone p.timezone)::date as today
-      from waiting w join projects p on p.id = w.project_id
-      where email_hold(p, w.category) is null
-        and (w.category in ('transactional', 'waitlist')
-             or not in_quiet_hours(p.quiet_hours_start, p.quiet_hours_end, p.timezone, p_now))
-    ), rooms as (
-      select o.project_id, case when o.cap is not null then greatest(0, o.cap - (
-        select count(*) from email_jobs e
-        where e.project_id = o.project_id and e.counted_on = o.today)) end::integer as room
-      from (select distinct project_id, cap, today from open) o
+        order by e.project_id, e.category, e.scheduled_for, e.id limit 1) following
+    ), due as materialized (
+      select w.project_id, w.category, p.status, email_hold(p, w.category) as hold, p.email_daily_cap as cap,
+             (p_now at time zone p.timezone)::date as today, w.category in ('transactional', 'waitlist') as urgent,
+             in_quiet_hours(p.quiet_hours_start, p.quiet_hours_end, p.timezone, p_now) as quiet
+      from waiting w join projects p on p.id = w.project_id where w.scheduled_for <= p_now
+    ), open as materialized (
+      select d.project_id, d.category, d.urgent, d.cap, d.today, count(*) over () as pairs
+      from due d where d.hold is null and (d.urgent or not d.quiet)
     ), turns as (
       -- Each project's first mail before anybody's second, so that a large campaign holds up nobody else.
       select c.id, c.scheduled_for, r.room,
              row_number() over (partition by o.project_id order by o.urgent desc, c.scheduled_for, c.id) as turn
       from open o
-      join rooms r on r.project_id = o.project_id
+      cross join lateral (
+        select case when o.cap is not null then greatest(0, o.cap - (
+          select count(*) from email_jobs e
+          where e.project_id = o.project_id and e.counted_on = o.today)) end::integer as room) r
       cross join lateral (
         select e.id, e.scheduled_for from email_jobs e
         where e.project_id = o.project_id and e.category = o.category and e.status = 'queued'
-          and e.scheduled_for <= p_now
         -- A fair share, and a little more; what one leaves to another is found in the next round.
         order by e.scheduled_for, e.id
-        limit least(v_left, r.room, greatest(5, v_left / (select count(*) from open)::integer + 1))) c
+        limit least(v_left, r.room, greatest(5, v_left / o.pairs + 1))) c
+      -- Not among the conditions above, for which there is an index of whatever is due, of all projects.
+      where c.scheduled_for <= p_now
     ), chosen as (
       select t.id from turns t where t.turn <= coalesce(t.room, v_left)
       order by t.turn, t.scheduled_for, t.id limit v_left
     )
-    select array_agg(l.id) into v_ids from (
-      select e.id from email_jobs e join chosen c on c.id = e.id where e.status = 'queued'
-      order by e.id for update of e skip locked) l;
+    select (select array_agg(l.id) from (
+              select e.id from email_jobs e join chosen c on c.id = e.id where e.status = 'queued'
+              order by e.id for update of e skip locked) l),
+           (select array_agg(distinct d.project_id) from due d where d.status = 'killed')
+      into v_ids, v_killed;
+
+    -- A project's end takes its queued mail along; what was in a sender's hands then comes back, and ends here.
+    update email_jobs e set status = 'failed', error = 'The project is killed.'
+    where e.id in (
+      select m.id from email_jobs m where m.status = 'queued' and m.project_id = any (v_killed)
+      for update skip locked);
     exit when v_ids is null;
 
     update email_jobs e set status = 'suppressed', error = s.reason
@@ -444,7 +468,9 @@ comment on function public.finish_email(uuid, bigint, text, text, text, text, in
   'Records what became of a mail, with its drip, ledger and task: sent, failed, unknown; later: not sent, and due '
   'again after p_retry_in; unclear: to be asked for again by then. False where the claim is no longer current.';
 
-create function public.resolve_email(p_id uuid, p_sent boolean, p_by text) returns text
+create function public.resolve_email(
+  p_id uuid, p_sent boolean, p_by text, p_provider_message_id text default null, p_note text default null)
+returns text
 language plpgsql set search_path = public, pg_temp as $$
 declare
   v_mail email_jobs;
@@ -458,6 +484,7 @@ begin
   -- The claim number rises, so that its old sender, should it live, has no say any more.
   update email_jobs set claim_no = claim_no + 1, error = null,
     status = case when p_sent then 'sent' else 'queued' end,
+    provider_message_id = case when p_sent then coalesce(p_provider_message_id, provider_message_id) end,
     sent_at = case when p_sent then coalesce(begun_at, now()) end,
     begun_at = case when p_sent then begun_at end, begun_with = case when p_sent then begun_with end,
     counted_on = case when p_sent then counted_on end,
@@ -466,10 +493,11 @@ begin
   insert into project_events (project_id, event_type, message, data)
   values (v_mail.project_id, 'email.outbound.resolved',
           case when p_sent then 'A held mail was sent after all' else 'A held mail is sent anew' end,
-          jsonb_build_object('email_id', p_id, 'sent', p_sent, 'by', p_by));
+          jsonb_strip_nulls(jsonb_build_object('email_id', p_id, 'approval_id', v_mail.approval_id, 'sent', p_sent, 'by', p_by,
+            'provider_message_id', p_provider_message_id, 'note', p_note)));
   return case when p_sent then 'sent' else 'queued' end;
 end $$;
-comment on function public.resolve_email(uuid, boolean, text) is
+comment on function public.resolve_email is
   'A person says of an unknown mail that it was sent, or that it was not and shall be. GL051, GL052.';
 
 create function public.release_emails(p_worker text) returns integer
@@ -525,37 +553,97 @@ create table public.email_sequences (
 comment on table public.email_sequences is
   'Approved mails as they were rendered. A welcome sequence goes on serving whoever joins, until another replaces it.';
 comment on column public.email_sequences.emails is '[{step, day, subject, html, text}], day being the offset in days.';
-comment on column public.email_sequences.marker is 'Stands in the bodies where each receiver''s own link goes.';
+comment on column public.email_sequences.marker is 'The link_marker of its mails.';
 
 create unique index email_sequences_active on public.email_sequences (project_id, category) where ended_at is null;
 create index email_sequences_by_project on public.email_sequences (project_id, created_at desc);
 
-create function public.queue_email_sequence(
-  p_approval_id uuid, p_emails text[], p_urls text[], p_now timestamptz default now())
+create function public.email_step_missing(
+  p_approval_id uuid, p_project_id uuid, p_category text, p_step integer, p_email text)
+returns boolean language sql stable set search_path = public, pg_temp as $$
+  select not exists (
+      select from email_jobs e
+      where e.project_id = p_project_id
+        and e.outbox_key = p_category || ':' || p_approval_id || ':' || p_step || ':' || p_email)
+    and (p_category <> 'sequence' or not exists (
+      select from email_jobs e
+      where e.project_id = p_project_id and e.category = 'sequence' and lower(btrim(e.to_email)) = lower(p_email)
+        and e.status in ('sending', 'sent', 'unknown') and split_part(e.outbox_key, ':', 3) = p_step::text))
+$$;
+comment on function public.email_step_missing(uuid, uuid, text, integer, text) is
+  'Whether an address has neither this mail of a sequence, nor the same step of an earlier welcome: whom a former '
+  'version has welcomed, a newer one does not welcome again.';
+
+create function public.queue_email_sequence(p_approval_id uuid, p_emails text[], p_now timestamptz default now())
 returns integer
 language plpgsql set search_path = public, pg_temp as $$
 declare
   v_count integer;
 begin
+  -- Whoever replaces it waits for us, and then sees our mails; or we have waited, and it has ended.
+  perform from email_sequences s
+    where s.approval_id = p_approval_id and (s.category <> 'sequence' or s.ended_at is null) for share;
+  if not found then
+    return 0;
+  end if;
   insert into email_jobs (project_id, approval_id, outbox_key, to_email, subject, html_body, text_body, category,
-                          reply_to, unsubscribe_url, scheduled_for)
+                          reply_to, link_marker, unsubscribe_reason, scheduled_for)
   select s.project_id, s.approval_id, s.category || ':' || s.approval_id || ':' || m.step || ':' || r.email, r.email,
-         m.subject, replace(m.html, s.marker, replace(r.url, '&', '&amp;')), replace(m.text, s.marker, r.url),
-         s.category, s.reply_to, r.url,
+         m.subject, m.html, m.text, s.category, s.reply_to, s.marker, 'unsubscribed',
          -- The same time of day after so many days of the project's own calendar.
          case when m.day = 0 then p_now
               else ((p_now at time zone p.timezone) + make_interval(days => m.day)) at time zone p.timezone end
   from email_sequences s
   join projects p on p.id = s.project_id
   cross join lateral jsonb_to_recordset(s.emails) m (step integer, day integer, subject text, html text, text text)
-  cross join unnest(p_emails, p_urls) r (email, url)
+  cross join unnest(p_emails) r (email)
   where s.approval_id = p_approval_id and email_suppression(r.email, s.project_id, 'project', s.category) is null
+    and email_step_missing(s.approval_id, s.project_id, s.category, m.step, r.email)
   on conflict do nothing;
   get diagnostics v_count = row_count;
   return v_count;
 end $$;
-comment on function public.queue_email_sequence(uuid, text[], text[], timestamptz) is
-  'Queues each mail of a sequence for each address, once; returns how many are new.';
+comment on function public.queue_email_sequence(uuid, text[], timestamptz) is
+  'Queues each mail of a sequence for each address, once; returns how many are new. Of a welcome sequence that another '
+  'has replaced: none.';
+
+create function public.not_enrolled(p_project_id uuid default null, p_limit integer default null)
+returns table (project_id uuid, approval_id uuid, email text)
+language sql stable set search_path = public, pg_temp as $$
+  select s.project_id, s.approval_id, w.email
+  from email_sequences s
+  join projects p on p.id = s.project_id and p.status = 'active'
+  join waitlist_signups w on w.project_id = s.project_id and w.status = 'confirmed'
+  where s.ended_at is null and (p_project_id is null or s.project_id = p_project_id)
+    and exists (
+      select from generate_series(1, jsonb_array_length(s.emails)) step
+      where email_step_missing(s.approval_id, s.project_id, s.category, step, w.email))
+    and email_suppression(w.email, w.project_id, 'project', s.category) is null
+  limit p_limit
+$$;
+comment on function public.not_enrolled(uuid, integer) is
+  'Who has confirmed a place on a waitlist and has not all mails of its active welcome sequence.';
+
+create function public.lift_unsubscription(p_email text, p_project_id uuid) returns boolean
+language plpgsql set search_path = public, pg_temp as $$
+declare
+  v_email text := lower(btrim(p_email));
+begin
+  delete from email_suppressions
+    where email = v_email and project_id = p_project_id and reason = 'unsubscribed';
+  if not found then
+    return false;
+  end if;
+  -- They have not left. Their keys become free, so that who is enrolled anew gets them from his new first day.
+  delete from email_jobs e using email_sequences s
+    where e.project_id = p_project_id and e.category = 'sequence' and lower(btrim(e.to_email)) = v_email
+      and e.status = 'suppressed' and e.error = 'unsubscribed'
+      and s.approval_id = e.approval_id and s.ended_at is null;
+  return true;
+end $$;
+comment on function public.lift_unsubscription(text, uuid) is
+  'Lets a project write again to who had unsubscribed and asks for it; whether that changed anything. A bounce, a '
+  'complaint or a block stays.';
 
 -- ------------------------------------------------------------------------------------- who gets which drip
 

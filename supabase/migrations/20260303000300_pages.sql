@@ -266,6 +266,11 @@ end $$;
 comment on function public.count_page_visit is
   'Counts a visit as traffic, once per visitor and day; returns whether it was counted.';
 
+-- ------------------------------------------------------------------------------------------ assets
+
+-- What the storage holds is looked up by its path.
+create index project_assets_by_path on public.project_assets (storage_path);
+
 -- ---------------------------------------------------------------------------------------- waitlist
 
 alter table public.waitlist_signups
@@ -286,8 +291,10 @@ create function public.join_waitlist(
 ) returns table (signup_id uuid, project_name text, letter_no integer)
 language plpgsql set search_path = public, pg_temp as $$
 declare
+  c_consents constant integer := 5;
   v_project projects;
   v_signup waitlist_signups;
+  v_consent jsonb := p_consent || jsonb_build_object('at', now());
   v_day date := (now() at time zone 'UTC')::date;
 begin
   select * into v_project from projects where id = p_project_id;
@@ -303,8 +310,17 @@ begin
     raise exception 'This list takes no sign-ups at the moment.' using errcode = 'GL062';
   end if;
 
-  insert into waitlist_signups (project_id, email) values (p_project_id, p_email)
+  -- Whose mail would not go out is not put on a list either: he has said so, or there is nobody.
+  if email_suppression(p_email, p_project_id, 'project', 'waitlist') is not null then
+    return;
+  end if;
+  insert into waitlist_signups (project_id, email, source, metadata, consent)
+    values (p_project_id, p_email, p_source, p_metadata, v_consent)
     on conflict (project_id, email) do nothing;
+  -- The first form is the record. Anybody may send a second one with the same address, so it is only noted.
+  if found then
+    v_consent := null;
+  end if;
   select * into v_signup from waitlist_signups
     where project_id = p_project_id and email = lower(p_email) for update;
   signup_id := v_signup.id;
@@ -317,19 +333,28 @@ begin
   if v_signup.letters_day is distinct from v_day then
     v_signup.letters_today := 0;
   end if;
-  if v_signup.letters_today < p_letters_a_day then
+  -- So many a day from this list, and so many from all lists together.
+  if v_signup.letters_today < p_letters_a_day
+    and take_request_slot('waitlist/recipient', visitor_hash(lower(p_email)), p_letters_a_day, interval '1 day') = 0
+  then
     v_signup.letters := v_signup.letters + 1;
     v_signup.letters_today := v_signup.letters_today + 1;
     letter_no := v_signup.letters;
   end if;
-  update waitlist_signups set status = 'pending', source = p_source, metadata = p_metadata, consent = p_consent,
+  update waitlist_signups set status = 'pending',
+    consent = case when v_consent is null then consent else consent || jsonb_build_object('later', (
+      select jsonb_agg(c.said order by c.no)
+      from jsonb_array_elements(coalesce(consent -> 'later', '[]') || jsonb_build_array(v_consent))
+        with ordinality as c(said, no)
+      where c.no > jsonb_array_length(coalesce(consent -> 'later', '[]')) + 1 - c_consents)) end,
     letters = v_signup.letters, letters_day = v_day, letters_today = v_signup.letters_today
     where id = v_signup.id;
   return next;
 end $$;
 
 comment on function public.join_waitlist is
-  'Puts an address on a list as pending. letter_no numbers the confirmation to send; null where none is due.';
+  'Puts an address on a list as pending. letter_no numbers the confirmation to send; null where none is due. '
+  'No row where the address gets no mail. consent.later: what forms after the first one said, the last few.';
 
 create function public.confirm_waitlist(p_signup_id uuid) returns text
 language plpgsql set search_path = public, pg_temp as $$

@@ -157,6 +157,21 @@ def test_long_words_of_strangers_do_not_break_our_pages(town: Town, tab: Page) -
     look(tab, "long")
 
 
+def test_who_was_entered_by_a_stranger_ends_it(town: Town, tab: Page) -> None:
+    project = published(town)
+    town.join(project)
+    tab.goto(links.block_url(town.web.settings, project, "ann@example.org"))
+    contrast = tab.evaluate(_CONTRASTS)
+    assert min(contrast.values()) >= 4.5, contrast
+    assert fits(tab)
+    look(tab, "block")
+    with tab.expect_navigation():
+        tab.click("text=No mail from anybody here")
+    assert tab.inner_text("h1") == "That was the last mail"
+    assert "Nobody here writes" in tab.inner_text("p")
+    look(tab, "blocked")
+
+
 def test_our_pages_can_be_read_and_used_without_a_mouse(town: Town, tab: Page) -> None:
     project = published(town)
     town.join(project)

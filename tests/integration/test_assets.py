@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,8 +18,11 @@ from studio.claims import Claim, claim_by_id
 from studio.database.connection import Database
 from studio.errors import InvalidInput, LeaseLost, NotFound, StorageConflict, StorageRefused
 from studio.queue import NewJob, enqueue
+from studio.storage.base import StoredFile
 from studio.storage.folder import FolderStorage
+from tests.support.queue import InBackground
 from tests.support.rows import make_owner
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -160,6 +164,81 @@ def test_what_no_row_names_is_swept_away_when_it_is_old(
     assert assets.sweep(database, storage) == 2
     assert [file.path for file in storage.list("")] == sorted([kept.storage_path, f"{project}/young.html"])
     assert assets.sweep(database, storage) == 0
+
+
+class SweptInBetween(FolderStorage):
+    """A storage in which something else happens, once, right before files are deleted or after one is uploaded."""
+
+    def __init__(self, storage: FolderStorage, **then: Callable[[], object]) -> None:
+        super().__init__(storage.root, storage._link)
+        self._then = then
+
+    def _once(self, when: str) -> None:
+        self._then.pop(when, lambda: None)()
+
+    def delete(self, paths: Sequence[str]) -> None:
+        self._once("before_delete")
+        super().delete(paths)
+
+    def upload(self, path: str, data: bytes, *, content_type: str, upsert: bool = False) -> StoredFile:
+        stored = super().upload(path, data, content_type=content_type, upsert=upsert)
+        self._once("after_upload")
+        return stored
+
+
+def test_a_file_whose_row_is_being_written_is_not_swept_away(
+    database: Database, storage: FolderStorage, project: UUID
+) -> None:
+    """Its old file is taken over by the retry of who died, while the sweep has already seen that it is an orphan."""
+    store(database, storage, project, path=f"{project}/other.html")
+    orphan = f"{project}/phase-1/v1/landing.html"
+    storage.upload(orphan, b"<p>", content_type="text/html")
+    age(storage)
+    retries: list[InBackground] = []
+
+    def retry() -> None:
+        retries.append(InBackground(lambda: store(database, storage, project)))
+        waiting = "select 1 from pg_locks where locktype = 'advisory' and not granted"
+        eventually(lambda: retries[0].done or database.fetch_one(waiting), what="the row, or its waiting")
+
+    assets.sweep(database, SweptInBetween(storage, before_delete=retry))
+    assert assets.content(storage, retries[0].result()) == b"<p>"
+
+
+def test_a_file_that_was_swept_away_before_its_row_is_stored_again(
+    database: Database, storage: FolderStorage, project: UUID
+) -> None:
+    store(database, storage, project, path=f"{project}/other.html")
+    hurried = SweptInBetween(storage, after_upload=lambda: (age(storage), assets.sweep(database, storage)))
+    made = store(database, hurried, project, b"<h1>")
+    assert assets.content(storage, made) == b"<h1>"
+    assert rows(database) == 2
+
+
+def test_what_is_used_again_is_young_again(database: Database, storage: FolderStorage, project: UUID) -> None:
+    """A dead worker's file: between its retry's upload and row it would otherwise look like rubbish."""
+    storage.upload(f"{project}/phase-1/v1/landing.html", b"<p>", content_type="text/html")
+    age(storage)
+    store(database, storage, project)
+    [file] = storage.list("")
+    assert file.modified_at > datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def test_a_sweep_goes_in_batches(
+    database: Database, storage: FolderStorage, project: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assets, "_BATCH", 2)
+    kept = store(database, storage, project)
+    for number in range(5):
+        storage.upload(f"{project}/{number}.html", b"x", content_type="text/html")
+    age(storage)
+    assert assets.sweep(database, storage) == 5
+    assert [file.path for file in storage.list("")] == [kept.storage_path]
+
+
+def age(storage: FolderStorage) -> None:
+    for path in storage.root.rglob("*.html"):
+        os.utime(path, (0, 0))
 
 
 def test_a_storage_of_which_the_database_knows_nothing_is_anothers(database: Database, storage: FolderStorage) -> None:

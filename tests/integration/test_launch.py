@@ -222,6 +222,40 @@ def test_a_revision_after_a_decision_is_a_new_job(db: Database, project: UUID) -
     assert second.job_id != first.job_id
 
 
+def gate_passed(db: Database, project: UUID) -> None:
+    """Deliver a first packet, and let its gate be approved."""
+    deliver(db, launched(db, project).job_id)
+    db.execute(
+        "update public.approval_queue set status = 'approved', version = version + 1 where project_id = %s", [project]
+    )
+    db.execute("update public.projects set phase = 1 where id = %s", [project])
+
+
+def test_one_revision_after_another_is_a_job_each_though_the_gate_is_passed(db: Database, project: UUID) -> None:
+    gate_passed(db, project)
+    for number, text in enumerate([GUIDANCE, "Shorter.", GUIDANCE], start=2):
+        revision = launched(db, project, guidance=text)
+        assert (revision.outcome, revision.started) == ("created", True), f"revision {number} was swallowed"
+        assert launched(db, project, guidance=text) == Launched(revision.job_id, "existing", "queued")
+        deliver(db, revision.job_id)
+    assert len(jobs_of(db, project)) == 4
+    row = db.fetch_one("select count(*) as n from public.approval_queue where project_id = %s", [project])
+    assert row == {"n": 1}
+
+
+@pytest.mark.parametrize("other", [{"guidance": "Shorter."}, {"force_new_approval": True}])
+@pytest.mark.parametrize("passed", [False, True])
+def test_another_wish_is_not_swallowed_by_one_that_left_nothing(
+    db: Database, project: UUID, passed: bool, other: dict[str, Any]
+) -> None:
+    gate_passed(db, project) if passed else deliver(db, launched(db, project).job_id)
+    first = launched(db, project, guidance=GUIDANCE)
+    claimed(db, first.job_id).complete()
+    with pytest.raises(Conflict, match=f"as job {first.job_id}, which is completed"):
+        launched(db, project, **other)
+    assert launched(db, project, guidance=GUIDANCE) == Launched(first.job_id, "existing", "completed")
+
+
 # --- at once
 
 

@@ -37,6 +37,17 @@ ALL_ON: dict[str, Any] = {
 _numbers = itertools.count(1)
 
 
+def executable(number: object) -> dict[str, Any]:
+    """Return the parts of a packet that actions carry out, unlike for each number."""
+    mails = [{"day": "Day 0", "subject": f"Letter {number}", "body": ["Hello."]}]
+    return {
+        "email_sequence": {"emails": mails},
+        "lifecycle_email": {"emails": mails},
+        "paid_acquisition": {"target_audiences": [f"Audience {number}"]},
+        "launch_checklist": [f"Check {number}"],
+    }
+
+
 @dataclass
 class Company:
     """A project in one of its phases, and what can be asked in it."""
@@ -67,14 +78,18 @@ class Company:
     def packet(
         self, phase: int | None = None, *, job_id: UUID | None = None, confidence: int = 60, **content: Any
     ) -> PacketVersion:
-        """Save a new version of the phase's packet, by default as the work of a job of its own."""
+        """Save a new version of the phase's packet, by default as the work of a job of its own.
+
+        All that an action could carry out is unlike in each, but for what `content` says.
+        """
         phase = self.phase if phase is None else phase
+        number = next(_numbers)
         with self.db.transaction() as conn:
             return versions.save(
                 conn,
                 self.id,
                 phase,
-                {"summary": f"Packet {next(_numbers)}", "recommendation": "greenlight", **content},
+                {"summary": f"Packet {number}", "recommendation": "greenlight", **executable(number), **content},
                 synopsis={"confidence": confidence},
                 job_id=job_id or self.job(),
                 claim_no=1,

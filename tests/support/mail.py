@@ -25,6 +25,8 @@ from uuid import UUID, uuid4
 from psycopg import sql
 
 from studio.database.connection import Database
+from studio.mail.message import Mail, mail_from_row
+from studio.mail.personal import personal
 from studio.mail.sender import Sender, Summary
 from studio.settings import Settings
 from tests.support import mail_process
@@ -89,6 +91,11 @@ def mail(db: Database, email_id: UUID) -> dict[str, Any]:
     row = db.fetch_one("select * from public.email_jobs where id = %s", [email_id])
     assert row is not None
     return row
+
+
+def as_sent(settings: Settings, row: dict[str, Any]) -> Mail:
+    """Return a row of the outbox as its receiver gets it, with his own links."""
+    return personal(settings, mail_from_row(row))
 
 
 def statuses(db: Database, project_id: UUID) -> Counter[str]:

@@ -15,6 +15,7 @@ from studio.database.connection import Connection, Database
 from studio.job_types import NightShiftPayload
 from studio.night_shift.cycle import NightShift
 from studio.settings import Settings
+from tests.support.approvals import executable
 from tests.support.model import Recorder
 from tests.support.queue import make_project
 
@@ -49,13 +50,14 @@ def project(db: Database, *, phase: int = 1, permissions: dict[str, Any] | None 
 def packet(db: Database, project_id: UUID, phase: int, *actions: Any, words: Any = (), **fields: Any) -> UUID:
     """Give a project a packet of a phase that proposes `actions` and says `words`; return the version's id."""
     synopsis = {"decision": "greenlight", "proposed_actions": list(actions), "next_actions": words or []}
-    body = {"summary": "A tea shop for early birds.", "recommendation": "greenlight", **fields}
+    nonce = str(uuid4())
+    body = {"summary": "A tea shop for early birds.", "recommendation": "greenlight", **executable(nonce), **fields}
     with db.connection() as conn:
         conn.execute(
             "insert into public.phase_packets (project_id, phase, packet, confidence, synopsis)"
             " values (%s, %s, %s::jsonb, 71, %s::jsonb) on conflict (project_id, phase) do update set"
             " packet = excluded.packet, synopsis = excluded.synopsis",
-            [project_id, phase, json.dumps({**body, "nonce": str(uuid4())}), json.dumps(synopsis)],
+            [project_id, phase, json.dumps(body), json.dumps(synopsis)],
         )
         row = conn.execute(
             "select version_id from public.phase_packets where project_id = %s and phase = %s", [project_id, phase]

@@ -33,6 +33,11 @@ class WebThread:
         self._server = WebServer(create_app(self.settings, database), trusted_proxies=self.settings.trusted_proxies)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open now."""
+        return len(self._server.server_state.connections)
+
     def _run(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))
 

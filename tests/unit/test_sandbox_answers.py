@@ -183,7 +183,7 @@ def test_what_was_measured_remembered_and_asked_for_is_mentioned() -> None:
     told = " ".join(_synthesis(facts).rationale)
     assert "tools.test" in told
     assert "parked" in told
-    assert "plain words" in told
+    assert "Plain words" in told
     assert "Think of allotments" in told
     silent = _facts(IDEAS["short"], presence=[{"domain": "tools.test", "status": "not_measured", "detail": ""}])
     assert "tools.test" not in " ".join(_synthesis(silent).rationale)

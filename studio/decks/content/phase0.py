@@ -286,11 +286,11 @@ def _confidence(parts: ConfidenceBreakdown, overall: int) -> Slide:
             number_format="0",
             maximum=100,
             fact=Fact("Overall confidence, of 100", str(overall)),
-            remarks=(told, "Ratings are the studio's judgement, not a measurement."),
+            remarks=(told, "Ratings are an estimate, not a measurement."),
         ),
         notes=Notes(
             say=told,
             details=tuple(f"{label}: {value} of 100" for label, value in values),
-            unsourced=("the ratings are the studio's judgement.",),
+            unsourced=("the ratings are an estimate.",),
         ),
     )

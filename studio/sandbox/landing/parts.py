@@ -16,7 +16,7 @@ from studio.sandbox.words import Language
 _SHEETS = Path(__file__).parent / "layouts"
 _SAYS: dict[str, dict[Language, str]] = {
     "made": {
-        "en": "Draft, composed by Greenlight’s sandbox model from the founders’ own words.",
+        "en": "Composed by Greenlight’s sandbox model from the founders’ own words.",
         "de": "Entwurf, vom Sandbox-Modell von Greenlight aus den Worten des Gründerteams gesetzt.",
     },
     "parts": {"en": "On this page", "de": "Auf dieser Seite"},

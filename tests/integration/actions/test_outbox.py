@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from datetime import timedelta
 from typing import Any
@@ -10,19 +11,28 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from studio import claims, lifecycle, outbox, queue
+from studio import claims, decisions, lifecycle, outbox, queue
 from studio.actions.context import ActionContext
 from studio.approvals import Approval
 from studio.claims import Claim
 from studio.database.connection import Connection
 from studio.delivery import Courier, Delivery, Receipt
-from studio.errors import Conflict, InvalidInput, JobBusy, LeaseLost, NotFound, ProviderUnavailable
+from studio.errors import (
+    Conflict,
+    InvalidInput,
+    JobBusy,
+    LeaseLost,
+    NotFound,
+    PermissionRefused,
+    ProviderUnavailable,
+)
 from studio.project_events import record as record_event
 from tests.integration.test_row_level_security import acting_as
 from tests.support.actions import EFFECTS, LEASE, Stage, attempt, execution, hook_client
 from tests.support.approvals import ADS, DEPLOY, FOUNDER, HOOK, REPOSITORY
 from tests.support.local_web import closed_port
 from tests.support.model import Recorder
+from tests.support.queue import InBackground
 from tests.support.waiting import eventually
 
 
@@ -632,7 +642,7 @@ def test_a_mail_that_nobody_knows_of_is_settled_in_the_same_way(stage: Stage) ->
         assert outbox.listed(stage.db, row["id"]).status == status
         with pytest.raises(Conflict):
             outbox.resolve(stage.db, row["id"], resolution, by=FOUNDER)  # type: ignore[arg-type]
-    assert len(company.events("outbox.resolved")) == 2
+    assert len(company.events("email.outbound.resolved")) == 2
 
 
 # --- who sees it
@@ -656,3 +666,183 @@ def test_effects_and_mails_stand_in_one_list_of_their_owner(stage: Stage) -> Non
         assert len(conn.execute("select * from public.outbox_entries").fetchall()) == 2
     with acting_as(stage.db, "authenticated", "mallory") as conn:
         assert conn.execute("select * from public.outbox_entries").fetchall() == []
+
+
+@pytest.mark.parametrize("life", ["paused", "killed"])
+def test_it_was_done_in_a_project_that_is_not_active(stage: Stage, life: Any) -> None:
+    company, approval = held(stage)
+    entry = stage.effect(approval)
+    lifecycle.set_status(stage.db, company.id, life, FOUNDER)
+    with pytest.raises(PermissionRefused, match=f"is {life}") as refused:
+        outbox.resolve(stage.db, entry.id, "retry", by=FOUNDER)
+    assert "say" in refused.value.remedy
+    assert state(stage, approval) == ("failed", "unknown", "unknown")
+    resolved = outbox.resolve(stage.db, entry.id, "done", by=FOUNDER, provider_id="dpl_1", note="I saw it.")
+    assert (resolved.status, resolved.job_outcome) == ("done", "existing")
+    assert state(stage, approval) == ("failed", "completed", "done")
+    done = stage.executed(approval)
+    assert (done["status"], done["detail"], done["provider_response"]["provider_id"]) == (
+        "completed",
+        "I saw it.",
+        "dpl_1",
+    )
+    assert stage.happened(approval) == 1
+
+
+def test_it_was_not_done_where_the_job_is_gone_so_it_can_be_asked_anew(stage: Stage) -> None:
+    company, approval = held(stage, done=False)
+    stage.db.execute("delete from public.agent_jobs where id = %s", [stage.job(approval).id])
+    resolved = outbox.resolve(stage.db, stage.effect(approval).id, "retry", by=FOUNDER)
+    assert (resolved.status, resolved.job_outcome) == ("failed", None)
+    assert (stage.status(approval), stage.executed(approval)["status"]) == ("failed", "failed")
+    assert company.propose(HOOK).outcome == "created"
+
+
+# --- an answer that comes after the end
+
+
+def ended(stage: Stage, sender: Claim, *, by: str = "failed") -> None:
+    """Let the job of a sender that lives end without it."""
+    with stage.db.transaction() as conn:
+        conn.execute("set local greenlight.transition = 'on'")
+        conn.execute(
+            "update public.agent_jobs set status = %s, last_error = 'It was lost.', locked_by = null,"
+            " leased_until = null where id = %s",
+            [by, sender.job_id],
+        )
+
+
+@pytest.mark.parametrize(
+    ("answer", "effect", "end"),
+    [("done", "done", "completed"), ("failed", "failed", "failed"), ("pending", "failed", "failed")],
+)
+def test_an_answer_that_comes_after_the_job_has_ended_is_taken(
+    stage: Stage, answer: str, effect: str, end: str
+) -> None:
+    approval, claim, entry_id = enlisted(stage)
+    send(claim, entry_id, 0)
+    ended(stage, claim)
+    assert state(stage, approval) == ("failed", "unknown", "unknown")
+    # Twice: what says so may have been all that was lost.
+    assert record(claim, entry_id, answer)
+    assert record(claim, entry_id, answer)
+    assert state(stage, approval) == ("failed", end, effect)
+    assert stage.executed(approval)["status"] == end
+    row = stage.db.fetch_one(
+        "select count(*) as n from public.project_events where project_id = %s and event_type = %s",
+        [approval.project_id, f"execution.{end}"],
+    )
+    assert row == {"n": 1}
+
+
+def test_a_sender_whose_job_is_ended_under_it_keeps_what_it_heard(stage: Stage) -> None:
+    company, approval = stage.approved(HOOK)
+    claim = stage.claimed(approval)
+    slow = stage.providers.fault("slow")
+    ends: list[str] = []
+    sender = threading.Thread(target=lambda: ends.append(stage.run(approval, claim)))
+    sender.start()
+    eventually(lambda: stage.providers.changes(), what="the request")
+    ended(stage, claim)
+    slow.released.set()
+    sender.join()
+    assert ends == ["lost"]
+    assert state(stage, approval) == ("failed", "completed", "done")
+    assert stage.effect(approval).response is not None
+    assert company.propose(HOOK).outcome == "executed_before"
+    queue.retry(stage.db, claim.job_id)
+    assert stage.run(approval) == "completed"
+    assert stage.happened(approval) == 1
+
+
+def test_after_a_persons_word_nobody_elses_counts(stage: Stage) -> None:
+    approval, claim, entry_id = enlisted(stage)
+    send(claim, entry_id, 0)
+    ended(stage, claim)
+    outbox.resolve(stage.db, entry_id, "done", by=FOUNDER)
+    assert not record(claim, entry_id, "failed")
+    assert outbox.get(stage.db, entry_id).status == "done"
+    # Nor where a second run ended without an answer to what it was told to do again.
+    stage.db.execute("update public.outbox set status = 'unknown' where id = %s", [entry_id])
+    assert not record(claim, entry_id, "failed")
+    assert stage.effect(approval).status == "unknown"
+
+
+@pytest.mark.parametrize("status", ["failed", "canceled"])
+def test_what_was_done_is_not_called_failed_because_its_job_ended(stage: Stage, status: str) -> None:
+    approval, claim, entry_id = enlisted(stage)
+    send(claim, entry_id, 0)
+    assert record(claim, entry_id, "done")
+    ended(stage, claim, by=status)
+    assert state(stage, approval) == (status, "completed", "done")
+    assert "It was done" in stage.executed(approval)["detail"]
+
+
+# --- the same thing, approved once more
+
+
+def failed_and_asked_anew(stage: Stage) -> tuple[Approval, Approval]:
+    """Return an approval whose execution was refused, and a pending one for the same packet."""
+    company, first = stage.approved(HOOK)
+    stage.providers.fault("status", status=404)
+    assert stage.run(first) == "failed"
+    return first, company.asked(HOOK)
+
+
+def approve(stage: Stage, approval: Approval) -> Approval:
+    decisions.decide(stage.db, approval.id, "approved", version=approval.version, decided_by=FOUNDER)
+    return stage.approval(approval.id)
+
+
+@pytest.mark.parametrize("first_runs", ["before", "after"])
+def test_what_was_approved_anew_is_not_done_by_retrying_the_old_approval(stage: Stage, first_runs: str) -> None:
+    first, second = failed_and_asked_anew(stage)
+    second = approve(stage, second)
+    if first_runs == "after":
+        assert stage.run(second) == "completed"
+    queue.retry(stage.db, stage.job(first).id)
+    assert stage.status(first) == "failed", "a superseded approval is shown as under way"
+    assert stage.run(first) == "failed"
+    assert f"superseded by approval {second.id}" in (stage.job(first).last_error or "")
+    assert stage.run_to_end(second) == "completed"
+    assert (stage.status(first), stage.status(second)) == ("failed", "completed")
+    assert stage.happened(second) == 1
+
+
+def test_of_a_retry_and_a_new_approval_at_once_one_goes_on(stage: Stage) -> None:
+    for _ in range(3):
+        stage.providers.clear()
+        first, second = failed_and_asked_anew(stage)
+        retried = InBackground(lambda first=first: queue.retry(stage.db, stage.job(first).id))
+        with contextlib.suppress(Conflict):
+            second = approve(stage, second)
+        retried.result()
+        stage.run_to_end(first)
+        if second.status == "approved":
+            stage.run_to_end(second)
+        assert stage.happened(first) == 1
+
+
+def test_where_the_new_one_has_failed_too_the_old_one_may_go_on(stage: Stage) -> None:
+    first, second = failed_and_asked_anew(stage)
+    second = approve(stage, second)
+    stage.providers.fault("status", status=404)
+    assert stage.run(second) == "failed"
+    queue.retry(stage.db, stage.job(first).id)
+    assert stage.status(first) == "queued"
+    queue.retry(stage.db, stage.job(second).id)
+    assert stage.status(second) == "failed"
+    assert stage.run(second) == "failed"
+    assert stage.run(first) == "completed"
+    assert stage.happened(first) == 1
+
+
+def test_the_same_page_under_another_packet_is_the_same_thing(stage: Stage) -> None:
+    company, first = stage.approved(DEPLOY)
+    queue.cancel(stage.db, stage.job(first).id)
+    company.packet(1)
+    second = company.asked(DEPLOY, asset_id=first.asset_id, content_hash=first.content_hash)
+    queue.retry(stage.db, stage.job(first).id)
+    with pytest.raises(Conflict, match=f"approved before as {first.id}"):
+        approve(stage, second)
+    assert stage.run(first) == "completed"

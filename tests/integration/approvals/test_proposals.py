@@ -118,7 +118,7 @@ def test_an_approval_pins_the_packet_version_and_shows_what_would_be_done(compan
     packet = company.packet(email_sequence={"emails": emails})
     approval = company.asked(EMAIL, job_id=packet.source_job_id)
     assert approval.packet_version_id == packet.id
-    assert approval.content_hash == sha256_hex(canonical_json(packet.packet))
+    assert approval.content_hash == sha256_hex(canonical_json(approval.payload["executes"]))
     assert (approval.type, approval.risk, approval.phase, approval.status) == ("execution", "low", 1, "pending")
     assert approval.payload["executes"]["emails"] == emails
     assert approval.payload["packet_version_id"] == str(packet.id)
@@ -259,6 +259,16 @@ def test_what_was_denied_is_not_proposed_again_for_the_same_thing(company: Compa
     # A job of its own is a revision that a person asked for.
     asked_for = company.packet()
     assert for_phase(company, asked_for, company.page("<p>new</p>"))[action].outcome == "created"
+
+
+def test_what_a_revision_has_left_as_it_was_is_not_proposed_again(company: Company) -> None:
+    mails = {"emails": [{"day": "Day 0", "subject": "Welcome", "body": ["Hello."]}]}
+    company.packet(email_sequence=mails)
+    decide(company, company.asked(EMAIL).id, "denied")
+    company.packet(email_sequence=mails, summary="Another headline, and the same mails")
+    assert company.propose(EMAIL).outcome == "denied_before"
+    company.packet(email_sequence={"emails": [{**mails["emails"][0], "subject": "Good morning"}]})
+    assert company.propose(EMAIL).outcome == "created"
 
 
 def test_the_very_same_page_is_not_proposed_again_for_a_newer_packet(company: Company) -> None:

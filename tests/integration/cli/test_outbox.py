@@ -102,6 +102,31 @@ def test_to_be_done_again(greenlight: Greenlight, stage: Stage) -> None:
     assert stage.happened(approval) == 1
 
 
+@pytest.mark.parametrize("word", ["--done", "--retry"])
+def test_a_persons_word_settles_a_mail(greenlight: Greenlight, held: Held, word: str) -> None:
+    stage, company, _ = held
+    letter = mail(stage.db, company.id)
+    stage.db.execute(
+        "update public.email_jobs set status = 'unknown', claim_no = 3, begun_at = now(), begun_with = 'a',"
+        " error = 'Who knows.' where id = %s",
+        [letter],
+    )
+    said = greenlight("outbox", "resolve", letter, word, "--provider-id", "re_1", "--note", "I have asked.", "--json")
+    status = "sent" if word == "--done" else "queued"
+    assert said.json == {"status": status, "job_id": None, "job_outcome": None}
+    shown = greenlight("outbox", "show", letter, "--json").json
+    # The number of the claim has risen: its old sender has no say any more.
+    assert (shown["status"], shown["claim_no"], shown["error"]) == (status, 4, None)
+    assert shown["provider_message_id"] == ("re_1" if word == "--done" else None)
+    assert (shown["sent_at"] is None, shown["begun_at"] is None) == (
+        (False, False) if word == "--done" else (True, True)
+    )
+    (event,) = company.events("email.outbound.resolved")
+    assert (event["data"]["by"], event["data"]["note"]) == ("local-owner", "I have asked.")
+    greenlight("outbox", "resolve", letter, word).fails(f"is {status}, and nothing about it is unknown")
+    greenlight("outbox", "resolve", NOBODY, word).fails("Nothing in the outbox has the id")
+
+
 def test_the_file_holds_nothing_secret(stage: Stage, tmp_path: Path) -> None:
     _, approval = stage.approved(HOOK)
     stage.run(approval)

@@ -242,6 +242,33 @@ def test_without_an_unsubscribe_link_there_are_no_digests_and_no_nudges(db: Data
     assert drip_log(db) == []
 
 
+@pytest.mark.parametrize("process", [process_digests, process_nudges])
+def test_what_is_wrong_with_one_person_holds_up_nobody_after_him(
+    db: Database, settings: Settings, process: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    people = sorted((founder(db) for _ in range(3)), key=lambda person: person.user_id)
+    for person in people:
+        gate(db, project_of(db, person))
+    db.execute(
+        "create function public.refuse_one() returns trigger language plpgsql as $$ begin"
+        " raise exception 'There is no such list.' using errcode = 'GL063'; end $$"
+    )
+    db.execute(
+        "create trigger refuse_one before insert on public.drip_email_log for each row"
+        f" when (new.user_id = '{people[0].user_id}') execute function public.refuse_one()"
+    )
+    try:
+        summary = process(db, settings)
+    finally:
+        db.execute("drop function public.refuse_one() cascade")
+    # Of nudges there are two kinds, each of which is tried.
+    assert summary.counts == {"queued": 2, "failed": 1 if process is process_digests else 2}
+    assert summary.as_json()["failed"] == summary.counts["failed"]
+    assert "There is no such list" in caplog.text
+    assert {row["to_email"] for row in drip_log(db)} == {person.email for person in people[1:]}
+    assert process(db, settings).counts == {"queued": 1}
+
+
 # --- nudges
 
 
@@ -306,7 +333,7 @@ def test_the_first_project_is_welcomed_and_no_other(db: Database, settings: Sett
             projects.create(conn, settings, owner_clerk_id=owner, idea=idea, email="ada@example.org")
     (row,) = mails(db, SYSTEM_PROJECT_ID)
     assert row["subject"] == "A tool library for neighbours is set up: what happens next"
-    assert (row["category"], row["sender"], row["unsubscribe_url"]) == ("transactional", "studio", None)
+    assert (row["category"], row["sender"], row["unsubscribe_reason"]) == ("transactional", "studio", None)
     assert [row["email_type"] for row in drip_log(db)] == ["welcome"]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+import json
+import re
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,19 +12,29 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from studio import projects
+from studio import links, projects
 from studio.database.connection import Database
 from studio.errors import InvalidInput, NotFound, SettingsError
 from studio.job_types import SYSTEM_PROJECT_ID
 from studio.kpis import Kpis
 from studio.mail import letters, suppression
-from studio.mail.letters import Letter, Queued
+from studio.mail.letters import Confirmation, Letter, Queued
 from studio.mail.overview import OverviewFacts, queue_overview, to_do
 from studio.model.spend import Spent
 from studio.notices import phase_ready
 from studio.packets import versions
 from studio.settings import Settings
-from tests.support.mail import files, mails, read, send, sending_project
+from tests.support.mail import (
+    ResendServer,
+    as_sent,
+    files,
+    lose_senders,
+    mails,
+    read,
+    resend_settings,
+    send,
+    sending_project,
+)
 from tests.support.queue import make_project
 
 DAY = date(2026, 3, 3)
@@ -53,6 +65,64 @@ def test_a_letter_is_queued_once_per_key(db: Database, settings: Settings) -> No
     assert enqueue(db, settings, confirmation(project_id, outbox_key="confirm:2")).outcome == "queued"
     assert enqueue(db, settings, confirmation(other)).outcome == "queued"
     assert len(mails(db, project_id)) == 2
+
+
+def test_no_row_holds_a_link_that_is_its_receivers_alone(db: Database, resend: ResendServer, tmp_path: Path) -> None:
+    db.execute("delete from public.email_jobs")
+    settings = resend_settings(tmp_path, resend)
+    project_id, signup_id = sending_project(db, owner_clerk_id="ada"), uuid4()
+    confirms = Confirmation(signup_id, datetime(2126, 3, 3, 12, 30, 15, 999_999, UTC))
+    enqueue(
+        db, settings, confirmation(project_id, confirms=confirms, context={"project_name": "T", "name": "", "days": 7})
+    )
+    campaign = {"subject_text": "Hello", "paragraphs": ["Hello."], "cta_label": None}
+    enqueue(
+        db, settings, confirmation(project_id, outbox_key="2", template="lifecycle", category="lifecycle",
+                                   context=campaign)
+    )  # fmt: skip
+    with db.connect() as conn, conn.transaction():
+        conn.execute("set local role authenticated")
+        conn.execute("""select set_config('request.jwt.claims', '{"sub": "ada"}', true)""")
+        seen = conn.execute("select e::text as row from public.email_jobs e order by outbox_key").fetchall()
+    assert len(seen) == 2
+    for row in seen:
+        assert not re.search(r"pages\.test|eyJ|/confirm/|/unsubscribe/", row["row"])
+        assert not re.search(r"[\w-]{60,}", row["row"]), "nothing that could be a token"
+    # The answer is lost and the mail asked for again: only the same bytes are the same mail.
+    resend.lose_answers = 1
+    send(db, settings)
+    lose_senders(db)
+    assert send(db, settings).sent == 1
+    bodies = {key: [body for other, body in resend.requests if other == key] for key, _ in resend.requests}
+    asked, campaign_mail = sorted(bodies.values(), key=len, reverse=True)
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
+    for body in (asked[0], campaign_mail[0]):
+        assert ".invalid" not in json.dumps(body)
+    token = re.search(r"https://pages.test/waitlist/confirm/(\S+)", asked[0]["text"])
+    assert token is not None
+    assert f'href="{token[0]}"' in asked[0]["html"]
+    assert links.verify(settings, links.CONFIRM, token[1]) == str(signup_id)
+    left_alone = asked[0]["headers"]["List-Unsubscribe"].strip("<>")
+    assert left_alone in asked[0]["text"]
+    assert f'href="{left_alone}"' in asked[0]["html"]
+    assert links.blocker(settings, left_alone.rpartition("/")[2]) == (project_id, "ada@example.org")
+
+
+def test_who_never_asked_is_left_alone_by_that_project(db: Database, settings: Settings) -> None:
+    eve = "eve@example.org"
+    project_id, other = sending_project(db), sending_project(db)
+    enqueue(db, settings, confirmation(project_id, to_email=eve))
+    with db.transaction() as conn:
+        suppression.suppress(conn, eve, "unsubscribed", project_id=project_id)
+        assert suppression.suppress(conn, "Eve@example.org", "blocked", project_id=project_id) == 1
+    for category in ("waitlist", "transactional"):
+        letter = confirmation(project_id, outbox_key=category, category=category, to_email=eve)
+        assert enqueue(db, settings, letter) == Queued(None, "suppressed")
+    assert enqueue(db, settings, confirmation(other, to_email=eve)).outcome == "queued"
+    with db.transaction() as conn:
+        suppression.suppress(conn, eve, "blocked", project_id=None)
+    assert enqueue(db, settings, confirmation(other, outbox_key="2", to_email=eve)) == Queued(None, "suppressed")
 
 
 def test_a_letter_is_not_queued_where_it_may_not_be_sent(db: Database, settings: Settings) -> None:
@@ -199,7 +269,8 @@ def test_the_overview_is_sent_once_per_day_in_real_numbers(db: Database, setting
     assert "- 14 mails sent" in text
     assert "- Decide on the 2 approvals that wait for you." in text
     assert "<b>" not in first["html_body"]
-    assert first["unsubscribe_url"].startswith("https://pages.test/unsubscribe/")
+    assert first["unsubscribe_reason"] == "unsubscribed"
+    assert "https://pages.test/unsubscribe/" in as_sent(settings, first).html_body
 
 
 def test_an_overview_of_nothing_says_so_and_no_more(db: Database, settings: Settings) -> None:

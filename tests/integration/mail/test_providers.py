@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio import integrations
+from studio import integrations, links
 from studio.database.connection import Database
 from studio.errors import Conflict, NotFound, SettingsError
 from studio.mail import due
@@ -57,12 +57,14 @@ def test_a_mail_goes_out_as_the_api_wants_it(db: Database, resend: ResendServer,
         outbox_key="welcome:1",
         to_email="ada@example.org",
         subject="Hello",
-        html_body="<p>Hi</p>",
-        text_body="Hi",
+        html_body='<a href="https://unsubscribe.invalid/m">Leave</a>',
+        text_body="Leave: https://unsubscribe.invalid/m",
         category="sequence",
         reply_to="tools@in.studio.test",
-        unsubscribe_url="https://pages.test/unsubscribe/token",
+        link_marker="m",
+        unsubscribe_reason="unsubscribed",
     )
+    leave = links.unsubscribe_url(through_resend, project_id, "ada@example.org")
     assert send(db, through_resend).sent == 1
     [(key, body)] = resend.requests
     assert key.startswith(f"greenlight/{project_id}/")
@@ -70,12 +72,12 @@ def test_a_mail_goes_out_as_the_api_wants_it(db: Database, resend: ResendServer,
         "from": '"Tools, Inc." <mail@studio.test>',
         "to": ["ada@example.org"],
         "subject": "Hello",
-        "html": "<p>Hi</p>",
-        "text": "Hi",
+        "html": f'<a href="{leave}">Leave</a>',
+        "text": f"Leave: {leave}",
         "reply_to": "tools@in.studio.test",
         "headers": {
             "Auto-Submitted": "auto-generated",
-            "List-Unsubscribe": "<https://pages.test/unsubscribe/token>",
+            "List-Unsubscribe": f"<{leave}>",
             "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         },
         "tags": [{"name": "category", "value": "sequence"}],
@@ -171,12 +173,20 @@ def test_a_provider_that_is_away_is_not_asked_for_each_mail(db: Database, tmp_pa
     assert all("cannot be reached" in row["error"] for row in mails(db, project_id))
 
 
-def test_a_key_without_a_sender_is_said_before_anything_is_claimed(db: Database, tmp_path: Path) -> None:
-    project_id = sending_project(db)
+def test_a_key_without_a_sender_is_said_and_holds_up_only_what_needs_it(
+    db: Database, tmp_path: Path, resend: ResendServer
+) -> None:
+    project_id, independent = sending_project(db), sending_project(db)
     add_mail(db, project_id)
+    add_mail(db, independent)
+    broken = mail_settings(tmp_path, resend_api_key=KEY, resend_url=resend.url, integration_key=PROJECT_KEYS)
+    own_account(db, broken, independent)
+    resend.keys.add("re_key_of_the_project")
     with pytest.raises(SettingsError, match="RESEND_FROM_EMAIL"):
-        send(db, mail_settings(tmp_path, resend_api_key=KEY))
+        send(db, broken)
     assert statuses(db, project_id) == {"queued": 1}
+    assert "RESEND_FROM_EMAIL" in mails(db, project_id)[0]["error"]
+    assert statuses(db, independent) == {"sent": 1}
 
 
 # --- a project's own account
@@ -196,7 +206,7 @@ def test_a_project_sends_under_its_own_account_and_the_studio_under_its_own(
     own_account(db, settings, project_id)
     resend.keys.add("re_key_of_the_project")
     add_mail(db, project_id)
-    add_mail(db, project_id, sender="studio", category="overview", unsubscribe_url="https://pages.test/unsubscribe/t")
+    add_mail(db, project_id, sender="studio", category="overview")
     assert send(db, settings).sent == 2
     assert {message["from"] for message in resend.delivered} == {
         "Tools <hello@tools.test>",

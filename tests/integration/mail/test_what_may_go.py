@@ -403,3 +403,18 @@ def test_each_outcome_is_only_its_current_senders_to_record(db: Database) -> Non
     assert not first.finish(claimed, Sent("sent", provider_message_id="1"))
     assert second.begin(again, "account", None) == "go"
     assert mail(db, email_id)["status"] == "sending"
+
+
+def test_what_comes_back_after_its_project_was_killed_ends(db: Database) -> None:
+    project_id, other = sending_project(db), sending_project(db)
+    begun, lost = add_mail(db, project_id), add_mail(db, project_id)
+    add_mail(db, other)
+    mine = sender(db)
+    first = next(found for found in mine.claim(10) if found.id == begun)
+    db.execute("update public.projects set status = 'killed' where id = %s", [project_id])
+    assert mine.begin(first, "folder", None) == "held"
+    db.execute("update public.email_jobs set leased_until = now() - interval '1 second' where id = %s", [lost])
+    claim(db)
+    for email_id in (begun, lost):
+        row = mail(db, email_id)
+        assert (row["status"], row["error"], row["counted_on"]) == ("failed", "The project is killed.", None)

@@ -14,6 +14,7 @@ import pytest
 
 from studio import pages
 from studio.database.connection import Database
+from tests.support.mail import as_sent
 from tests.support.rows import make_owner
 from tests.support.web import WebThread
 
@@ -66,7 +67,8 @@ class Town:
     def confirm_path(self, email: str = "ann@example.org") -> str:
         """Where the newest letter to an address leads."""
         asked = [letter for letter in self.letters(email) if letter["category"] == "waitlist"]
-        found = re.search(r"https?://[^/\s]+(/waitlist/confirm/\S+)", asked[-1]["text_body"])
+        text = as_sent(self.web.settings, asked[-1]).text_body
+        found = re.search(r"https?://[^/\s]+(/waitlist/confirm/\S+)", text or "")
         assert found is not None
         return found[1]
 

@@ -83,7 +83,7 @@ def test_errors_have_one_shape_for_programs_and_a_page_for_people(town: Town) ->
     for request, status in (
         ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400),
         ({"content": b"\xff\xfe", "headers": {"Content-Type": "application/json"}}, 400),
-        ({"content": b"[" * 30000, "headers": {"Content-Type": "application/json"}}, 400),
+        ({"content": b"[" * 30000, "headers": {"Content-Type": "application/json"}}, 422),
         ({"content": b"[1]", "headers": {"Content-Type": "application/json"}}, 422),
         ({"content": b"null", "headers": {"Content-Type": "application/json"}}, 422),
         ({"content": b"x", "headers": {"Content-Type": "text/plain"}}, 415),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +19,7 @@ from studio.job_types import SYSTEM_PROJECT_ID
 from studio.mail import sequences, suppression
 from studio.packets.phase1 import SequenceEmail
 from tests.integration.web.conftest import FIREFOX, Town
+from tests.support.mail import as_sent
 from tests.support.web import WebThread
 
 ANN = "ann@example.org"
@@ -95,7 +96,7 @@ def test_a_form_leads_by_mail_to_a_place_on_the_list(town: Town) -> None:
     assert (consent["user_agent"], len(consent["ip_hash"]), len(consent["page_sha256"])) == (FIREFOX, 64, 64)
     assert "127.0.0.1" not in json.dumps(signup, default=str)
     [letter] = town.letters()
-    assert (letter["category"], letter["status"], letter["unsubscribe_url"]) == ("waitlist", "queued", None)
+    assert (letter["category"], letter["status"], letter["unsubscribe_reason"]) == ("waitlist", "queued", "blocked")
     due = town.db.fetch_one("select job_type, status from agent_jobs where project_id = %s", [SYSTEM_PROJECT_ID])
     assert due == {"job_type": "email.process_due", "status": "queued"}, "it does not wait for the hour"
 
@@ -169,7 +170,7 @@ def test_who_confirms_is_welcomed_by_what_was_approved(town: Town) -> None:
     welcomes = [letter for letter in town.letters() if letter["category"] == "sequence"]
     assert [letter["subject"] for letter in welcomes] == ["Fresh bread", "Fresh bread"]
     # The link that each of them carries ends them.
-    leave = welcomes[0]["unsubscribe_url"].removeprefix(town.web.url)
+    leave = str(as_sent(town.web.settings, welcomes[0]).unsubscribe_url).removeprefix(town.web.url)
     assert town.http.post(leave, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     assert {letter["status"] for letter in town.letters() if letter["category"] == "sequence"} == {"suppressed"}
 
@@ -239,8 +240,59 @@ def test_a_stranger_causes_a_letter_or_two_and_no_more(town: Town, monkeypatch: 
     assert (signup["status"], signup["source"], signup["metadata"]) == ("confirmed", "landing_page", {})
     # On another day it may be asked for again.
     town.db.execute("update waitlist_signups set status = 'pending', letters_day = letters_day - 1")
+    town.db.execute("delete from request_counts where scope = 'waitlist/recipient'")
     town.join(project)
     assert len(town.letters()) == 4
+
+
+def test_many_lists_together_ask_no_more_often_than_one(town: Town) -> None:
+    projects = [town.project(owner) for owner in ("a", "b", "c", "d", "e")]
+    answers = [town.join(project) for project in projects]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, answers[0].text)}
+    assert len(town.letters()) == waitlist.LETTERS_A_DAY
+    assert town.join(projects[0], "bob@example.org").status_code == 200
+    assert len(town.letters("bob@example.org")) == 1
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_who_says_never_again_is_never_asked_again(town: Town, everywhere: bool) -> None:
+    one, two = town.project(), town.project("bob")
+    before = town.join(one)
+    url = as_sent(town.web.settings, town.letters()[0]).unsubscribe_url
+    assert url == links.block_url(town.web.settings, one, ANN), "the letter itself says how"
+    path = url.removeprefix(town.web.url)
+    asked = town.http.get(path)
+    assert (asked.status_code, ANN in asked.text, "Wheels &amp; Bread" in asked.text) == (200, True, True)
+    assert town.signup(one)["status"] == "pending", "looking changes nothing"
+    # A button of the page, or a mail program (RFC 8058).
+    for _ in range(2):
+        done = town.http.post(path, params={"everywhere": "true"} if everywhere else None)
+        assert (done.status_code, "That was the last mail" in done.text) == (200, True)
+    asked_before = len(town.letters())
+    after, elsewhere = town.join(one), town.join(two)
+    assert before.text == after.text == elsewhere.text
+    assert len(town.letters()) - asked_before == (0 if everywhere else 1)
+    assert town.signup(one)["status"] == "unsubscribed"
+    # Neither does a letter that came before lead back.
+    confirm = links.confirm_url(town.web.settings, town.signup(one)["id"], timedelta(hours=1))
+    assert "You left this list" in town.http.post(confirm.removeprefix(town.web.url)).text
+
+
+def test_what_was_agreed_to_first_stays_on_record(town: Town) -> None:
+    """By the database's clock; whatever a stranger's form says afterwards stands beside it, as far as it fits."""
+    project = town.project()
+    town.join(project, source="fair", metadata={"a": 1})
+    first = town.signup(project)["consent"]
+    assert datetime.fromisoformat(first["at"]) == town.signup(project)["created_at"]
+    for number in range(7):
+        agent = {"User-Agent": f"stranger {number}"}
+        said = {"email": ANN, "project_id": str(project), "source": "x", "metadata": {"a": 2}}
+        assert town.http.post("/api/waitlist", json=said, headers=agent).status_code == 200
+    signup = town.signup(project)
+    assert (signup["source"], signup["metadata"]) == ("fair", {"a": 1})
+    later = signup["consent"].pop("later")
+    assert signup["consent"] == first
+    assert [one["user_agent"] for one in later] == [f"stranger {number}" for number in range(2, 7)]
 
 
 def test_a_letter_carries_nothing_that_a_stranger_wrote(town: Town) -> None:
@@ -295,6 +347,33 @@ def test_a_sign_up_that_does_not_fit_is_told_why(town: Town) -> None:
         answer = town.http.post("/api/waitlist", json={"email": ANN, "project_id": project, **said})
         assert (answer.status_code, set(answer.json())) == (422, {"error"}), said
         assert named in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["NaN", "-Infinity", "1e999", "-1e999", "1e300", "9" * 30, "9" * 5000, "[" * 100 + "]" * 100, "[" * 30_000],
+)
+def test_what_is_no_number_or_has_no_end_is_refused(town: Town, value: str) -> None:
+    body = f'{{"email": "{ANN}", "project_id": "{town.project()}", "metadata": {{"x": {value}}}}}'
+    answer = town.http.post("/api/waitlist", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, set(answer.json())) == (422, {"error"})
+    assert town.letters() == []
+
+
+@pytest.mark.parametrize(
+    "said", ['"x": "\\ud800"', '"\\ud800": 1', '"x": "\\u0000"', '"\\u0000": "x"', '"name": "\\udfff"']
+)
+def test_half_a_character_does_no_harm(town: Town, said: str) -> None:
+    body = f'{{"email": "{ANN}", "project_id": "{town.project()}", "metadata": {{{said}}}}}'
+    answer = town.http.post("/api/waitlist", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (200, 422)
+    for field in ("email", "name", "source", "project_id"):
+        answer = town.http.post(
+            "/api/waitlist",
+            content=f'{{"email": "{ANN}", "{field}": "\\ud800"}}',
+            headers={"Content-Type": "application/json"},
+        )
+        assert (answer.status_code, set(answer.json())) == (422, {"error"}), field
 
 
 def test_a_machine_that_fills_in_everything_is_thanked_and_forgotten(town: Town) -> None:
@@ -380,9 +459,19 @@ def test_a_link_that_is_not_genuine_shows_and_changes_nothing(town: Town) -> Non
             answer = town.http.request(method, f"/waitlist/confirm/{bad}")
             assert (answer.status_code, ANN in answer.text) == (404, False), (method, bad)
         for bad in [*wrong[:-1], token]:
-            answer = town.http.request(method, f"/unsubscribe/{bad}")
-            assert (answer.status_code, ANN in answer.text) == (404, False), (method, bad)
+            for place in ("/unsubscribe/", "/waitlist/block/"):
+                answer = town.http.request(method, f"{place}{bad}")
+                assert (answer.status_code, ANN in answer.text) == (404, False), (method, place, bad)
     assert town.signup(project)["status"] == "pending"
+
+
+def test_an_answer_leads_back_to_the_page_only_while_there_is_one(town: Town) -> None:
+    project = town.project()
+    town.join(project)
+    assert f"/launch/{project}" in town.http.post(town.confirm_path()).text
+    town.db.execute("update projects set status = 'killed' where id = %s", [project])
+    answer = town.http.post(town.confirm_path())
+    assert (answer.status_code, "/launch/" in answer.text) == (200, False)
 
 
 def test_a_confirmation_that_comes_too_late_is_told_so(town: Town) -> None:
@@ -409,4 +498,6 @@ def test_links_into_a_project_that_is_gone_end_politely(town: Town) -> None:
 def test_letters_name_the_address_where_pages_live(town: Town) -> None:
     town.join(town.project())
     [letter] = town.letters()
-    assert re.search(rf"{re.escape(town.web.url)}/waitlist/confirm/[\w-]+", letter["html_body"])
+    assert re.search(
+        rf"{re.escape(town.web.url)}/waitlist/confirm/[\w-]+", as_sent(town.web.settings, letter).html_body
+    )
