@@ -10,7 +10,7 @@ from jobs.factory import AgentOp, Work, build_agent_job, emitted_before
 from studio.claims import Json
 from studio.job_types import JOB_TYPES, EmailDuePayload
 from studio.mail import sequences
-from studio.mail.dispatch import send_soon
+from studio.mail.dispatch import send_after_leases, send_soon
 from studio.mail.sender import Sender
 
 KIND = JOB_TYPES["email.process_due"]
@@ -46,6 +46,7 @@ def _summarize(work: Work, done: Json) -> None:
     run = str(work.claim.job_id)
     if done["more"]:
         send_soon(work.claim.db, after=work.claim.job_id)
+    send_after_leases(work.claim.db, after=work.claim.job_id)
     if emitted_before(work, "mail_run", run):
         return
     counts = {name: value for name, value in done.items() if isinstance(value, int)}

@@ -72,7 +72,9 @@ def _counts(db: Database, project_id: UUID, kept: Path) -> dict[str, Any]:
     project = projects.get(db, project_id)
     files = [path for path in (kept / "files").rglob("*") if path.is_file()]
     mails = _by(
-        db, "select status as of, count(*) as n from public.email_jobs where project_id = %s group by 1", project_id
+        db,
+        "select status as of, count(*) as n from public.email_jobs where %s::uuid is not null group by 1",
+        project_id,
     )
     jobs = _by(
         db, "select status as of, count(*) as n from public.agent_jobs where project_id = %s group by 1", project_id

@@ -21,6 +21,7 @@ from greenlight_dagster.cli import (
     db,
     demo,
     doctor,
+    files,
     jobs,
     life,
     limits,
@@ -78,6 +79,7 @@ projects.app.command(epilog="Example: greenlight projects permissions 7b0e1c9a-�
 projects.app.command(epilog="Example: greenlight projects mail 7b0e1c9a-… --timezone Europe/Rome --quiet 21:00-08:00")(
     mail_hours.mail
 )
+projects.app.command(epilog="Example: greenlight projects files 7b0e1c9a-… --phase 1")(files.files)
 projects.app.command(epilog="Example: greenlight projects audit 7b0e1c9a-…")(limits.audit)
 projects.app.command(epilog="Example: greenlight projects pause 7b0e1c9a-… --reason 'Back in May'")(life.pause)
 projects.app.command(epilog="Example: greenlight projects resume 7b0e1c9a-…")(life.resume)

@@ -11,10 +11,18 @@ from greenlight_dagster.cli.context import open_database, parse_id
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
 from studio import outbox
 from studio.errors import InvalidInput
+from studio.mail import dispatch
+from studio.mail.due import waits_because
 from studio.outbox import Listed
+from studio.text import clip
+
+# A line or two of a narrow terminal; `show` has all of it.
+WHAT_CHARS = 40
 
 app = typer.Typer(no_args_is_help=True, help="Look at mails and effects that leave, and settle what nobody knows of.")
 
+# Those of mails and of effects.
+STATUSES = ("queued", "pending", "sending", "sent", "done", "failed", "suppressed", "canceled", "unknown")
 EntryArgument = Annotated[str, typer.Argument(metavar="ID", help="The id of a mail or an effect.")]
 
 
@@ -27,6 +35,8 @@ def list_entries(
     as_json: JsonFlag = False,
 ) -> None:
     """List the newest mails and effects."""
+    if status is not None and status not in STATUSES:
+        raise InvalidInput(f"There is no status {status!r}.", f"One of: {', '.join(STATUSES)}.")
     with open_database() as (db, _):
         found = outbox.find(
             db,
@@ -39,8 +49,8 @@ def list_entries(
         print_json(found)
         return
     print_table(
-        ("id", "kind", "status", "what", "to", "created", "sent"),
-        [(e.id, e.kind, e.status, e.subject, e.recipient, e.created_at, e.sent_at) for e in found],
+        ("id", "status", "what", "to", "sent"),
+        [(e.id, e.status, clip(e.subject or "", WHAT_CHARS), e.recipient, e.sent_at) for e in found],
         empty="Nothing in the outbox.",
     )
     held = [e for e in found if e.status == "unknown"]
@@ -62,6 +72,7 @@ def show(entry: EntryArgument, as_json: JsonFlag = False) -> None:
         listed = outbox.listed(db, entry_id)
         details = outbox.get(db, entry_id) if listed.kind == "effect" else None
         mail = outbox.mail(db, entry_id) if listed.kind == "mail" else None
+        waits = waits_because(db, entry_id) if mail is not None else None
     if as_json:
         print_json(details if details is not None else mail)
         return
@@ -75,11 +86,22 @@ def show(entry: EntryArgument, as_json: JsonFlag = False) -> None:
             ("note", details.note),
         ]
     elif mail is not None:
-        rows += [("scheduled for", mail["scheduled_for"]), ("category", mail["category"])]
+        rows += [("scheduled for", mail["scheduled_for"]), ("category", mail["category"]), ("waits because", waits)]
     print_table(("", ""), rows, empty="")
     if mail is not None:
         out.print()
         out.print(mail["text_body"] or "No text part.", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: greenlight outbox send")
+def send(as_json: JsonFlag = False) -> None:
+    """Send the mails that are due now, instead of with the next hour's round."""
+    with open_database() as (db, _):
+        job_id = dispatch.send_soon(db)
+    if as_json:
+        print_json({"job_id": job_id})
+        return
+    out.print(f"Queued: job {job_id}. Follow it with: greenlight jobs tail {job_id}", highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: greenlight outbox resolve 7b0e1c9a-… --done --provider-id 1203 --note 'It is there'")

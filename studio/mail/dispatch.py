@@ -13,6 +13,27 @@ DUE_MAIL = "email.process_due"
 LIMIT = 1000
 
 
+def send_after_leases(db: Database, *, after: UUID) -> UUID | None:
+    """Have the mails that lost senders may still hold looked at when their leases are over; return the job, if any.
+
+    `after` is the job that has just sent what it could get; it is followed by one such job.
+    """
+    with db.transaction() as conn:
+        row = conn.execute(
+            "select max(leased_until) as over from public.email_jobs where status = 'sending'"
+        ).fetchone()
+        if row is None or row["over"] is None:
+            return None
+        new = NewJob(
+            DUE_MAIL,
+            SYSTEM_PROJECT_ID,
+            {"limit": LIMIT, "enroll": False},
+            key=f"email_due:leases:{after}",
+            run_after=row["over"],
+        )
+        return enqueue(conn, new).job_id
+
+
 def send_soon(db: Database, *, after: UUID | None = None) -> UUID:
     """Make sure that a run of `email.process_due` begins after this moment; return its job.
 

@@ -118,3 +118,9 @@ def resolve(
         ).fetchone()
     assert row is not None  # noqa: S101 - the function returns a row or raises
     return cast('Literal["sent", "queued"]', row["status"])
+
+
+def waits_because(db: Database, email_id: UUID) -> str | None:
+    """Return why a mail that has not left yet waits, in a sentence; None for one that is settled, or not there."""
+    row = db.fetch_one("select public.email_wait(%s) as why", [email_id])
+    return row["why"] if row else None

@@ -169,14 +169,17 @@ def frame(
 
 
 def reply_address(conn: Connection, project_id: UUID, sender: Sender) -> str | None:
-    """Return where answers to a project's mail go, None where it has no address of its own."""
+    """Return where answers to a project's mail go: its own address, else its owner's; None where there is neither."""
     if sender == "studio":
         return None
     row = conn.execute(
-        "select reply_address from public.project_email_identities where project_id = %s and status = 'active'",
+        "select coalesce(i.reply_address, u.email) as address from public.projects p"
+        " left join public.users u on u.clerk_id = p.owner_clerk_id"
+        " left join public.project_email_identities i on i.project_id = p.id and i.status = 'active'"
+        " where p.id = %s",
         [project_id],
     ).fetchone()
-    return row["reply_address"] if row else None
+    return row["address"] if row else None
 
 
 def _known(conn: Connection, letter: Letter) -> UUID | None:

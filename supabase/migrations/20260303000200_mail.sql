@@ -272,6 +272,30 @@ $$;
 comment on function public.email_hold(public.projects, text) is
   'Why a project''s mail of the category has to wait; null where it may go. Quiet hours and cap are the claim''s.';
 
+create function public.email_wait(p_id uuid, p_now timestamptz default now()) returns text
+language sql stable set search_path = public, pg_temp as $$
+  select case
+    when m.status = 'sending' then 'A sender has it; where that one is lost, another asks for it again.'
+    when m.status <> 'queued' then null
+    when m.scheduled_for > p_now then 'It is for later.'
+    else coalesce(
+      email_hold(p, m.category),
+      case
+        when m.category not in ('transactional', 'waitlist')
+             and in_quiet_hours(p.quiet_hours_start, p.quiet_hours_end, p.timezone, p_now)
+          then 'It is within the project''s quiet hours.'
+        when p.email_daily_cap is not null and p.email_daily_cap <= (
+          select count(*) from email_jobs c
+          where c.project_id = p.id and c.counted_on = (p_now at time zone p.timezone)::date)
+          then format('The project''s cap of %s mails a day is reached.', p.email_daily_cap)
+      end,
+      'The next round of due mail takes it.')
+  end
+  from email_jobs m join projects p on p.id = m.project_id where m.id = p_id
+$$;
+comment on function public.email_wait is
+  'Why a mail that has not left yet waits, by the rules of claim_due_emails, in a sentence for a person.';
+
 create function public.claim_due_emails(
   p_worker text, p_limit integer default 25, p_lease interval default interval '60 seconds',
   p_now timestamptz default now())

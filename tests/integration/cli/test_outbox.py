@@ -58,7 +58,8 @@ def test_effects_and_mails_are_listed_and_what_is_held_stands_out(greenlight: Gr
     assert [(row["kind"], row["approval_id"]) for row in only] == [("effect", str(approval.id))]
     mails = greenlight("outbox", "list", "--project", company.id, "--kind", "mail", "--json").json
     assert [row["id"] for row in mails] == [str(letter)]
-    assert "Nothing in the outbox." in greenlight("outbox", "list", "--project", company.id, "--status", "nope").out
+    assert "Nothing in the outbox." in greenlight("outbox", "list", "--project", company.id, "--status", "failed").out
+    greenlight("outbox", "list", "--status", "nope").fails("no status 'nope'")
     greenlight("outbox", "list", "--kind", "pigeon").fails(code=2)
 
 
