@@ -180,6 +180,15 @@ def test_answers_go_to_the_projects_own_address(db: Database, settings: Settings
     assert str(message["From"]).startswith("Tools <")
 
 
+def test_answers_go_to_the_owner_where_the_project_has_no_address(db: Database, settings: Settings) -> None:
+    with db.transaction() as conn:
+        project_id = projects.create(
+            conn, settings, owner_clerk_id=f"user-{uuid4()}", idea="A shop.", email="anna@example.org"
+        )
+        assert letters.reply_address(conn, project_id, "project") == "anna@example.org"
+        assert letters.reply_address(conn, project_id, "studio") is None
+
+
 # --- notices
 
 
