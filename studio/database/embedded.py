@@ -306,11 +306,14 @@ class EmbeddedPostgres:
     def _ends_by(self, pid: int, number: signal.Signals) -> bool:
         """Signal the server and say whether it is gone in time."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            process.send_signal(number)
-            with contextlib.suppress(psutil.TimeoutExpired):
-                process.wait(STOP_TIMEOUT_SECONDS)
-        return self._running() is None
+            psutil.Process(pid).send_signal(number)
+        deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+        # Not by waiting for the process: where nobody collects it, its number stays long after it has ended.
+        while self._running() is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
 
     def _pg_ctl(self, user: SystemUser, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self._run(user, [self._programs() / "pg_ctl", "-s", "-w", "-D", self.data, *arguments])

@@ -221,6 +221,9 @@ def test_a_killed_run_is_resumed_and_finished_steps_are_kept(
     assert len({"load_context", "measure_presence", "research/competitors", "research/market"} & set(before)) == 3
     assert {step: claim for step, claim in _all_steps(database, job_id).items() if step in before} == before
     assert len(calls(stack, name)) == 4
+    # The job is done a moment before its run has said so.
+    again = run_of(instance, database, job_id)
+    eventually(lambda: instance.get_run_by_id(again.run_id).is_finished, 60.0, "the end of the run")
     again = run_of(instance, database, job_id)
     assert again.status is DagsterRunStatus.SUCCESS
     assert again.run_id != story.first_runs[name].run_id

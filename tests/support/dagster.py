@@ -143,7 +143,7 @@ def forget_process() -> None:
 def make_project(db: Database, idea: str = IDEA, **options: Any) -> UUID:
     """Create a project with a budget, as the command line does."""
     with db.transaction() as conn:
-        return projects.create(conn, Settings(), owner_clerk_id=OWNER, idea=idea, email="anna@example.org", **options)
+        return projects.create(conn, Settings(), owner_clerk_id=OWNER, idea=idea, **options)
 
 
 def enqueue(db: Database, project_id: UUID, **options: Any) -> UUID:
