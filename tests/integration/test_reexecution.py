@@ -225,10 +225,10 @@ def test_a_run_of_the_launchpad_is_re_executed_and_one_of_some_ops_is_refused(
     project = make_project(database)
     first = finish(instance, ui.launch({"project_id": project, "payload": {"ownerClerkId": "anna"}}))
     assert first.status is DagsterRunStatus.SUCCESS
-    [job] = queue.find(database)
+    [job] = queue.find(database, project_id=project)
     again = finish(instance, ui.reexecute(first, "ALL_STEPS"))
     assert again.status is DagsterRunStatus.SUCCESS
-    assert [found.id for found in queue.find(database)] == [job.id]
+    assert [found.id for found in queue.find(database, project_id=project)] == [job.id]
     assert packets(database, job.id) == [1, 2]
 
     # A re-execution of the re-execution, whose tags say claim 2.

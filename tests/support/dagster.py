@@ -140,10 +140,10 @@ def forget_process() -> None:
     get_settings.cache_clear()
 
 
-def make_project(db: Database, idea: str = IDEA, **options: Any) -> UUID:
-    """Create a project with a budget, as the command line does."""
+def make_project(db: Database, idea: str = IDEA, email: str | None = "anna@example.org", **options: Any) -> UUID:
+    """Create a project with a budget, as the command line does. Its owner is told by mail, where he has an address."""
     with db.transaction() as conn:
-        return projects.create(conn, Settings(), owner_clerk_id=OWNER, idea=idea, **options)
+        return projects.create(conn, Settings(), owner_clerk_id=OWNER, idea=idea, email=email, **options)
 
 
 def enqueue(db: Database, project_id: UUID, **options: Any) -> UUID:
