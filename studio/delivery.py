@@ -10,6 +10,7 @@ claim is lost, is not taken for dead while its request may still be under way.
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import json
 import time
@@ -47,7 +48,7 @@ class Receipt:
     response: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Courier:
+class Courier(abc.ABC):
     """One effect at one provider. A subclass says what is asked for, how, and how to ask what became of it.
 
     `open` is called before anything is sent, and raises where configuration is missing. `request` then says what
@@ -59,21 +60,21 @@ class Courier:
     provider: str
     can_be_asked = False
 
+    @abc.abstractmethod
     def open(self) -> None:
         """Load what the provider needs; raise `SettingsError` where it is missing."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def request(self, conn: Connection) -> dict[str, Any]:
         """Return what to ask for, as it may be stored and shown; raise `PermissionRefused` where it may not be."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def send(self, request: Mapping[str, Any], idempotency_key: str) -> Receipt:
         """Ask for it, once; raise `ProviderUnavailable`, `ProviderRefused` or `OutcomeUnknown`."""
-        raise NotImplementedError
 
     def ask(self, request: Mapping[str, Any]) -> Receipt | None:
         """Return what an earlier request did, None where it did nothing; only where `can_be_asked`."""
-        raise NotImplementedError
+        raise OutcomeUnknown(f"{self.provider} cannot be asked what became of {self.effect}.", "Look there yourself.")
 
 
 class Delivery:
