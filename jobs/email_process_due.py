@@ -9,9 +9,10 @@ import dagster as dg
 from jobs.factory import AgentOp, Work, build_agent_job, emitted_before
 from studio.claims import Json
 from studio.job_types import JOB_TYPES, EmailDuePayload
-from studio.mail import sequences
+from studio.mail import sequences, tally
 from studio.mail.dispatch import send_after_leases, send_soon
 from studio.mail.sender import Sender
+from studio.mail.tally import Start
 
 KIND = JOB_TYPES["email.process_due"]
 # The rest of the job's time is for the mail in hand, for a slow provider, and for the end of the run.
@@ -19,12 +20,13 @@ SHARE_OF_TIMEOUT = 0.8
 
 
 def _enroll(work: Work) -> Json:
+    started = tally.start(work.claim.db).as_json()
     if not cast("EmailDuePayload", work.payload).enroll:
-        return {"queued": 0}
-    return {"queued": sequences.enroll_newcomers(work.claim.db)}
+        return {"queued": 0, "started": started}
+    return {"queued": sequences.enroll_newcomers(work.claim.db), "started": started}
 
 
-def _send(work: Work, _enrolled: Json) -> Json:
+def _send(work: Work, enrolled: Json) -> Json:
     def keep_going() -> bool:
         row = work.claim.db.fetch_one(
             "select 1 from public.agent_jobs where id = %s and claim_no = %s and status = 'running'"
@@ -38,7 +40,10 @@ def _send(work: Work, _enrolled: Json) -> Json:
     sender = Sender(work.claim.db, work.settings, run=str(work.claim.job_id), keep_going=keep_going)
     limit = cast("EmailDuePayload", work.payload).limit
     summary = sender.send_due(limit, seconds=max(1.0, timeout * SHARE_OF_TIMEOUT - work.seconds_since_start()))
-    return summary.as_json()
+    # What earlier attempts of this job have done is a part of it.
+    counted = tally.count(work.claim.db, str(work.claim.job_id), Start.from_json(enrolled["started"]))
+    work.progress.log(f"Due mail: {counted.told}", **counted.as_json())
+    return {**summary.as_json(), **counted.as_json(), "told": counted.told}
 
 
 def _summarize(work: Work, done: Json) -> None:
@@ -50,11 +55,10 @@ def _summarize(work: Work, done: Json) -> None:
     if emitted_before(work, "mail_run", run):
         return
     counts = {name: value for name, value in done.items() if isinstance(value, int)}
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count and name != "more")
     work.dagster.log_event(
         dg.AssetMaterialization(
             asset_key=["mail", "due"],
-            description=f"Due mail: {told or 'nothing was due'}.",
+            description=f"Due mail: {done['told']}",
             metadata={**counts, "more": done["more"], "errors": "; ".join(done["errors"]) or "none", "mail_run": run},
         )
     )

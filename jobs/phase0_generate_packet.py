@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from typing import cast
-
+from jobs.attempts import attempt_of
 from jobs.factory import AgentOp, Work, build_agent_job
 from jobs.packets import materialize_deliverables, materialize_packet, send_notice
-from studio.claims import Json
-from studio.database.connection import Connection
-from studio.job_types import JOB_TYPES, Phase0Payload
+from studio.job_types import JOB_TYPES
 from studio.phase0 import PHASE, Phase0
 from studio.phases.common import list_failure
 
 
 def _phase0(work: Work) -> Phase0:
-    return Phase0(
-        claim=work.claim,
-        payload=cast("Phase0Payload", work.payload),
-        settings=work.settings,
-        model=work.model,
-        outbound=work.outbound,
-        progress=work.progress,
-        storage=work.storage,
-    )
-
-
-def _save_packet(work: Work, conn: Connection, synthesized: Json) -> Json:
-    return _phase0(work).save_packet(conn, synthesized)
+    return attempt_of(Phase0, work)
 
 
 OPS = (
@@ -56,7 +41,7 @@ OPS = (
     AgentOp(
         "save_packet",
         "Save the packet as an immutable version and make it the latest.",
-        _save_packet,
+        lambda work, conn, synthesized: _phase0(work).save_packet(conn, synthesized),
         needs=("synthesize",),
         transactional=True,
         after=lambda work, saved: materialize_packet(work, PHASE, saved),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import cast
-
+from jobs.attempts import attempt_of
 from jobs.factory import AgentOp, Work, build_agent_job
 from jobs.packets import materialize_deliverables, materialize_packet, send_notice, table
 from studio.claims import Json
-from studio.job_types import JOB_TYPES, PhasePayload
+from studio.job_types import JOB_TYPES
 from studio.phases.common import list_failure
 from studio.phases.parts import missing_images
 from studio.phases.phase import Phase
@@ -17,15 +16,7 @@ PARTS = ("landing", "brand_brief", "deck", "document")
 
 
 def _phase(work: Work) -> Phase:
-    return Phase(
-        claim=work.claim,
-        payload=cast("PhasePayload", work.payload),
-        settings=work.settings,
-        model=work.model,
-        outbound=work.outbound,
-        progress=work.progress,
-        storage=work.storage,
-    )
+    return attempt_of(Phase, work)
 
 
 def _show_made(work: Work, made: Json) -> None:

@@ -6,6 +6,7 @@ the schedule does.
 
 from schedules.enqueuing import build_schedule, one_job
 from studio import fan_out
+from studio.mail.dispatch import DUE_MAIL
 
 DUE_CRON = "0 * * * *"
 # After the night, so that a digest tells of it.
@@ -15,7 +16,7 @@ NUDGES_CRON = "30 7 * * *"
 mail_schedules = [
     build_schedule(
         "due_mail_hourly",
-        fan_out.DUE_MAIL,
+        DUE_MAIL,
         DUE_CRON,
         "Queues the sending of the mails that are due.",
         one_job(fan_out.due_mail),

@@ -17,11 +17,11 @@ from studio.database.connection import Connection, Database
 from studio.database.patience import patiently
 from studio.errors import InvalidInput, PermissionRefused
 from studio.job_types import SYSTEM_PROJECT_ID
+from studio.mail.dispatch import DUE_MAIL
 from studio.projects import get_in
 from studio.queue import Enqueued, NewJob, enqueue, enqueue_many, transiently
 
 CYCLE = "nightshift.cycle_project"
-DUE_MAIL = "email.process_due"
 DIGESTS = "drip.process_digests"
 NUDGES = "drip.process_nudges"
 

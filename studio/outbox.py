@@ -143,7 +143,8 @@ def resolve(
     """Say, as a person who has looked, what became of an effect or a mail that is `unknown`.
 
     `done`: it happened, and is not done again. `retry`: it did not, and is done again. An effect's job goes on from
-    there; in a project that is not active it cannot, so that its execution ends here, and `retry` is no answer.
+    there; in a project that is not active it cannot, so that its execution ends here. `retry` is then no answer where
+    the project is paused; in a killed one it ends effect and execution as failed.
     Raises `NotFound`, `Conflict` where it is not unknown, `JobBusy` while its job is at work, `PermissionRefused`.
     """
     for text, what in ((provider_id, "The provider's id"), (note, "The note")):

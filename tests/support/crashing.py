@@ -129,7 +129,12 @@ def _run(order: Mapping[str, Any], answer_to: int) -> None:
 
 def _serve() -> None:
     import tests.support.actions  # noqa: F401 - what the process is for: to have imported this
+    from studio.providers import service
+    from tests.support.local_web import authority
 
+    # Reading the certificates of authorities takes longer than most attempts.
+    service._tls()
+    authority()
     gc.collect()
     gc.freeze()
     for line in sys.stdin:

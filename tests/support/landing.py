@@ -110,6 +110,16 @@ h1 { font-size: clamp(2rem, 6vw, 4rem); }
 """
 
 
+def branded(facts: LandingFacts | None = None) -> str:
+    """Return plain styles in the colours and fonts of the facts' brand."""
+    brand = (facts or landing_facts()).brand
+    return (
+        f"body {{ background: {brand.background}; color: {brand.text}; font: 1.125rem/1.6 {brand.body_stack}; }}\n"
+        f"h1 {{ font-family: {brand.heading_stack}; font-size: clamp(2rem, 6vw, 4rem);"
+        f" border-top: 9px solid {brand.accent_fill}; }}\n"
+    )
+
+
 def page(
     body: str = "", *, head: str = "", style: str = STYLE, form: str | None = None, facts: LandingFacts | None = None
 ) -> str:

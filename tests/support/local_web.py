@@ -6,6 +6,7 @@ A page function gets the request and may write anything: half an answer, an endl
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import ssl
 import threading
@@ -159,6 +160,7 @@ def closed_port() -> Iterator[tuple[str, int]]:
         yield held.getsockname()
 
 
+@functools.cache
 def authority() -> ssl.SSLContext:
     """A client's TLS settings that trust the tests' authority and nothing else."""
     return ssl.create_default_context(cafile=str(TLS_FOLDER / "authority.pem"))

@@ -2,8 +2,8 @@
 
 Each attempt runs in a process of its own against the database and real servers, and is killed there. Further
 attempts then run to the job's end. The moments are counted below the code (`tests.support.crashing`): around each
-statement, commit, read and write. `make test` takes those after which the world looks different, and a sample of the
-others; `make chaos` takes all.
+statement, commit, read and write. `make test` takes those after which the world looks different, each for one action
+at the least, and a sample of the others; `make chaos` takes all.
 """
 
 from __future__ import annotations
@@ -37,13 +37,23 @@ def approved(stage: Stage, action: str) -> Approval:
     return stage.approved(action, company)[1]
 
 
-def worth_dying_at(moments: Sequence[Kind]) -> list[int]:
-    """Return the numbers of the moments to be killed at; they come in pairs, before and after."""
-    return [
-        number
-        for number, kind in enumerate(moments, start=1)
-        if FULL or kind == "http" or (kind == "commit" and number % 2 == 0) or number % SAMPLE == 0
-    ]
+def worth_dying_at(moments: Sequence[Kind], turn: int | None = None) -> list[int]:
+    """Return the numbers of the moments to be killed at.
+
+    They come in pairs, before and after. Before a commit, a read or a write the world is as it was after the last one.
+    Whole attempts begin and end alike, whatever is done in between: of their first two and last two commits each
+    action takes one in its `turn`.
+    """
+    numbered = list(enumerate(moments, start=1))
+    if FULL:
+        return [number for number, _ in numbered]
+    changing = {number for number, kind in numbered if kind != "sql" and number % 2 == 0}
+    sampled = {number for number, _ in numbered if number % SAMPLE == 0}
+    if turn is None:
+        return sorted(changing | sampled)
+    commits = [number for number in sorted(changing) if moments[number - 1] == "commit"]
+    alike = [*commits[:2], *commits[-2:]]
+    return sorted(changing - set(alike) | {alike[turn % len(alike)]} | sampled)
 
 
 def settle(stage: Stage, approval: Approval) -> None:
@@ -73,7 +83,7 @@ def test_a_death_at_any_moment_repeats_and_loses_nothing(stage: Stage, crashes: 
     undisturbed = crashes.attempt(stage.order(stage.claimed(whole)), kill_at=None)
     assert undisturbed.status == "completed"
     settle(stage, whole)
-    moments = worth_dying_at(undisturbed.moments)
+    moments = worth_dying_at(undisturbed.moments, turn=list(PHASES).index(action))
     killed = 0
     for moment in moments:
         approval = approved(stage, action)

@@ -17,9 +17,9 @@ from studio.errors import Conflict, InvalidInput, NotFound, PermissionRefused, S
 from studio.job_types import SYSTEM_PROJECT_ID
 from studio.lifecycle import LifeChange
 from studio.queue import NewJob
+from tests.integration.approvals.racing import blocked
 from tests.support.approvals import EMAIL, FOUNDER, Company
-from tests.support.queue import LEASE, InBackground, enqueue, job, lose, separate_connection, steps, wait_until_blocked
-from tests.support.waiting import eventually
+from tests.support.queue import LEASE, InBackground, enqueue, job, lose, separate_connection, steps
 
 MakeCompany = Callable[..., Company]
 LATER = datetime.now(UTC) + timedelta(days=3)
@@ -156,16 +156,7 @@ def test_an_enqueue_that_has_not_committed_is_stopped_as_well(company: Company) 
     with separate_connection(company.db) as other:
         with other.transaction():
             other.execute("select public.enqueue_agent_job(%s, 'test.work', 'ceo', '{}', 'late')", [company.id])
-            sessions: list[int] = []
-
-            def pause() -> None:
-                with company.db.transaction() as conn:
-                    sessions.append(conn.info.backend_pid)
-                    conn.execute("select public.set_project_status(%s, 'paused', 'founder')", [company.id])
-
-            pausing = InBackground(pause)
-            eventually(lambda: sessions, what="the pause")
-            wait_until_blocked(company.db, sessions[0])
+            pausing = blocked(company.db, "select public.set_project_status(%s, 'paused', 'founder')", [company.id])
         pausing.result()
     assert [row["status"] for row in company.jobs("test.work")] == ["canceled"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +23,11 @@ def db(postgres: TestServer, database_template: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Mail goes into a folder of this test."""
-    return mail_settings(tmp_path)
+def settings() -> Iterator[Settings]:
+    """Mail goes into a folder of this test: in memory where that is here, as each file is written through to a disk."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="greenlight-mail-", dir=memory) as folder:
+        yield mail_settings(Path(folder))
 
 
 @pytest.fixture

@@ -66,6 +66,20 @@ def test_due_mail_is_sent_and_counted_in_one_artifact(instance: DagsterInstance,
     assert waiting(database, DUE_MAIL) == []
 
 
+def test_what_waits_and_why_is_said_in_artifact_and_log(instance: DagsterInstance, database: Database) -> None:
+    add_mails(database, sending_project(database, email_daily_cap=1), 3)
+    add_mail(database, make_project(database), category="sequence")
+    job_id = enqueued(database, DUE_MAIL)
+    assert execute(instance, DUE_MAIL, job_id).success
+    told = "Due mail: 1 sent. 3 wait: 2 for the daily cap, 1 for the permission to send mail."
+    (artifact,) = events(database, job_id, "artifact")
+    assert artifact["message"].endswith(told)
+    counted = {"sent": 1, "waiting": 3, "waiting_daily_cap": 2, "waiting_permission": 1, "waiting_quiet_hours": 0}
+    assert {name: artifact["data"][name] for name in counted} == counted
+    (line,) = [event for event in events(database, job_id, "log") if event["message"] == told]
+    assert {name: line["data"][name] for name in counted} == counted
+
+
 def test_what_a_job_leaves_behind_gets_another_job(instance: DagsterInstance, database: Database) -> None:
     project_id = sending_project(database)
     add_mails(database, project_id, 5)

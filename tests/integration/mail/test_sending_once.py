@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -92,15 +93,21 @@ def test_a_sender_that_dies_between_any_two_steps_costs_no_mail_and_repeats_none
     assert len(resend.delivered) + len(files(settings)) == FEW
 
 
-def test_what_a_lost_sender_had_begun_is_asked_for_under_the_same_key(
-    database: Database, database_url: str, resend: ResendServer, tmp_path: Path
-) -> None:
-    settings = resend_settings(tmp_path, resend)
+def lost_after_sending(database: Database, database_url: str, settings: Settings) -> UUID:
+    """Let a mail leave whose sender dies before it can say so, and whose lease is over; return its project."""
     project_id = sending_project(database)
     add_mails(database, project_id, 1)
     with sender_process(database_url, settings, die="send:1") as process:
         assert end_of(process) == -signal.SIGKILL
     lose_senders(database)
+    return project_id
+
+
+def test_what_a_lost_sender_had_begun_is_asked_for_under_the_same_key(
+    database: Database, database_url: str, resend: ResendServer, tmp_path: Path
+) -> None:
+    settings = resend_settings(tmp_path, resend)
+    project_id = lost_after_sending(database, database_url, settings)
     send(database, settings)
     (first, body), (second, again) = resend.requests
     assert first == second
@@ -113,11 +120,7 @@ def test_a_mail_whose_key_the_provider_has_forgotten_is_held_for_a_person(
     database: Database, database_url: str, resend: ResendServer, tmp_path: Path
 ) -> None:
     settings = resend_settings(tmp_path, resend)
-    project_id = sending_project(database)
-    add_mails(database, project_id, 1)
-    with sender_process(database_url, settings, die="send:1") as process:
-        assert end_of(process) == -signal.SIGKILL
-    lose_senders(database)
+    project_id = lost_after_sending(database, database_url, settings)
     resend.forget()
     database.execute("update public.email_jobs set begun_at = begun_at - interval '24 hours'")
     summary = send(database, settings)
@@ -135,11 +138,7 @@ def test_a_mail_is_not_asked_for_where_its_key_is_unknown(
     database: Database, database_url: str, resend: ResendServer, tmp_path: Path
 ) -> None:
     settings = resend_settings(tmp_path, resend)
-    project_id = sending_project(database)
-    add_mails(database, project_id, 1)
-    with sender_process(database_url, settings, die="send:1") as process:
-        assert end_of(process) == -signal.SIGKILL
-    lose_senders(database)
+    project_id = lost_after_sending(database, database_url, settings)
     # Another account remembers nothing of the first one's keys.
     resend.keys.add("re_another_key")
     other = resend_settings(tmp_path, resend, resend_api_key="re_another_key")

@@ -14,6 +14,7 @@ from studio.claims import Claim
 from studio.database.connection import Connection, Database
 from studio.errors import InvalidInput, NotFound, PermissionRefused
 from studio.job_types import SYSTEM_PROJECT_ID
+from studio.mail.dispatch import DUE_MAIL
 from studio.queue import NewJob
 from tests.support.night import LEASE, Nights, packet, rows, run_steps
 from tests.support.queue import InBackground, make_project, separate_connection, wait_until_blocked
@@ -259,7 +260,7 @@ def test_the_whole_night_answers_as_the_seed_s_route(database: Database) -> None
         queue.get(database, UUID(str(answer[name]))).job_type
         for name in ("queuedEmailJob", "queuedDripDigests", "queuedDripNudges")
     }
-    assert kinds == {fan_out.DUE_MAIL, fan_out.DIGESTS, fan_out.NUDGES}
+    assert kinds == {DUE_MAIL, fan_out.DIGESTS, fan_out.NUDGES}
     again = fan_out.whole_night(database, now).json()
     assert again == {**answer, "queuedProjects": 0}
 

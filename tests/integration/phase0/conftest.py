@@ -1,4 +1,4 @@
-"""One database and one sandbox model per module; every test drives the steps under a real claim."""
+"""One database and a pair of sandbox models per module; every test drives the steps under a real claim."""
 
 from __future__ import annotations
 
@@ -8,41 +8,11 @@ import pytest
 
 from studio.database.connection import Database
 from tests.support.model import model_settings, open_model
-from tests.support.phase0 import (
-    Studio,
-    write_corpus,
-)
-from tests.support.postgres import TestServer
+from tests.support.phase0 import Studio
+from tests.support.phase_fixtures import db, ignorant, informed, sandbox
 from tests.support.sandbox import SandboxThread
 
-
-@pytest.fixture(scope="module")
-def db(postgres: TestServer, database_template: str) -> Iterator[Database]:
-    """One database for the module: each test has projects of its own in it."""
-    with postgres.temporary(database_template) as name, Database(postgres.url(name)) as db:
-        yield db
-
-
-@pytest.fixture(scope="module")
-def informed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxThread]:
-    """The sandbox model with pages to find."""
-    with SandboxThread(corpus=write_corpus(tmp_path_factory.mktemp("corpus"))) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def ignorant() -> Iterator[SandboxThread]:
-    """The sandbox model whose searches find nothing."""
-    with SandboxThread() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def sandbox(informed: SandboxThread, ignorant: SandboxThread) -> SandboxThread:
-    """The informed sandbox; neither remembers what earlier tests ordered and asked."""
-    informed.clear()
-    ignorant.clear()
-    return informed
+__all__ = ["db", "ignorant", "informed", "sandbox"]
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,7 @@ def test_the_job_that_opened_the_gate_is_executed_again_on_purpose(studio: Found
 def test_a_wish_is_never_taken_for_done(studio: Founding, wish: dict[str, Any]) -> None:
     project_id = studio.in_phase(3)
     studio.generate(project_id, 3)
-    assert studio.generate(project_id, 3, **wish)["load_context"]["already"] is None
+    assert studio.saved(project_id, 3, **wish)["load_context"]["already"] is None
     assert studio.latest(project_id, 3).version == 2
 
 

@@ -91,7 +91,7 @@ def test_the_page_and_the_brief_are_kept_where_the_guidance_does_not_concern_the
     studio: Founding, sandbox: SandboxThread
 ) -> None:
     told, project_id = Recorder(), studio.in_phase(1)
-    studio.generate(project_id, 1)
+    studio.generate(project_id, 1, until="deck")
     before = studio.deliverables(project_id, 1)
     sandbox.clear()
     answering(sandbox, 1, next_actions=["Ask the school around the corner."])
@@ -106,7 +106,7 @@ def test_the_page_and_the_brief_are_kept_where_the_guidance_does_not_concern_the
     assert after["Landing page"].get("score") == before["Landing page"].get("score")
     # And a third version keeps it from the second.
     answering(sandbox, 1, next_actions=["Ask another school."])
-    revised(studio, project_id, 1)
+    revised(studio, project_id, 1, until="deck")
     assert studio.deliverables(project_id, 1)["Landing page"]["content_hash"] == before["Landing page"]["content_hash"]
     newest = studio.db.fetch_one("select id from public.landing_draft(%s)", [project_id])
     assert newest is not None
@@ -116,11 +116,11 @@ def test_the_page_and_the_brief_are_kept_where_the_guidance_does_not_concern_the
 
 def test_a_wish_for_the_pages_looks_draws_it_again(studio: Founding, sandbox: SandboxThread) -> None:
     project_id = studio.in_phase(1)
-    studio.generate(project_id, 1)
+    studio.generate(project_id, 1, until="deck")
     before = studio.latest(project_id, 1)
     sandbox.clear()
     answering(sandbox, 1, page_direction="Darker, with larger type.")
-    revised(studio, project_id, 1)
+    revised(studio, project_id, 1, until="deck")
     assert asked(sandbox)["LandingCritique"] >= 1
     assert asked(sandbox)["BrandDeckSpec"] == 0
     after = studio.latest(project_id, 1)
