@@ -16,11 +16,10 @@ from studio.brand import fonts, palette
 from studio.brand.colors import contrast, readable
 from studio.brand.fonts import PAIRINGS, Typeface
 from studio.brand.look import Look, Lot, look
-from studio.brand.palette import Palette
-from studio.packets.brand_deck import StyleTokens, Typography
+from studio.brand.palette import Palette, turned
 from studio.packets.phase1 import BrandKit
 
-__all__ = ["Brand", "Look", "Palette", "brand_from_tokens", "brand_of", "contrast", "readable"]
+__all__ = ["Brand", "Look", "Palette", "brand_of", "contrast", "readable", "turned"]
 
 
 @dataclass(frozen=True)
@@ -150,21 +149,4 @@ def brand_of(kit: BrandKit | None, seed: str, name: str = "") -> Brand:
         wanted_heading=wanted_heading,
         wanted_body=wanted_body,
         voice=kit.voice,
-    )
-
-
-def brand_from_tokens(tokens: StyleTokens, typography: Typography, seed: str, name: str = "") -> Brand:
-    """Return the brand of a brand brief's style tokens.
-
-    Text that does not meet 4.5:1 on the tokens' grounds becomes the better of a dark and a light default.
-    """
-    given = {role: getattr(tokens, role).upper() for role in palette.ROLES}
-    return Brand(
-        name=name,
-        palette=palette.with_default_text(given, seed),
-        heading=fonts.typeface(typography.heading_font),
-        body=fonts.typeface(typography.body_font),
-        look=look(seed),
-        wanted_heading=typography.heading_font,
-        wanted_body=typography.body_font,
     )

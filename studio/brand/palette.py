@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from studio.brand.colors import (
     GRAPHICS_CONTRAST,
@@ -32,8 +32,6 @@ _ROLE_WORDS: tuple[tuple[str, str], ...] = (
 )
 # Between these a ground carries neither dark nor light text well, and two of them are hard to tell apart.
 _DARKEST_LIGHT_GROUND, _LIGHTEST_DARK_GROUND = 0.88, 0.34
-# Nearly black and nearly white: softer than the extremes, and legible on every ground that a palette may have.
-DEFAULT_TEXTS = ("#111111", "#F7F7F5")
 # How far a colour's lightness may be moved before it reads as another colour.
 _RECOGNISABLE = 0.13
 _HARMONIES = (40.0, 70.0, 150.0, 180.0, 210.0, -60.0)
@@ -63,6 +61,10 @@ class Palette:
     def dark(self) -> bool:
         """Whether light text stands on a dark ground."""
         return contrast(self.background, "#FFFFFF") > contrast(self.background, "#000000")
+
+    def colors(self) -> dict[str, str]:
+        """Return every colour by its role: what decks, documents and pages are drawn in, and nothing else."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "repairs"}
 
 
 def from_seed(seed: str) -> Palette:
@@ -195,22 +197,19 @@ def repaired(given: dict[str, str], seed: str) -> Palette:
     )
 
 
-def with_default_text(given: dict[str, str], seed: str) -> Palette:
-    """Return the palette of the given roles, where text that cannot be read becomes a dark or a light default.
+def turned(palette: Palette) -> Palette:
+    """Return the same colours on their other ground: text and background change places, what cannot be read is moved.
 
-    The defaults are what a brand brief's specification asks for; everything else is repaired as elsewhere.
+    It is what a page shows to visitors who prefer the other colour scheme.
     """
-    settled = repaired({role: color for role, color in given.items() if role not in ("text", "muted_text")}, seed)
-    grounds = (settled.background, settled.surface)
-    texts, told = {}, list(settled.repairs)
-    for role in ("text", "muted_text"):
-        wanted = given[role]
-        worst = min(contrast(wanted, ground) for ground in grounds)
-        texts[role] = wanted if worst >= TEXT_CONTRAST else readable(settled.background, *DEFAULT_TEXTS)
-        if texts[role] != wanted:
-            told.append(f"{_words(role)} {wanted} became {texts[role]}: {worst:.1f}:1 was below {TEXT_CONTRAST:g}:1.")
-    final = repaired({**given, "background": grounds[0], "surface": grounds[1], **texts}, seed)
-    return replace(final, repairs=tuple(dict.fromkeys((*told, *final.repairs))))
+    given = {
+        "background": palette.text,
+        "text": palette.background,
+        "accent": palette.accent_fill,
+        "accent_secondary": palette.secondary_fill,
+    }
+    # No role is left open, so that no seed is asked for anything.
+    return replace(repaired(given, ""), repairs=())
 
 
 def _ground(wanted: str | None, text: str | None, accent: str, repairs: list[str]) -> str:

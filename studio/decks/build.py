@@ -44,37 +44,43 @@ def build(project: Project, packet: PacketVersion, brand: Brand) -> Deck:
     Raises `InvalidInput` where the phase has no deck, or where the packet is not what its phase asks for, which a
     packet of another client may be; the message names the first field that is wrong.
     """
+    return drawn(outline(project, packet, brand), brand, packet.created_at)
+
+
+def outline(project: Project, packet: PacketVersion, brand: Brand) -> Outline:
+    """Return what the deck of a packet says, before it is drawn. Raises as `build` does."""
     name = clean(project.name) or "Untitled project"
-    outline = Outline(
+    return Outline(
         name=name,
         subject=f"Phase {packet.phase}: {PHASES.get(packet.phase, '')}",
         slides=tuple(_slides(project, packet, brand)),
         keywords=(f"phase {packet.phase}", f"version {packet.version}"),
     )
-    return drawn(outline, brand, packet.created_at)
 
 
 def brand_brief(spec: BrandDeckSpec, brand: Brand, made_at: datetime) -> Deck:
     """Return the brand brief that a spec describes.
 
-    `brand` comes from `brand_from_tokens` with the spec's own tokens; `made_at` is the time that the file gives, such
-    as that of the packet it belongs to.
+    `brand` is the project's, whatever tokens the spec repeats; `made_at` is the time that the file gives, such as that
+    of the packet it belongs to.
     """
-    outline = Outline(
+    return drawn(brief_outline(spec, brand), brand, made_at)
+
+
+def brief_outline(spec: BrandDeckSpec, brand: Brand) -> Outline:
+    """Return what the brand brief of a spec says, before it is drawn."""
+    return Outline(
         name=clean(brand.name) or "Untitled project",
         subject="Brand brief",
         slides=tuple(brief.slides(spec, brand)),
         keywords=("brand",),
     )
-    return drawn(outline, brand, made_at)
 
 
-def drawn(outline: Outline, brand: Brand, made_at: datetime) -> Deck:
+def drawn(told: Outline, brand: Brand, made_at: datetime) -> Deck:
     """Return an outline as a deck."""
-    pages = layouts.pages(outline, brand)
-    return Deck(
-        pptx=pptx.render(outline, pages, brand, made_at), html=html.render(outline, pages, brand), slides=len(pages)
-    )
+    pages = layouts.pages(told, brand)
+    return Deck(pptx=pptx.render(told, pages, brand, made_at), html=html.render(told, pages, brand), slides=len(pages))
 
 
 def _slides(project: Project, version: PacketVersion, brand: Brand) -> list[Slide]:

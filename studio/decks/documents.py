@@ -13,7 +13,7 @@ from typing import Literal
 from studio.brand import Brand
 from studio.decks.build import read
 from studio.decks.content.common import plural, texts
-from studio.decks.content.phase2 import money
+from studio.decks.content.phase2 import SENDING_RULE, money, recommended
 from studio.decks.content.phase3 import RUNTIMES
 from studio.decks.html import templates, theme
 from studio.decks.model import clean
@@ -86,7 +86,10 @@ def phase2_plan(project: Project, version: PacketVersion, brand: Brand) -> Docum
         Section("Outreach", (_text(outreach.sequence_type), _text(cap), _list(outreach.target_segments))),
         Section(
             "Lifecycle mail",
-            (_list(lifecycle.journeys), _text(f"Sent: {clean(lifecycle.send_window)}"), *map(_mail, lifecycle.emails)),
+            (
+                _list(lifecycle.journeys), _text(recommended(lifecycle)), _text(SENDING_RULE),
+                *map(_mail, lifecycle.emails),
+            ),
         ),
         Section("Experiments, week by week", (_list(packet.weekly_experiments, "numbered"),)),
         Section("Guardrails", (_list(packet.guardrails),)),

@@ -19,10 +19,6 @@ from studio.decks.model import Outline
 from studio.decks.scene import HEIGHT, WIDTH, Box, Chart, Drawing, Grid, Page, Paint, Para, Shape, Text
 from studio.decks.words import language
 
-_ROLES = (
-    "background", "surface", "text", "muted_text", "accent", "accent_secondary", "accent_text", "on_accent",
-    "on_accent_secondary", "accent_fill", "secondary_fill", "on_accent_fill",
-)  # fmt: skip
 _ANCHORS = {"top": "flex-start", "middle": "center", "bottom": "flex-end"}
 
 
@@ -54,7 +50,7 @@ def render(outline: Outline, pages: Sequence[Page], brand: Brand) -> str:
 
 def theme(brand: Brand) -> Markup:
     """Return the brand as custom properties of a style sheet: checked hex colours and plain font names."""
-    colors = "".join(f"--{role.replace('_', '-')}:{getattr(brand, role)};" for role in _ROLES)
+    colors = "".join(f"--{role.replace('_', '-')}:{value};" for role, value in brand.palette.colors().items())
     return Markup(f"{colors}--heading:{brand.heading_stack};--body:{brand.body_stack};")  # noqa: S704
 
 

@@ -61,6 +61,13 @@ class Item:
     tag: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Remarked:
+    """What may have a remark on the page's lower edge."""
+
+    note: str = ""
+
+
 @dataclass(frozen=True)
 class Cover:
     """The first slide."""
@@ -87,13 +94,12 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Listing:
+class Listing(Remarked):
     """A list: as cards where its entries are short, else as rows."""
 
     items: tuple[Item, ...]
     mark: Mark = "point"
     cards: bool = False
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,11 +113,10 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Columns:
+class Columns(Remarked):
     """Two or three columns side by side."""
 
     columns: tuple[Column, ...]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,13 +141,12 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Remarked):
     """A native table. `weights` are the columns' shares of the width."""
 
     header: tuple[str, ...]
     weights: tuple[float, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -177,11 +181,10 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Panels:
+class Panels(Remarked):
     """Labelled texts side by side."""
 
     panels: tuple[Panel, ...]
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -227,21 +230,19 @@ class Swatch:
 
 
 @dataclass(frozen=True)
-class Swatches:
+class Swatches(Remarked):
     """Colours side by side."""
 
     swatches: tuple[Swatch, ...]
-    note: str = ""
 
 
 @dataclass(frozen=True)
-class Type:
-    """The two fonts, shown in themselves."""
+class Type(Remarked):
+    """The two fonts, shown in themselves: the heading font with a few words, the other with its letters."""
 
     heading: str
     body: str
-    sample: str
-    note: str = ""
+    words: str
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
 import cssselect2
@@ -18,14 +18,12 @@ import tinycss2
 from tinycss2.color5 import parse_color
 
 from studio.brand.colors import channels, from_oklch
+from studio.landing import media
+from studio.landing.media import Scheme
 from studio.landing.problems import DocumentRefused, Problem
 from studio.landing.tree import find, is_element, name_of, walk
 from studio.landing.vocabulary import words
 
-Scheme = Literal["light", "dark"]
-
-# The window that width queries are answered for.
-WIDTH = 1280
 # A colour is some tokens long; a custom property that names itself would go on for ever.
 _MAX_SUBSTITUTIONS = 400
 # Rules times elements: what a page of ordinary size stays far below, and what takes seconds to match.
@@ -271,40 +269,8 @@ def _rules(nodes: Iterable[Any], scheme: Scheme) -> Iterator[Any]:
     for node in nodes:
         if node.type == "qualified-rule":
             yield node
-        elif node.type == "at-rule" and node.content is not None and _applies(node, scheme):
+        elif node.type == "at-rule" and node.content is not None and media.applies(node, scheme):
             yield from _rules(tinycss2.parse_rule_list(node.content, skip_comments=True, skip_whitespace=True), scheme)
-
-
-def _applies(node: Any, scheme: Scheme) -> bool:
-    if node.lower_at_keyword in ("supports", "layer"):
-        return True
-    if node.lower_at_keyword != "media":
-        return False
-    return any(_holds(query, scheme) for query in tinycss2.serialize(node.prelude).lower().split(","))
-
-
-def _holds(query: str, scheme: Scheme) -> bool:
-    if "print" in query or re.search(r"\bnot\b", query):
-        return False
-    for feature in re.findall(r"\(([^()]*)\)", query):
-        name, _, value = (part.strip() for part in feature.partition(":"))
-        if name == "prefers-color-scheme" and value != scheme:
-            return False
-        pixels = _pixels(value)
-        if name == "min-width" and (pixels is None or pixels > WIDTH):
-            return False
-        if name == "max-width" and (pixels is None or pixels < WIDTH):
-            return False
-        if name not in ("prefers-color-scheme", "min-width", "max-width"):
-            return False
-    return True
-
-
-def _pixels(text: str) -> float | None:
-    found = re.fullmatch(r"([\d.]+)(px|em|rem)", text)
-    if found is None:
-        return None
-    return float(found.group(1)) * (1 if found.group(2) == "px" else 16)
 
 
 def _add(matcher: Any, rule: Any) -> int:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from studio.agents.designer import Designer
 from studio.errors import BudgetExhausted, ModelAnswerInvalid, ModelError
-from studio.landing.directions import Direction, choose
+from studio.landing.directions import BRAND_RULE, Direction, choose
 from studio.landing.document import check, consent_text, language_of, prepare
 from studio.landing.facts import LandingFacts
 from studio.landing.problems import DocumentRefused, Problem, in_words, unique
@@ -23,7 +23,7 @@ from studio.packets.landing import PASS_SCORE, LandingCritique
 from studio.progress import Progress
 from studio.text import clip, sha256_hex
 
-PROMPT_VERSION = "landing-1"
+PROMPT_VERSION = "landing-2"
 
 # What of a page a critic reads (domain specification §3).
 PAGE_CHARS = 12_000
@@ -184,7 +184,7 @@ def _attempt(
 ) -> Variant:
     blocks = {
         **facts.for_prompt(),
-        "direction": {"key": direction.key, "name": direction.name, "brief": direction.brief},
+        "direction": {"key": direction.key, "name": direction.name, "brief": f"{direction.brief} {BRAND_RULE}"},
     }
     critique = _for_next(before[0]) if before else None
     page = once(step, lambda: _paid_page(designer, step, {**blocks, "critique": critique}))
@@ -243,7 +243,7 @@ def _checked(source: str, facts: LandingFacts) -> _Drawn:
         action=facts.waitlist_action,
     )
     before = [problem for problem in check(source) if problem.rule in ("unsafe", "structure", "form")]
-    return _Drawn(html, tuple(unique([*before, *check(html, facts.copy, facts.known)])))
+    return _Drawn(html, tuple(unique([*before, *check(html, facts.copy, facts.known, facts.brand)])))
 
 
 def excerpt(html: str, limit: int = PAGE_CHARS) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from uuid import UUID
 from xml.etree.ElementTree import Element
 
-from studio.landing import form, measures
+from studio.brand import Brand
+from studio.landing import form, likeness, measures
 from studio.landing.form import WAITLIST_ACTION, consent_text
 from studio.landing.problems import DocumentRefused, Problem, unique
 from studio.landing.sanitize import Sanitizer
@@ -33,19 +34,22 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def check(source: str, copy: LandingCopy | None = None, known: Iterable[str] = ()) -> list[Problem]:
+def check(
+    source: str, copy: LandingCopy | None = None, known: Iterable[str] = (), brand: Brand | None = None
+) -> list[Problem]:
     """Return everything that is wrong with the page `source`; an empty list for one that may be published.
 
-    With `copy` the page has to say all of it, and no figure or address beyond it and the `known` texts. Any text is
-    accepted; what is no page at all has one problem that says so.
+    With `copy` the page has to say all of it, and no figure or address beyond it and the `known` texts; with `brand` it
+    has to be drawn in that brand's colours and fonts. Any text is accepted; what is no page at all has one problem that
+    says so.
     """
     try:
-        return unique(_found(source, copy, known))
+        return unique(_found(source, copy, known, brand))
     except DocumentRefused as exc:
         return list(exc.problems)
 
 
-def _found(source: str, copy: LandingCopy | None, known: Iterable[str]) -> list[Problem]:
+def _found(source: str, copy: LandingCopy | None, known: Iterable[str], brand: Brand | None) -> list[Problem]:
     root = parse(source)
     found: list[Problem] = []
     if not has_doctype(source):
@@ -60,6 +64,8 @@ def _found(source: str, copy: LandingCopy | None, known: Iterable[str]) -> list[
     if copy is not None:
         found += measures.missing(clean, copy)
         found += measures.invented(clean, [*known, copy.model_dump_json()])
+    if brand is not None:
+        found += likeness.off_brand(clean, brand)
     return found
 
 

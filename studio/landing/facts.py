@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from studio.brand import Brand, brand_of, turned
 from studio.landing.form import WAITLIST_ACTION
 from studio.packets.phase1 import BrandKit, LandingCopy
 from studio.text import canonical_json, clip, sha256_hex
@@ -33,6 +34,11 @@ class LandingFacts:
         return clip(" ".join(self.idea.split()), IDEA_CHARS)
 
     @property
+    def brand(self) -> Brand:
+        """The brand as decks and documents are drawn in it: the page has these colours and fonts and no others."""
+        return brand_of(self.brand_kit, self.idea, self.name)
+
+    @property
     def known(self) -> tuple[str, ...]:
         """Everything that a page may speak of besides its copy."""
         return (self.name, self.idea, *self.form_fields, self.guidance or "")
@@ -40,11 +46,17 @@ class LandingFacts:
     def for_prompt(self) -> dict[str, Any]:
         """Return the blocks that every call about the page gets."""
         copy = self.copy.model_dump(exclude={"launch_notes"})
+        brand = self.brand
+        settled = {
+            "colors": brand.palette.colors(),
+            "colors_for_the_other_scheme": turned(brand.palette).colors(),
+            "fonts": {"headings": brand.heading_stack, "text": brand.body_stack},
+        }
         return {
             "project": {"name": self.name},
             "idea": self.gist,
             "guidance": self.guidance,
-            "brand": self.brand_kit.model_dump(),
+            "brand": {**self.brand_kit.model_dump(), **settled},
             "landing": {**copy, "form_fields": list(self.form_fields) or ["E-mail"]},
         }
 

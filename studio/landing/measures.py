@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 from studio.brand.colors import TEXT_CONTRAST, contrast
 from studio.landing import cascade
+from studio.landing.media import Scheme
 from studio.landing.problems import Problem
 from studio.landing.tree import find, name_of, parents, squeeze, text_of, walk
 from studio.packets.phase1 import LandingCopy
@@ -129,7 +130,7 @@ def _movement(root: Element) -> Iterator[Problem]:
 
 def contrasts(root: Element) -> Iterator[Problem]:
     """Yield every pair of text and ground that can be worked out and that cannot be read, in both colour schemes."""
-    schemes: list[cascade.Scheme] = ["light", "dark"] if cascade.has_dark_scheme(root) else ["light"]
+    schemes: list[Scheme] = ["light", "dark"] if cascade.has_dark_scheme(root) else ["light"]
     told: set[tuple[str, str, float]] = set()
     for scheme in schemes:
         for node, look in cascade.looks(root, scheme).items():

@@ -8,7 +8,7 @@ from typing import Literal
 
 from studio.errors import InvalidInput
 
-Rule = Literal["unsafe", "size", "structure", "form", "accessibility", "contrast", "content"]
+Rule = Literal["unsafe", "size", "structure", "form", "accessibility", "contrast", "content", "brand"]
 
 # A page with more findings than this is not read line by line by anybody, and the next designer needs the first ones.
 LISTED = 12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from studio.landing.vocabulary import AT_RULES, FRAGMENT, FUNCTIONS, IMAGE_DATA,
 
 # Nested rules within nested rules: nobody reads them, and parsers have limits.
 _MAX_NESTING = 12
+_SHEETS_KEPT = 8
 _TOO_DEEP = Problem("unsafe", "A style nests too deep to be read; it was left out.")
 # Functions of selectors, and of the conditions of `@media`, `@supports` and `@container`.
 _SELECTOR_FUNCTIONS = words(
@@ -21,12 +23,19 @@ _SELECTOR_FUNCTIONS = words(
 
 def clean_sheet(text: str) -> tuple[str, list[Problem]]:
     """Return the style sheet without whatever could load, run or confuse, and what was left out."""
+    kept, problems = _cleaned(text)
+    return kept, list(problems)
+
+
+# A page is cleaned until it is at rest and once more to be judged, mostly with the same sheet.
+@functools.lru_cache(maxsize=_SHEETS_KEPT)
+def _cleaned(text: str) -> tuple[str, tuple[Problem, ...]]:
     problems: list[Problem] = []
     try:
         kept = list(_rules(tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True), problems, 0))
     except RecursionError:
-        return "", [_TOO_DEEP]
-    return _closed("\n".join(kept), problems), problems
+        return "", (_TOO_DEEP,)
+    return _closed("\n".join(kept), problems), tuple(problems)
 
 
 def clean_attribute(text: str) -> tuple[str, list[Problem]]:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from studio import assets, deliverables, projects
 from studio.agents.brand_designer import BrandDesigner
 from studio.assets import Asset
-from studio.brand import Brand, brand_from_tokens, brand_of
+from studio.brand import Brand, brand_of
 from studio.claims import Json
 from studio.database.connection import Connection
 from studio.decks import Deck, brand_brief, build
@@ -237,9 +237,8 @@ def brief(attempt: Attempt, context: Json, saved: Json) -> Json:
             return spec.model_dump(mode="json")
 
         spec = BrandDeckSpec.model_validate(attempt.claim.once("brand_brief/spec", paid))
-        project = projects.get(attempt.db, attempt.project_id)
-        look = brand_from_tokens(spec.style_tokens, spec.typography, project.idea_description, project.name)
-        made = brand_brief(spec, look, version.created_at)
+        # The kit's colours and not those the spec repeats: one brand has one palette.
+        made = brand_brief(spec, brand_in_force(attempt, version), version.created_at)
         return _deck_files(attempt, version, BRIEF, made, "brand-brief")
 
     return optional(attempt, saved, BRIEF, work)

@@ -13,7 +13,7 @@ own words and from the passages the request carries; it has no knowledge, and sa
 | `reading`, `audience`, `deeds`, `verbs` | what an idea says about itself |
 | `answers`, `schema`, `patterns` | JSON for any schema, with composers for the schemas we know |
 | `synthesis`, `research`, `patch`, `prose`, `topics`, `wording` | the pitch's composers, and the sentences they use |
-| `launch`, `brand`, `palettes`, `phase_plans`, `phase_patches`, `phase_wording` | the later phases', and theirs |
+| `launch`, `brand`, `palettes`, `phase_plans`, `phase_patches` | the later phases', and theirs |
 | `landing` | whole landing pages in twelve art directions, and their critic |
 | `search`, `tools` | the server-side web search over a folder, and calls of the client's tools |
 | `faults`, `journal` | faults that tests order, and the record of what was asked |

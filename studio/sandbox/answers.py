@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from studio.sandbox import brand, launch, patch, phase_patches, phase_plans, research, synthesis, words
+from studio.sandbox import brand, evidence, launch, patch, phase_patches, phase_plans, research, synthesis, words
 from studio.sandbox.facts import Facts
 from studio.sandbox.landing import critic
 from studio.sandbox.schema import MISSING, Filler, Schema
@@ -26,7 +26,7 @@ COMPOSERS: dict[str, Composer] = {
     "Phase0Patch": patch.compose,
     "TargetPersona": synthesis.persona,
     "MvpScope": synthesis.scope,
-    "ConfidenceBreakdown": synthesis.breakdown,
+    "ConfidenceBreakdown": evidence.breakdown,
     "LandingCopy": launch.landing,
     "BrandKit": brand.kit,
     "WaitlistPlan": launch.waitlist,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from studio.brand.palette import from_entries
 from studio.sandbox import synthesis, words
 from studio.sandbox.facts import Facts
-from studio.sandbox.palettes import Palette, fonts_for, palette_for
+from studio.sandbox.palettes import fonts_for, palette_for
 from studio.sandbox.reading import Reading
 from studio.sandbox.wording import quoted, say
 
@@ -46,8 +47,10 @@ def deck(facts: Facts) -> dict[str, Any]:
     palette = palette_for(reading.text)
     heading, body = fonts_for(reading.text)
     title = words.clip_words(words.capitalise(synthesis.tagline(reading)), 120)
-    positioning = [words.sentence_case(words.clip_words(f, 160)) for f in reading.features[:4]]
-    told = words.sentence_case(words.clip_words(next(iter(reading.sentences), title), 600))
+    fresh = [text for text in reading.features if not words.holds(title, text) and not words.holds(text, title)]
+    positioning = [words.sentence_case(words.clip_words(text, 160)) for text in fresh[:4]]
+    audience = reading.audience
+    told = say(language, "deck_stand_people", audience=audience) if audience else say(language, "deck_stand")
 
     def slide(kind: str, layout: str, name: str, **fields: Any) -> dict[str, Any]:
         return {"kind": kind, "layout": layout, "kicker": say(language, "deck_brief"), "title": name, **fields}
@@ -56,7 +59,7 @@ def deck(facts: Facts) -> dict[str, Any]:
         "visual_direction": words.clip_words(say(language, "deck_direction", motif=motif(reading)), 260),
         "narrative": words.clip_words(say(language, "deck_narrative", idea=synthesis.named(reading)), 700),
         "typography": {"heading_font": heading, "body_font": body},
-        "style_tokens": tokens(palette),
+        "style_tokens": tokens(facts),
         "slides": [
             slide("cover", "statement", title if len(title) >= 8 else say(language, "headline_open", idea=title)),
             slide(
@@ -69,7 +72,7 @@ def deck(facts: Facts) -> dict[str, Any]:
                 body=say(language, "deck_palette_body"),
                 palette_focus=[palette.accent, palette.second, palette.text, palette.background, palette.surface],
             ),
-            slide("typography", "spotlight", say(language, "deck_type"), body=f"{heading} / {body}"),
+            slide("typography", "spotlight", say(language, "deck_type"), body=say(language, "deck_type_body")),
             slide("voice", "statement", say(language, "deck_voice"), body=kit(facts)["voice"]),
             slide(
                 "guidelines",
@@ -78,23 +81,19 @@ def deck(facts: Facts) -> dict[str, Any]:
                 do=[say(language, key) for key in ("do_short", "do_words", "do_space")],
                 dont=[say(language, key) for key in ("dont_super", "dont_claim", "dont_stock")],
             ),
-            slide("closing", "full_image", say(language, "deck_close"), subtitle=words.clip_words(title, 220)),
+            slide("closing", "full_image", say(language, "deck_close"), subtitle=say(language, "deck_close_sub")),
         ],
     }
 
 
-def tokens(palette: Palette) -> dict[str, str]:
-    """Return a palette as the six style tokens of a brand brief."""
+def tokens(facts: Facts) -> dict[str, str]:
+    """Return the kit's palette as the six style tokens of a brand brief, settled as everything else of the brand is."""
+    settled = from_entries(kit(facts)["color_palette"], facts.idea)
     return {
-        "background": palette.background,
-        "surface": palette.surface,
-        "text": palette.text,
-        "muted_text": _between(palette.text, palette.background, 0.7),
-        "accent": palette.accent,
-        "accent_secondary": palette.second,
+        "background": settled.background,
+        "surface": settled.surface,
+        "text": settled.text,
+        "muted_text": settled.muted_text,
+        "accent": settled.accent_fill,
+        "accent_secondary": settled.secondary_fill,
     }
-
-
-def _between(first: str, second: str, share: float) -> str:
-    pairs = zip(bytes.fromhex(first[1:]), bytes.fromhex(second[1:]), strict=True)
-    return "#" + "".join(f"{round(a * share + b * (1 - share)):02X}" for a, b in pairs)

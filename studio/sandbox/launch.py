@@ -17,6 +17,9 @@ _SUBJECT = re.compile(r"\b(?:subject|betreff)\b", re.IGNORECASE)
 _BUTTON = re.compile(r"\b(?:button|cta|call to action|knopf|schaltfläche)\b", re.IGNORECASE)
 _MAX_SECTIONS = 6
 _HEADLINE_CHARS = 90
+_SUBHEADLINE_CHARS = 220
+# So many words more than the headline, and a sentence is worth its place below it.
+_WORTH_SAYING = 5
 
 
 def landing(facts: Facts) -> dict[str, Any]:
@@ -71,13 +74,31 @@ def _wished(facts: Facts, named: re.Pattern[str], limit: int) -> str:
     return words.clip_words(words.capitalise(wished.group(1).strip()), limit) if wished else ""
 
 
+def _told(facts: Facts) -> tuple[str, list[str]]:
+    """Return a sentence for below the headline, or nothing, and what the product does: no text says a thing again."""
+    reading, first = facts.reading, headline(facts)
+    features = [text for text in reading.features[:4] if not _said(text, first)]
+    elsewhere = {*map(words.folded, (*reading.prices, *reading.later, *reading.problems))}
+    spoken = (words.plain(sentence) for sentence in reading.sentences[:4])
+    fresh = [text for text in spoken if text and not _said(text, first) and words.folded(text) not in elsewhere]
+    # A feature is a part of the sentence that names it.
+    told = [text for text in fresh if not any(words.holds(text, feature) for feature in features)]
+    # Where there is one sentence only, the section needs it more.
+    lead = next((text for text in told[:1] if (features or len(told) > 1) and len(text) <= _SUBHEADLINE_CHARS), "")
+    return lead, features or [text for text in told if text != lead][:3]
+
+
+def _said(text: str, before: str) -> bool:
+    """Return whether a text says nothing that has not been said before, or next to nothing."""
+    more = len(words.folded(text).split()) - len(words.folded(before).split())
+    return words.holds(before, text) or (words.holds(text, before) and more < _WORTH_SAYING)
+
+
 def _subheadline(facts: Facts) -> str:
     reading, language = facts.reading, facts.reading.language
-    first = headline(facts).rstrip(".").lower()
-    told = (words.plain(sentence) for sentence in reading.sentences)
-    fresh = [s for s in told if s and s.rstrip(".").lower() != first and s not in (*reading.prices, *reading.later)]
-    if fresh and len(fresh[0]) <= 220:
-        return words.sentence_case(fresh[0])
+    lead, _ = _told(facts)
+    if lead:
+        return words.sentence_case(lead)
     made_for = say(language, "sub_made_for", audience=reading.audience) if reading.audience else ""
     return " ".join(part for part in (made_for, say(language, "sub_early")) if part)
 
@@ -85,11 +106,13 @@ def _subheadline(facts: Facts) -> str:
 def _sections(facts: Facts) -> list[tuple[str, str]]:
     reading, language = facts.reading, facts.reading.language
     found: list[tuple[str, str]] = []
-    does = " ".join(words.sentence_case(feature) for feature in reading.features[:4])
-    told = " ".join(words.sentence_case(words.plain(s)) for s in reading.sentences[:3])
-    if does or told:
-        body = does or say(language, "body_does_open", idea=told)
-        found.append((say(language, "section_does"), words.clip_words(body, 700)))
+    _, texts = _told(facts)
+    told = " ".join(map(words.sentence_case, texts))
+    if told:
+        own = told if texts[0] in reading.features else say(language, "body_does_open", idea=told)
+        found.append((say(language, "section_does"), words.clip_words(own, 700)))
+    elif reading.text:
+        found.append((say(language, "section_does"), say(language, "body_does_said")))
     if reading.problems:
         wrong = " ".join(words.sentence_case(problem) for problem in reading.problems)
         found.append((say(language, "section_today"), words.clip_words(wrong, 600)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -97,13 +98,27 @@ PALETTES: tuple[Palette, ...] = (
     Palette("lagoon", "#EAF6F8", "#FFFFFF", "#0E2C33", "#08708A", "#D2562F", "swim beach hotel clean wäsche sauber"),
 )
 
-FONT_PAIRS: tuple[tuple[str, str], ...] = (
-    ("Georgia", "Helvetica"),
-    ("Palatino", "Verdana"),
-    ("Trebuchet MS", "Georgia"),
-    ("Arial", "Georgia"),
-    ("Times New Roman", "Arial"),
-    ("Verdana", "Verdana"),
+
+class FontPair(NamedTuple):
+    """A font for headings and one for text, names that decks and browsers can count on, and what they suit."""
+
+    heading: str
+    body: str
+    cues: str
+
+
+FONT_PAIRS: tuple[FontPair, ...] = (
+    FontPair("Georgia", "Arial", "bakery bread book story letter history bäcker brot buch geschichte"),
+    FontPair("Palatino Linotype", "Palatino Linotype", "nurse care meditation sleep nature bee pflege natur biene"),
+    FontPair("Palatino Linotype", "Arial", "garden farm plant wine hotel hof garten wein"),
+    FontPair("Times New Roman", "Arial", "art gallery photo law tax museum kunst foto recht steuer"),
+    FontPair("Arial Narrow", "Arial", "music concert sport club event festival band vinyl musik verein"),
+    FontPair("Bookman Old Style", "Arial", "child family toy puppet cook kitchen kind familie spiel küche"),
+    FontPair("Century Schoolbook", "Arial", "school learn tutor teach chess coach schule lern schach"),
+    FontPair("Courier New", "Arial", "drone robot sensor code data invoice account rechnung drohne"),
+    FontPair("Verdana", "Verdana", "app software platform dashboard travel logistic reise"),
+    FontPair("Arial", "Arial", "tool repair build bike business office werkzeug rad firma"),
+    FontPair("Arial", "Georgia", "news magazine community neighbour nachbar"),
 )
 
 
@@ -114,13 +129,19 @@ def seed_of(text: str) -> int:
 
 def palette_for(text: str) -> Palette:
     """Return the palette whose cues the text names most, else one that its words choose."""
-    found = re.findall(r"\w+", text.lower())
-    scores = [sum(any(word.startswith(cue) for cue in palette.cues.split()) for word in found) for palette in PALETTES]
-    best = max(scores)
-    chosen = [palette for palette, score in zip(PALETTES, scores, strict=True) if score == best]
-    return chosen[seed_of(text) % len(chosen)]
+    chosen = _called_for(text, [palette.cues for palette in PALETTES])
+    return PALETTES[chosen[seed_of(text) % len(chosen)]]
 
 
 def fonts_for(text: str) -> tuple[str, str]:
-    """Return the heading and the body font."""
-    return FONT_PAIRS[(seed_of(text) >> 8) % len(FONT_PAIRS)]
+    """Return the heading and the body font whose cues the text names most, else a pair that its words choose."""
+    chosen = _called_for(text, [pair.cues for pair in FONT_PAIRS])
+    heading, body, _ = FONT_PAIRS[chosen[(seed_of(text) >> 8) % len(chosen)]]
+    return heading, body
+
+
+def _called_for(text: str, cues: Sequence[str]) -> list[int]:
+    """Return the places of the lists of `cues` with which most words of the text begin; all where none does."""
+    found = re.findall(r"\w+", text.lower())
+    scores = [sum(any(word.startswith(cue) for cue in listed.split()) for word in found) for listed in cues]
+    return [place for place, score in enumerate(scores) if score == max(scores)]

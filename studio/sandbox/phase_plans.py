@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.sandbox import launch, synthesis, words
+from studio.sandbox import evidence, launch, synthesis, words
 from studio.sandbox.facts import Facts
 from studio.sandbox.wording import quoted, quoted_sentence, say
 
@@ -40,17 +40,17 @@ def synopsis_of_phase1(facts: Facts) -> dict[str, Any]:
 def synopsis(facts: Facts, phase: int) -> dict[str, Any]:
     """Return the verdict of a phase: what is known, what is not, and what could be done."""
     reading, language = facts.reading, facts.reading.language
-    figure = synthesis.confidence(facts)
+    figure = evidence.confidence(facts)
     reasons = synthesis.rationale(facts)
     return {
         "summary": say(language, f"summary{phase}", idea=synthesis.named(reading)),
-        "recommendation": synthesis.recommendation(facts, figure),
+        "recommendation": evidence.recommendation(facts, figure),
         "confidence": figure,
         "rationale": words.unique([reasons[0], _measured(facts), *reasons[1:]])[:8],
         "risks": synthesis.risks(facts),
         "next_actions": _next(facts, phase),
         "proposed_actions": _proposed(facts, phase),
-        "evidence": synthesis.claims(facts),
+        "evidence": evidence.claims(facts),
     }
 
 
@@ -115,7 +115,7 @@ def distribution(facts: Facts) -> dict[str, Any]:
         },
         "outreach": {
             "sequence_type": say(language, "sequence_type"),
-            "target_segments": [words.clip_words(audience, 240)],
+            "target_segments": [words.clip_words(audience, 240) if reading.audience else say(language, "segment_open")],
             "daily_send_cap": _DAILY_MESSAGES,
         },
         "lifecycle_email": {

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from studio.sandbox import synthesis, words
+from studio.sandbox import evidence, synthesis, words
 from studio.sandbox.facts import Facts
 from studio.sandbox.wording import quoted, quoted_sentence, say
 
@@ -78,7 +78,7 @@ def _about(subject: str, facts: Facts) -> list[str]:
     if subject == "steps":
         return _steps(facts)[:_MAX_PASSAGES]
     if subject == "others":
-        found = synthesis.sourced_competitors(facts)
+        found = evidence.sourced_competitors(facts)
         named = [f"{entry['name']}: {entry.get('positioning') or ''}".strip(": ") for entry in found]
         return named[:_MAX_PASSAGES] or [say(language, "risk_unchecked")]
     return []

@@ -5,18 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from studio.sandbox import words
+from studio.sandbox import evidence, words
 from studio.sandbox.facts import Facts
 from studio.sandbox.reading import Reading
 from studio.sandbox.topics import topic_risks
 from studio.sandbox.wording import listed, quoted, quoted_sentence, say
-
-# Without a passage the figures must stay below what the studio calls medium risk (40).
-MAX_UNPROVEN = 39
-# Even much evidence is only read, never judged, by this model.
-MAX_CONFIDENCE = 78
-# From here on, and only with a named competitor and a sourced figure, the sandbox recommends going on.
-GREENLIGHT_FROM = 60
 
 _MAX_SCOPE = 4
 # An idea that names fewer things to do gets the page on which the next phase tests it.
@@ -36,113 +29,20 @@ _NAME_END = re.compile(r":\s|\s[-–—]\s")
 
 def compose(facts: Facts) -> dict[str, Any]:
     """Return the answer to a `Phase0Synthesis` schema."""
-    evidence = claims(facts)
-    figures = confidence(facts)
+    figures = evidence.confidence(facts)
     return {
         "tagline": tagline(facts.reading),
         "elevator_pitch": pitch(facts),
-        "confidence_breakdown": breakdown(facts),
+        "confidence_breakdown": evidence.breakdown(facts),
         "target_persona": persona(facts),
         "mvp_scope": scope(facts),
-        "recommendation": recommendation(facts, figures),
+        "recommendation": evidence.recommendation(facts, figures),
         "confidence": figures,
         "rationale": rationale(facts),
         "risks": risks(facts),
         "next_actions": next_actions(facts),
-        "evidence": evidence,
+        "evidence": evidence.claims(facts),
     }
-
-
-# --- what came with the request -------------------------------------------------------------------------
-
-
-def sourced_competitors(facts: Facts) -> list[dict[str, Any]]:
-    """Return the competitors of the request that rest on a given source, their ids checked."""
-    listed_ = facts.competitors
-    if isinstance(listed_, dict):
-        listed_ = listed_.get("competitors")
-    found: list[dict[str, Any]] = []
-    for entry in listed_ if isinstance(listed_, list) else []:
-        if isinstance(entry, dict) and isinstance(entry.get("name"), str) and entry["name"].strip():
-            ids = facts.source_ids(entry.get("source_ids"))
-            if ids:
-                found.append({**entry, "source_ids": ids})
-    return found
-
-
-def sourced_sizes(facts: Facts) -> list[dict[str, Any]]:
-    """Return the market sizes of the request that rest on a given source, their ids checked."""
-    market = facts.market if isinstance(facts.market, dict) else {}
-    return _sourced([market.get(key) for key in ("tam", "sam", "som")], facts)
-
-
-def sourced_notes(facts: Facts) -> list[dict[str, Any]]:
-    """Return the market notes of the request that rest on a given source, their ids checked."""
-    notes = facts.market.get("notes") if isinstance(facts.market, dict) else None
-    return _sourced(notes if isinstance(notes, list) else [], facts)
-
-
-def _sourced(entries: list[Any], facts: Facts) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for entry in entries:
-        if isinstance(entry, dict) and isinstance(entry.get("text"), str):
-            ids = facts.source_ids(entry.get("source_ids"))
-            if ids:
-                found.append({"text": entry["text"], "source_ids": ids})
-    return found
-
-
-def claims(facts: Facts) -> list[dict[str, Any]]:
-    """Return what the verdict may rest on: each claim repeats a given passage and names its id."""
-    texts: dict[str, list[str]] = {}
-    for entry in sourced_competitors(facts):
-        name, positioning = str(entry["name"]), str(entry.get("positioning") or "")
-        text = positioning if name.lower() in positioning.lower() else f"{name}: {positioning}".strip(": ")
-        texts.setdefault(text, []).extend(entry["source_ids"])
-    for entry in [*sourced_sizes(facts), *sourced_notes(facts)]:
-        texts.setdefault(entry["text"], []).extend(entry["source_ids"])
-    found = [{"claim": text, "source_ids": list(dict.fromkeys(ids))} for text, ids in texts.items()]
-    used = {i for entry in found for i in entry["source_ids"]}
-    for source in facts.sources:
-        if source.id not in used and source.quote:
-            text = f"{source.title}: {quoted(source.quote, facts.reading.language, 300)}"
-            found.append({"claim": text.strip(": "), "source_ids": [source.id]})
-    return found[:8]
-
-
-# --- figures --------------------------------------------------------------------------------------------
-
-
-def breakdown(facts: Facts) -> dict[str, int]:
-    """Return the four figures: each counts passages or what the idea spells out."""
-    reading = facts.reading
-    told = min(reading.clarity * 2 + 3 * min(len(reading.features), _MAX_SCOPE), 24)
-    if not facts.sources:
-        return {"market": 10, "competition": 10, "feasibility": min(15 + told, MAX_UNPROVEN), "timing": 10}
-    count = len(facts.sources)
-    return {
-        "market": min(
-            30 + 12 * len(sourced_sizes(facts)) + 3 * len(sourced_notes(facts)) + 2 * min(count, 5), MAX_CONFIDENCE
-        ),
-        "competition": min(30 + 10 * len(sourced_competitors(facts)) + 2 * min(count, 5), MAX_CONFIDENCE),
-        "feasibility": 30 + told,
-        "timing": 25 + 3 * min(count, 5),
-    }
-
-
-def confidence(facts: Facts) -> int:
-    """Return the overall figure: below 40 without a passage, rising with passages, names and figures."""
-    told = facts.reading.clarity
-    if not facts.sources:
-        return min(12 + 2 * told, MAX_UNPROVEN)
-    evidence = 5 * min(len(facts.sources), 4) + 4 * min(len(sourced_competitors(facts)), 3)
-    return min(30 + told + evidence + 5 * min(len(sourced_sizes(facts)), 2), MAX_CONFIDENCE)
-
-
-def recommendation(facts: Facts, figure: int) -> str:
-    """Return `greenlight` where passages carry a competitor and a figure, else `revise`."""
-    proven = bool(sourced_competitors(facts)) and bool(sourced_sizes(facts))
-    return "greenlight" if proven and figure >= GREENLIGHT_FROM else "revise"
 
 
 # --- texts ----------------------------------------------------------------------------------------------
@@ -183,17 +83,24 @@ def pitch(facts: Facts) -> str:
     if is_thin(reading):
         opening = say(language, "pitch_thin", idea=named(reading))
     else:
-        kept: list[str] = []
-        for sentence in reading.sentences[:_PITCH_SENTENCES]:
-            if kept and sum(map(len, kept)) + len(sentence) > _PITCH_LIMIT:
-                break
-            kept.append(words.sentence_case(words.clip_words(sentence, _PITCH_LIMIT)))
-        opening = " ".join(kept)
+        opening = " ".join(words.sentence_case(words.clip_words(s, _PITCH_LIMIT)) for s in _opening(reading))
     first = next((source for source in facts.sources if source.quote), None)
     if first is None:
         return f"{opening} {say(language, 'pitch_unproven')}"
     title, quote = quoted(first.title or first.host, language, 90), quoted(first.quote, language, 260)
     return f"{opening} {say(language, 'pitch_evidence', title=title, quote=quote)}"
+
+
+def _opening(reading: Reading) -> list[str]:
+    """Return the sentences that the pitch opens with: the first, and what follows it and is no part of the scope."""
+    kept = [*reading.sentences[:1]]
+    planned = {words.folded(feature) for feature in reading.features[:_MAX_SCOPE]}
+    for sentence in reading.sentences[1:_PITCH_SENTENCES]:
+        if sum(map(len, kept)) + len(sentence) > _PITCH_LIMIT:
+            break
+        if words.folded(sentence) not in planned:
+            kept.append(sentence)
+    return kept
 
 
 def _sentence_naming(reading: Reading, phrase: str) -> str:
@@ -210,9 +117,12 @@ def persona(facts: Facts) -> dict[str, Any]:
         pains = [say(language, "pain_asked", audience=quoted(audience, language))]
     sentence = _sentence_naming(reading, reading.audiences[0] if reading.audiences else "") or reading.text
     key = "persona_named" if audience else "persona_open"
+    # What the pitch quotes already is not quoted again two pages on.
+    if any(words.holds(told, sentence) for told in _opening(reading)) and not is_thin(reading):
+        key += "_said"
     return {
         "name": words.capitalise(audience) if audience else say(language, "persona_unknown"),
-        "description": say(language, key, sentence=quoted_sentence(sentence, language, 320)),
+        "description": say(language, key, sentence=quoted_sentence(sentence, language, 320), idea=named(reading)),
         "pain_points": pains or [say(language, "pain_open")],
     }
 
@@ -220,7 +130,9 @@ def persona(facts: Facts) -> dict[str, Any]:
 def scope(facts: Facts) -> dict[str, Any]:
     """Return what the idea says it does first, and what can wait."""
     reading, language = facts.reading, facts.reading.language
-    first = list(reading.features[:_MAX_SCOPE])
+    opening = words.folded(next(iter(reading.sentences), ""))
+    # What the pitch opens with is the whole idea, and the first version is its smallest form.
+    first = [item for item in reading.features[:_MAX_SCOPE] if words.folded(item) != opening]
     deferred = list(reading.later)
     deferred += [say(language, "defer_feature", feature=item) for item in reading.features[_MAX_SCOPE:]]
     if reading.prices:
@@ -238,7 +150,7 @@ def rationale(facts: Facts) -> list[str]:
     reading, language = facts.reading, facts.reading.language
     lines = [say(language, "author"), _evidence_line(facts)]
     if facts.sources:
-        names = [str(entry["name"]) for entry in sourced_competitors(facts)][:4]
+        names = [str(entry["name"]) for entry in evidence.sourced_competitors(facts)][:4]
         lines.append(
             say(language, "competitors_found", names=listed(names, language))
             if names
@@ -305,7 +217,9 @@ def _described(reading: Reading) -> str:
 def risks(facts: Facts) -> list[str]:
     """Return what stands against it: what was retrieved, what the idea touches, what it leaves open."""
     reading, language = facts.reading, facts.reading.language
-    positions = {str(c.get("positioning") or c["name"]): str(c["name"]) for c in sourced_competitors(facts)[::-1]}
+    positions = {
+        str(c.get("positioning") or c["name"]): str(c["name"]) for c in evidence.sourced_competitors(facts)[::-1]
+    }
     lines = [
         say(language, "risk_competitor", name=name, positioning=quoted_sentence(said, language, 240))
         for said, name in list(positions.items())[::-1][:2]
@@ -329,7 +243,7 @@ def next_actions(facts: Facts) -> list[str]:
         lines.append(say(language, "next_ask", audience=quoted(reading.audience, language)))
     else:
         lines.append(say(language, "next_name"))
-    names = [str(entry["name"]) for entry in sourced_competitors(facts)][:3]
+    names = [str(entry["name"]) for entry in evidence.sourced_competitors(facts)][:3]
     if names:
         lines.append(say(language, "next_compare", names=listed(names, language)))
     if reading.features:

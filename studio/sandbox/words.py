@@ -205,6 +205,16 @@ def unique(items: Iterable[str]) -> list[str]:
     return list(seen.values())
 
 
+def folded(text: str) -> str:
+    """Return the words of a text alone, for comparing what texts say: no case, no marks."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def holds(text: str, part: str) -> bool:
+    """Return whether a text says all that `part` says, in the same words and order."""
+    return bool(folded(part)) and f" {folded(part)} " in f" {folded(text)} "
+
+
 def capitalise(text: str) -> str:
     """Return `text` with its first letter in upper case, the rest as it is.
 

@@ -84,6 +84,32 @@ def test_an_idea_in_its_own_direction(visit: Visit, idea: str) -> None:
         assert tab.evaluate(LOOK) == []
 
 
+# Lines in which each word of the headline stands; one word in two lines was broken.
+BROKEN = """() => {
+  const headline = document.querySelector('h1');
+  const found = [];
+  const walker = document.createTreeWalker(headline, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    for (const word of walker.currentNode.data.matchAll(/[^\\s-]+/g)) {
+      const range = document.createRange();
+      range.setStart(walker.currentNode, word.index);
+      range.setEnd(walker.currentNode, word.index + word[0].length);
+      if (range.getClientRects().length > 1) found.push(word[0]);
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("direction", LAYOUTS)
+def test_no_word_of_a_headline_is_broken(visit: Visit, direction: str) -> None:
+    for idea in ("tools", "nurses", "photos"):
+        tab = visit.open(stored(idea, direction))
+        for width in (375, 768, 1440):
+            tab.set_viewport_size({"width": width, "height": 800})
+            assert tab.evaluate(BROKEN) == [], (idea, width)
+
+
 @pytest.mark.parametrize("direction", LAYOUTS)
 def test_the_keyboard_leads_to_the_form_and_the_form_sends(visit: Visit, direction: str) -> None:
     tab = visit.open(stored("tools", direction))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from studio.packets.phase2 import Phase2Patch, Phase2Plan
 from studio.packets.phase3 import Phase3Patch, Phase3Plan
 from studio.sandbox import answers, facts
 from studio.sandbox.palettes import PALETTES, palette_for
-from studio.sandbox.phase_wording import PHASE_PHRASES
+from studio.sandbox.wording import PHRASES, read
 
 SCHEMAS: tuple[type[BaseModel], ...] = (
     LandingCopy,
@@ -157,8 +158,8 @@ def test_a_revision_takes_spelled_out_words_and_keeps_the_rest_to_the_letter() -
 
 
 def test_a_german_idea_is_answered_in_german() -> None:
-    assert answer(LandingCopy, NURSES)["primary_cta"] == PHASE_PHRASES["cta"]["de"]
-    assert answer(LandingCopy, TOOLS)["primary_cta"] == PHASE_PHRASES["cta"]["en"]
+    assert answer(LandingCopy, NURSES)["primary_cta"] == PHRASES["cta"]["de"]
+    assert answer(LandingCopy, TOOLS)["primary_cta"] == PHRASES["cta"]["en"]
 
 
 def test_unlike_ideas_get_unlike_brands() -> None:
@@ -188,6 +189,13 @@ def test_every_palette_can_be_read(palette: Any) -> None:
 
 
 def test_every_sentence_exists_in_both_languages_with_the_same_parts() -> None:
-    for key, both in PHASE_PHRASES.items():
+    for key, both in PHRASES.items():
         parts = [set(re.findall(r"\{(\w+)\}", both[language])) for language in ("en", "de")]
         assert parts[0] == parts[1], key
+
+
+def test_a_sentence_that_stands_in_two_files_is_refused(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.toml").write_text('[cta]\nen = "Join"\nde = "Mitmachen"\n', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"two\.toml repeats the sentences cta of another file"):
+        read(tmp_path)

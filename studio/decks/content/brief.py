@@ -34,6 +34,8 @@ _NAMES = {
     "background": "Background", "surface": "Surface", "text": "Text", "muted_text": "Lesser text",
     "accent": "Accent", "accent_secondary": "Second accent",
 }  # fmt: skip
+# An accent is shown as the brand has it; where lines need it darker or lighter, the repairs say so.
+_SHOWN = {"accent": "accent_fill", "accent_secondary": "secondary_fill"}
 
 
 def slides(spec: BrandDeckSpec, brand: Brand) -> list[Slide]:
@@ -58,17 +60,15 @@ def _slide(one: BrandSlide, spec: BrandDeckSpec, brand: Brand) -> list[Slide]:
 
     match one.kind:
         case "cover":
-            fonts = (
-                Fact("Headings", clean(spec.typography.heading_font)),
-                Fact("Text", clean(spec.typography.body_font)),
-            )
+            heading, body = _fonts(brand)
+            fonts = (Fact("Headings", heading), Fact("Text", body))
             subtitle = clean(one.subtitle) or clean(spec.visual_direction)
             return [
                 slide(Cover(subtitle, fonts), extra=texts([spec.visual_direction, spec.narrative])),
                 *([slide(Statement(clean(one.body)))] if one.body else []),
             ]
         case "closing":
-            return [slide(Closing(clean(one.subtitle) or clean(one.body) or clean(spec.visual_direction)))]
+            return [slide(Closing(clean(one.subtitle) or clean(one.body)))]
         case "palette":
             return [slide(_swatches(one, spec, brand), extra=brand.repairs)]
         case "typography":
@@ -77,11 +77,8 @@ def _slide(one: BrandSlide, spec: BrandDeckSpec, brand: Brand) -> list[Slide]:
                 for wanted, face in ((brand.wanted_heading, brand.heading_font), (brand.wanted_body, brand.body_font))
                 if wanted and wanted.lower() != face.lower()
             )
-            sample = clean(one.body) or clean(one.subtitle) or clean(spec.visual_direction)
-            made = [slide(Type(
-                clean(spec.typography.heading_font), clean(spec.typography.body_font), sample,
-                " ".join(dict.fromkeys(stand_ins)),
-            ), extra=stand_ins)]  # fmt: skip
+            remark = " ".join(dict.fromkeys(texts([one.body or one.subtitle, *stand_ins])))
+            made = [slide(Type(*_fonts(brand), clean(brand.name), note=remark), extra=stand_ins)]
             return made + ([slide(Listing(tuple(map(Item, texts(one.bullets))), cards=True))] if one.bullets else [])
         case "guidelines":
             return [slide(_rules(one))]
@@ -103,7 +100,9 @@ def _free(one: BrandSlide, slide: Callable[..., Slide]) -> Slide:
 
 
 def _rules(one: BrandSlide) -> Columns:
-    return Columns((Column("Do", texts(one.do)), Column("Don't", texts(one.dont))), clean(one.body or one.subtitle))
+    return Columns(
+        (Column("Do", texts(one.do)), Column("Don't", texts(one.dont))), note=clean(one.body or one.subtitle)
+    )
 
 
 def _plate(one: BrandSlide, drawing: Literal["mark", "pattern"]) -> Plate:
@@ -118,11 +117,26 @@ def _plate(one: BrandSlide, drawing: Literal["mark", "pattern"]) -> Plate:
     return Plate(clean(one.subtitle), clean(one.body), texts(one.bullets), drawing, layout)
 
 
+def _fonts(brand: Brand) -> tuple[str, str]:
+    """Return the brand's fonts by the names that it asks for; what the design agent writes does not change them."""
+    return clean(brand.wanted_heading) or brand.heading_font, clean(brand.wanted_body) or brand.body_font
+
+
 def _swatches(one: BrandSlide, spec: BrandDeckSpec, brand: Brand) -> Swatches:
-    tokens = {getattr(spec.style_tokens, role).upper(): name for role, name in _NAMES.items()}
-    shown = dict.fromkeys(color.upper() for color in one.palette_focus)
-    swatches = tuple(Swatch(color, tokens.get(color, color), color) for color in shown)
+    """Return the brand's own colours, those first that the slide asks for.
+
+    The agent names colours by its own tokens. What is shown is what the brand has in that role, so that page, decks
+    and brief agree to the letter.
+    """
+    roles = {getattr(spec.style_tokens, role).upper(): role for role in reversed(_NAMES)}
+    own = {role: getattr(brand.palette, _SHOWN.get(role, role)) for role in _NAMES}
+    wanted = [role for color in one.palette_focus if (role := roles.get(color.upper()))]
+    named = [role for color in one.palette_focus for role, mine in own.items() if mine == color.upper()]
+    order = dict.fromkeys([*wanted, *named]) or dict.fromkeys(own)
+    by_color: dict[str, str] = {}
+    for role in order:
+        by_color.setdefault(own[role], _NAMES[role])
     remarks = [clean(one.body or one.subtitle)] if one.body or one.subtitle else []
     remarks += list(brand.repairs)
     remarks.append(f"Text on the background: {contrast(brand.text, brand.background):.1f}:1.")
-    return Swatches(swatches, " ".join(remarks))
+    return Swatches(tuple(Swatch(color, name, color) for color, name in by_color.items()), note=" ".join(remarks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from studio.decks.model import (
 )
 from studio.packets.actions import ProposedAction
 from studio.packets.fields import Evidence as Claim
-from studio.packets.fields import Percent, ReasoningSynopsis, Recommendation, Source
+from studio.packets.fields import ReasoningSynopsis, Recommendation, Source
 from studio.packets.versions import PacketVersion
 from studio.projects import Project
 from studio.text import clip
@@ -34,6 +35,12 @@ _TITLES: dict[Recommendation, str] = {
     "greenlight": "The recommendation is to go on",
     "revise": "The recommendation is to revise before going on",
     "kill": "The recommendation is to stop",
+}
+_QUESTIONS = {
+    0: "What it is, who it is for, and what speaks for it and against it",
+    1: "Does anybody want it? What people are shown, and how their interest is counted",
+    2: "How people hear of it, what that may cost, and which figure counts",
+    3: "What has to hold before it is live, and how to go back",
 }
 # A passage on a slide; the notes have it in full.
 _QUOTE_LIMIT = 260
@@ -87,8 +94,15 @@ def items(values: Iterable[str]) -> tuple[Item, ...]:
     return tuple(Item(text) for text in texts(values))
 
 
-def cover(project: Project, version: PacketVersion, subtitle: str) -> Slide:
-    """Return the cover: what it is, of which phase and version, and who wrote it."""
+def cover(project: Project, version: PacketVersion, subtitle: str = "", said: Iterable[str] = ()) -> Slide:
+    """Return the cover: what it is, of which phase and version, and who wrote it.
+
+    Without a subtitle, or where one of the texts `said` on later slides says the same, the cover asks what the phase
+    is to answer.
+    """
+    wanted = _folded(subtitle)
+    if not wanted or any(f" {wanted} " in f" {_folded(text)} " for text in said):
+        subtitle = _QUESTIONS[version.phase]
     made = f"{version.created_at.day} {version.created_at:%B %Y}"
     sandbox = (version.model or "").startswith("sandbox")
     banner = _SANDBOX if sandbox else ""
@@ -111,6 +125,11 @@ def cover(project: Project, version: PacketVersion, subtitle: str) -> Slide:
             unsourced=("the cover repeats what the packet says.",),
         ),
     )
+
+
+def _folded(text: str) -> str:
+    """Return the words of a text alone, so that "A bakery." and "a bakery" are the same."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def summary(text: str) -> Slide:
@@ -229,14 +248,20 @@ def _source_line(sources: Sequence[Source]) -> str:
     return first if len(sources) == 1 else f"{first} and {plural(len(sources) - 1, 'more', 'more')}"
 
 
-def closing(project: Project, version: PacketVersion, text: str, decided: Recommendation, confidence: Percent) -> Slide:
-    """Return the last slide: what is to be decided."""
+def closing(project: Project, version: PacketVersion, synopsis: ReasoningSynopsis) -> Slide:
+    """Return the last slide: what is to be decided, and what was laid out for it."""
+    decided, confidence = synopsis.decision, synopsis.confidence
+    laid_out = [
+        plural(len(synopsis.rationale), "reason"),
+        plural(len(synopsis.risks), "risk") if synopsis.risks else "no risk",
+        plural(len(synopsis.next_actions), "next step") if synopsis.next_actions else "no next step",
+    ]
     after = {0: "validation", 1: "distribution", 2: "going live", 3: "the launch"}[version.phase]
     return Slide(
         title=f"Decide on {after}",
         kicker=clean(project.name),
         body=Closing(
-            clean(text),
+            f"The pages before this one give {sentence(laid_out)}. The decision is a person's.",
             (
                 Fact("Recommendation", _VERDICTS[decided]),
                 Fact("Confidence", f"{confidence} of 100"),
@@ -244,7 +269,7 @@ def closing(project: Project, version: PacketVersion, text: str, decided: Recomm
             ),
         ),
         notes=Notes(
-            say="The decision is a person's. Nothing goes out before it is made.",
+            say="Nothing goes out before the decision is made.",
             details=(f"Recommendation: {decided}, confidence {confidence} of 100.",),
             unsourced=(JUDGEMENT,),
         ),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Literal
 
-from studio.decks.content import common
+from studio.decks.content import common, market
 from studio.decks.content.common import plural, references, texts
 from studio.decks.model import (
     Bar,
@@ -16,54 +14,42 @@ from studio.decks.model import (
     Columns,
     Fact,
     Notes,
-    Panel,
-    Panels,
     Slide,
     Split,
     Statement,
     Table,
     clean,
 )
-from studio.packets.phase0 import Competitor, ConfidenceBreakdown, ExistingPresence, MarketSizing, Phase0Packet
+from studio.packets.phase0 import Competitor, ConfidenceBreakdown, ExistingPresence, Phase0Packet
 from studio.packets.versions import PacketVersion
 from studio.projects import Project
 
-_SIZES: tuple[tuple[Literal["tam", "sam", "som"], str], ...] = (
-    ("tam", "Total market (TAM)"),
-    ("sam", "Market in reach (SAM)"),
-    ("som", "Market to win (SOM)"),
-)
-_AMOUNT = re.compile(
-    r"(?P<currency>US\$|\$|€|£|USD|EUR|GBP)\s?(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)\s?"
-    r"(?P<scale>trillion|billion|bn|million|thousand|tn|m|k|b)?\b",
-    re.IGNORECASE,
-)
-_SCALES = {
-    "": 1.0, "k": 1e3, "thousand": 1e3, "m": 1e6, "million": 1e6, "b": 1e9, "bn": 1e9, "billion": 1e9,
-    "tn": 1e12, "trillion": 1e12,
-}  # fmt: skip
 _STATUSES = {"live": "Live", "parked": "Parked", "none": "Nothing there", "not_measured": "Not measured"}
-_CURRENCIES = {"us$": "$", "usd": "$", "eur": "€", "gbp": "£"}
 
 
 def slides(project: Project, version: PacketVersion, packet: Phase0Packet) -> list[Slide]:
     """Return the deck's slides in their order."""
     synopsis = packet.reasoning_synopsis
     return [
-        common.cover(project, version, packet.tagline),
+        common.cover(project, version, packet.tagline, _said(packet)),
         _pitch(packet),
         _persona(packet),
         _scope(packet),
         _competitors(packet.competitor_analysis, packet.competitor_note),
-        *_market(packet.market_sizing),
+        *market.slides(packet.market_sizing),
         *_presence(packet.existing_presence),
         _confidence(packet.confidence_breakdown, synopsis.confidence),
         common.verdict(synopsis),
         common.risks(synopsis),
         *common.next_steps(synopsis.next_actions),
         common.evidence(synopsis.evidence),
-        common.closing(project, version, packet.tagline, synopsis.decision, synopsis.confidence),
+        common.closing(project, version, synopsis),
     ]
+
+
+def _said(packet: Phase0Packet) -> list[str]:
+    """Return the texts that stand on the pages after the cover and may hold its tagline."""
+    return [packet.elevator_pitch, packet.target_persona.description, *packet.mvp_scope.in_scope]
 
 
 def _pitch(packet: Phase0Packet) -> Slide:
@@ -141,7 +127,7 @@ def _competitors(listed: Sequence[Competitor], note: str) -> Slide:
             ("Competitor", "Positioning", "Pricing", "Gap it leaves (our reading)"),
             (2.0, 3.2, 2.0, 3.2),
             rows,
-            clean(note),
+            note=clean(note),
         ),
         notes=Notes(
             say="Where each competitor stands, and what it leaves open. The gap is the studio's own reading.",
@@ -149,64 +135,6 @@ def _competitors(listed: Sequence[Competitor], note: str) -> Slide:
             references=references(source for one in listed for source in one.sources),
             unsourced=tuple(unsourced),
         ),
-    )
-
-
-def _market(sizing: MarketSizing) -> list[Slide]:
-    panels = []
-    for key, label in _SIZES:
-        figure = sizing.figures.get(key)
-        sourced = figure is not None and figure.sourced
-        host = common.host_of(figure.sources[0].url) if figure is not None and figure.sources and sourced else ""
-        panels.append(Panel(label, clean(getattr(sizing, key)), host or "no source", sourced))
-    measured = sum(panel.sourced for panel in panels)
-    carried = [source for figure in sizing.figures.values() for source in figure.sources]
-    carried += [source for note in sizing.notes for source in note.sources]
-    notes = Notes(
-        say="Market sizes as the sources give them. What has no source is an estimate or was not measured.",
-        details=tuple(f"{panel.label}: {panel.text}" for panel in panels) + texts(note.text for note in sizing.notes),
-        references=references(carried),
-        unsourced=tuple(f"{panel.label}." for panel in panels if not panel.sourced)
-        + tuple(clean(note.text) for note in sizing.notes if not note.sourced),
-    )
-    title = (
-        f"Market size: {measured} of 3 figures {'has' if measured == 1 else 'have'} a source"
-        if measured
-        else "The market's size has not been measured"
-    )
-    remark = " ".join(clean(note.text) for note in sizing.notes)
-    slides = [Slide(title=title, kicker="Market", body=Panels(tuple(panels), remark), notes=notes)]
-    chart = _sizes_chart(sizing)
-    if chart:
-        slides.append(Slide(title="The sourced market figures side by side", kicker="Market", body=chart, notes=notes))
-    return slides
-
-
-def _sizes_chart(sizing: MarketSizing) -> Bars | None:
-    """Return a chart of the sourced figures, only where at least two name one amount each in one currency."""
-    found: list[tuple[str, float]] = []
-    currencies: set[str] = set()
-    for key, label in _SIZES:
-        figure = sizing.figures.get(key)
-        amounts = list(_AMOUNT.finditer(figure.text)) if figure is not None and figure.sourced else []
-        if len(amounts) != 1:
-            continue
-        sign = amounts[0]["currency"].lower()
-        currencies.add(_CURRENCIES.get(sign, sign))
-        found.append(
-            (label, float(amounts[0]["number"].replace(",", "")) * _SCALES[(amounts[0]["scale"] or "").lower()])
-        )
-    if len(found) < 2 or len(currencies) != 1:
-        return None
-    sign = currencies.pop()
-    unit, short, word = (1e9, "bn", "Billion") if max(value for _, value in found) >= 1e9 else (1e6, "m", "Million")
-    places = next((n for n in (0, 1) if all(abs(v / unit - round(v / unit, n)) < 1e-9 for _, v in found)), 2)
-    return Bars(
-        series=f"{word} {sign}",
-        bars=tuple(Bar(label, value / unit, f"{sign}{value / unit:,.{places}f} {short}") for label, value in found),
-        number_format=f'"{sign}"#,##0{"." + "0" * places if places else ""}" {short}"',
-        maximum=None,
-        remarks=("Amounts as the sources give them. Figures without a source are not drawn.",),
     )
 
 

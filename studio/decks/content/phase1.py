@@ -40,7 +40,7 @@ def slides(project: Project, version: PacketVersion, packet: Phase1Packet, brand
     """Return the deck's slides in their order."""
     synopsis = packet.reasoning_synopsis
     return [
-        common.cover(project, version, packet.landing_page.headline),
+        common.cover(project, version),
         common.summary(packet.summary),
         *_landing(packet.landing_page),
         *_brand(packet.brand_kit, brand),
@@ -52,7 +52,7 @@ def slides(project: Project, version: PacketVersion, packet: Phase1Packet, brand
         common.risks(synopsis),
         *common.next_steps(synopsis.next_actions, synopsis.proposed_actions),
         common.evidence(synopsis.evidence),
-        common.closing(project, version, packet.summary, synopsis.decision, synopsis.confidence),
+        common.closing(project, version, synopsis),
     ]
 
 
@@ -126,7 +126,7 @@ def _brand(kit: BrandKit, brand: Brand) -> list[Slide]:
             kicker="Brand",
             body=Swatches(
                 tuple(swatches),
-                " ".join(
+                note=" ".join(
                     [*remarks, f"Text on the page's ground has a contrast of {text_contrast:.1f}:1 (4.5:1 is needed)."]
                 ),
             ),
@@ -139,7 +139,7 @@ def _brand(kit: BrandKit, brand: Brand) -> list[Slide]:
         Slide(
             title="The typefaces",
             kicker="Brand",
-            body=Type(clean(heading), clean(body), clean(kit.voice), " ".join(dict.fromkeys(stand_ins))),
+            body=Type(clean(heading), clean(body), brand.name, note=" ".join(dict.fromkeys(stand_ins))),
             notes=Notes(
                 say=clean(kit.font_pairing), details=tuple(dict.fromkeys(stand_ins)), unsourced=(common.JUDGEMENT,)
             ),
@@ -179,7 +179,7 @@ def _analytics(plan: Analytics) -> Slide:
         kicker="Analytics",
         body=Columns(
             (Column("Events", texts(plan.events)), Column("Views of the dashboard", texts(plan.dashboard_views))),
-            f"Measured with: {clean(plan.provider)}",
+            note=f"Measured with: {clean(plan.provider)}",
         ),
         notes=Notes(
             say=f"Provider: {clean(plan.provider)}",
@@ -189,8 +189,8 @@ def _analytics(plan: Analytics) -> Slide:
     )
 
 
-def mails(listed: list[SequenceEmail], kicker: str, noun: str, when: str) -> Slide:
-    """Return a sequence of mails by day; the notes have their words in full."""
+def mails(listed: list[SequenceEmail], kicker: str, noun: str, when: str, remarks: tuple[str, ...] = ()) -> Slide:
+    """Return a sequence of mails by day, with remarks below it; the notes have their words in full."""
     rows = tuple(
         (Cell(clean(mail.day), strong=True), Cell(clean(mail.subject), strong=True), Cell(clean(mail.goal)))
         for mail in listed
@@ -204,7 +204,8 @@ def mails(listed: list[SequenceEmail], kicker: str, noun: str, when: str) -> Sli
         title=f"{plural(len(listed), noun).capitalize()}, {when}",
         kicker=kicker,
         body=Table(
-            ("When", "Subject", "What it is for"), (1.3, 3.6, 5.0), rows, "The mails in full stand in the notes."
+            ("When", "Subject", "What it is for"), (1.3, 3.6, 5.0), rows,
+            note=" ".join((*remarks, "The mails in full stand in the notes.")),
         ),
         notes=Notes(
             say="None of these has been sent. They go out only after an approval.", details=bodies,
@@ -220,7 +221,8 @@ def _social(plan: SocialStrategy) -> list[Slide]:
             title=f"{plural(len(channels), 'channel')}, {plural(len(pillars), 'theme')}",
             kicker="Social",
             body=Columns(
-                (Column("Channels", channels), Column("Themes", pillars)), f"Rhythm: {clean(plan.posting_cadence)}"
+                (Column("Channels", channels), Column("Themes", pillars)),
+                note=f"Rhythm: {clean(plan.posting_cadence)}",
             ),
             notes=Notes(
                 say=f"Rhythm: {clean(plan.posting_cadence)}", details=(*channels, *pillars), unsourced=(common.PLAN,)

@@ -26,13 +26,16 @@ from studio.packets.phase2 import DistributionStrategy, LifecycleEmail, Outreach
 from studio.packets.versions import PacketVersion
 from studio.projects import Project
 
+# What the studio does, whatever a plan recommends (`studio/mail`).
+SENDING_RULE = "Approved mails go out around the clock but for the project's quiet hours, and within its daily cap."
+
 
 def slides(project: Project, version: PacketVersion, packet: Phase2Packet) -> list[Slide]:
     """Return the deck's slides in their order."""
     synopsis = packet.reasoning_synopsis
     strategy = packet.distribution_strategy
     return [
-        common.cover(project, version, strategy.north_star_metric),
+        common.cover(project, version),
         common.summary(packet.summary),
         _north_star(strategy),
         *_channels(strategy),
@@ -45,7 +48,7 @@ def slides(project: Project, version: PacketVersion, packet: Phase2Packet) -> li
         common.risks(synopsis),
         *common.next_steps(synopsis.next_actions, synopsis.proposed_actions),
         common.evidence(synopsis.evidence),
-        common.closing(project, version, packet.summary, synopsis.decision, synopsis.confidence),
+        common.closing(project, version, synopsis),
     ]
 
 
@@ -123,7 +126,7 @@ def _paid(plan: PaidAcquisition) -> Slide:
     return Slide(
         title=title,
         kicker="Paid acquisition",
-        body=Columns((Column("Audiences", audiences), Column("Angles", angles)), remark),
+        body=Columns((Column("Audiences", audiences), Column("Angles", angles)), note=remark),
         notes=Notes(
             say=title + ".",
             details=(f"Kill switch: {clean(plan.kill_switch)}", *audiences, *angles),
@@ -143,6 +146,11 @@ def _outreach(plan: Outreach) -> Slide:
     )
 
 
+def recommended(plan: LifecycleEmail) -> str:
+    """Return the plan's time for mails as what it is: the agent recommends it, and nothing sends by it."""
+    return f"Recommended times, which nothing enforces: {clean(plan.send_window).rstrip('.')}."
+
+
 def _lifecycle(plan: LifecycleEmail) -> list[Slide]:
     journeys = texts(plan.journeys)
     return [
@@ -150,9 +158,9 @@ def _lifecycle(plan: LifecycleEmail) -> list[Slide]:
             title=f"{plural(len(journeys), 'journey')} by mail",
             kicker="Lifecycle mail",
             body=Listing(items(journeys), mark="number", cards=True),
-            notes=Notes(say=f"Sent: {clean(plan.send_window)}.", details=journeys, unsourced=(common.PLAN,)),
+            notes=Notes(say=recommended(plan), details=(*journeys, SENDING_RULE), unsourced=(common.PLAN,)),
         ),
-        mails(plan.emails, "Lifecycle mail", "mail", f"sent {clean(plan.send_window)}"),
+        mails(plan.emails, "Lifecycle mail", "mail", "sent only after an approval", (recommended(plan), SENDING_RULE)),
     ]
 
 

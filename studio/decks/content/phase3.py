@@ -16,7 +16,7 @@ def slides(project: Project, version: PacketVersion, packet: Phase3Packet) -> li
     """Return the deck's slides in their order."""
     synopsis = packet.reasoning_synopsis
     return [
-        common.cover(project, version, packet.summary),
+        common.cover(project, version),
         common.summary(packet.summary),
         _architecture(packet.architecture_review),
         *_milestones(packet.build_plan.milestones),
@@ -29,7 +29,7 @@ def slides(project: Project, version: PacketVersion, packet: Phase3Packet) -> li
         common.risks(synopsis),
         *common.next_steps(synopsis.next_actions, synopsis.proposed_actions),
         common.evidence(synopsis.evidence),
-        common.closing(project, version, packet.summary, synopsis.decision, synopsis.confidence),
+        common.closing(project, version, synopsis),
     ]
 
 
@@ -40,7 +40,7 @@ def _architecture(review: ArchitectureReview) -> Slide:
         kicker="Architecture",
         body=Columns(
             (Column("Components", parts), Column("Critical dependencies", needs)),
-            f"Runtime. {RUNTIMES[review.runtime_mode]}.",
+            note=f"Runtime. {RUNTIMES[review.runtime_mode]}.",
         ),
         notes=Notes(
             say=f"Runtime mode: {review.runtime_mode}.",

@@ -25,12 +25,16 @@ from studio.decks.layouts.frame import (
     title,
 )
 from studio.decks.layouts.lists import entry
-from studio.decks.model import Hero, Item, Plate, Slide, Swatches, Type
+from studio.decks.model import Hero, Item, Plate, Slide, Swatches, Type, clean
 from studio.decks.ornament import on_accent, on_page, ornament
 from studio.decks.scene import HEIGHT, WIDTH, Box, Drawing, Element, Footer, Page, Paint, Para, Role, Shape, Text, paint
 
 _HEADLINE_SIZES = setting.sizes(52, 20)
 _TEXT_SIZES = setting.sizes(22)
+_GAP = 12.0
+# What shows a typeface without saying anything that stands elsewhere.
+_MOST_WORDS = 40
+_LETTERS = "Aa Bb Cc Dd Ee Ff Gg Hh Ii Jj Kk Ll Mm Nn Oo Pp Qq Rr Ss Tt Uu Vv Ww Xx Yy Zz 0123456789"
 
 
 def swatches(brand: Brand, slide: Slide, body: Swatches) -> list[Page]:
@@ -86,7 +90,8 @@ def typefaces(brand: Brand, slide: Slide, body: Type) -> list[Page]:
         big_tall = metrics.line_height("Aa", 92, face)
         label_size, label = setting.title_size(brand, f"{what}: {name}", wide, 20, setting.sizes(14), font="body")
         sample_box = Box(x, frame.body.y + 26 + big_tall + 8, wide, max(40.0, tall - 26 - big_tall - 8))
-        sample = _sample(brand, body.sample, sample_box, heading=place == 0)
+        words = clean(body.words) if place == 0 and len(body.words) <= _MOST_WORDS else ""
+        sample = _sample(brand, words or _LETTERS, sample_box, heading=place == 0)
         elements += [
             Drawing((Shape("rect", Box(x, frame.body.y - 6, wide, 2.5), fill=paint(role)),), "Rule"),
             Text(Box(x, frame.body.y + 4, wide, 22), (Para((run(label, bold=True),), label_size, PAGE.accent),),
@@ -181,7 +186,7 @@ def _texts(brand: Brand, slide: Slide, body: Plate, box: Box, ground: Ground) ->
         size, shown = setting.title_size(brand, heading, box.w, box.h * 0.42, setting.sizes(34, 18))
         tall = height_of_title(brand, shown, box.w, size)
         below = Box(box.x, box.y + 24 + tall + 18, box.w, box.h - 24 - tall - 18)
-        _, sheets = spread(brand, entries, set_entry, below.w, below.h, _TEXT_SIZES, 9.0)
+        _, sheets = spread(brand, entries, set_entry, below.w, below.h, _TEXT_SIZES, _GAP)
         return size, below, sheets
 
     size, below, sheets = laid(slide.title)
@@ -196,7 +201,7 @@ def _texts(brand: Brand, slide: Slide, body: Plate, box: Box, ground: Ground) ->
             title(brand, heading, place, ground, (size,)),
         ]
         if sheet:
-            texts.append(Text(below, joined(sheet, 9.0), ground.fill, role="body", name="Text"))
+            texts.append(Text(below, joined(sheet, _GAP), ground.fill, role="body", name="Text"))
         pages.append(texts)
     return pages
 

@@ -2,9 +2,8 @@
 
 | module | what it holds |
 |---|---|
-| `brief` | what the request says, ready to be set: words, colours, faces, motifs, and a draw that depends on the idea |
-| `faces` | typefaces as lists of fonts that systems have |
-| `inks` | colours of a direction, from the brand's two accents |
+| `brief` | what the request says, ready to be set: words, colours, fonts, motifs, and a draw that depends on the idea |
+| `inks` | the brand's colours on its two grounds, and the tints mixed from them |
 | `motifs`, `drawings_*` | what a product is about, as drawings in four colours or in outline |
 | `parts` | what every page has: head, form, footer, base styles |
 | `layouts` | the art directions, one module each |

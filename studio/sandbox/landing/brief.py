@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from studio.brand.colors import find_hex, oklch
+from studio.brand import fonts, palette
+from studio.brand.colors import find_hex
+from studio.brand.fonts import Typeface
+from studio.brand.palette import Palette
+from studio.decks import metrics
 from studio.sandbox import brand, launch, words
 from studio.sandbox.facts import Facts
 from studio.sandbox.landing.inks import Inks
@@ -17,6 +22,8 @@ from studio.sandbox.words import Language
 
 _EMAIL = re.compile(r"e-?mail|address|adresse", re.IGNORECASE)
 _MAX_FIELDS = 3
+# Fewer are no palette.
+_LEAST_COLOURS = 3
 _PARTS = ("typography", "colour", "layout", "atmosphere", "motion", "completeness")
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
@@ -43,7 +50,10 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True)
 class Brief:
-    """Everything a page is made of. `louder` names the parts a critic wants more of."""
+    """Everything a page is made of. `head` and `body` are the brand's fonts as CSS lists, `face` is the first of them.
+
+    `louder` names the parts a critic wants more of.
+    """
 
     name: str
     language: Language
@@ -54,7 +64,9 @@ class Brief:
     email_label: str
     fields: tuple[Field, ...]
     inks: Inks
-    fonts: tuple[str, ...]
+    face: Typeface
+    head: str
+    body: str
     direction: str
     seed: str
     text: str
@@ -75,20 +87,23 @@ class Brief:
         letters = [char for char in self.headline if char.isalpha()]
         return sum(bool(_RTL.match(char)) for char in letters) * 2 > len(letters)
 
-    def headline_size(self, low: float, vw: float, high: float, measure: float = 1.0) -> str:
+    def headline_size(self, low: float, vw: float, high: float, measure: float = 1.0, *, capitals: bool = False) -> str:
         """Return a font size (CSS `clamp`, in rem and vw) at which the headline keeps its place in the composition.
 
         `low`, `vw` and `high` are for one of about twenty characters; longer ones are set smaller, and the longest
-        word has to fit into `measure` (a share of the window) as far as a person could still call it a headline.
+        word, as wide as it is in the brand's font, has to fit into `measure` (a share of the window) as far as a person
+        could still call it a headline.
         """
         length = max(1, len(self.headline))
         share = min(1.0, max(0.44, (24 / length) ** 0.5))
         if "typography" in self.louder:
             share = min(1.0, share * 1.12)
-        longest = max((len(word) for word in re.split(r"[\s-]+", self.headline)), default=1)
-        # A bold letter is about 0.6 em wide; a phone has 17.5 rem between its margins.
-        fits = measure * 17.5 / (0.6 * longest)
-        widest = measure * 90 / (0.6 * longest)
+        parts = re.split(r"[\s-]+", self.headline.upper() if capitals else self.headline)
+        longest = max((len(word) for word in parts), default=1)
+        wide = max(0.1, *(metrics.width(word, 1.0, self.face, bold=True) for word in parts))
+        # A phone has 17.5 rem between its margins.
+        fits = measure * 17.5 / wide
+        widest = measure * 90 / wide
         size = (
             max(1.45, min(low * max(share, 0.62), fits)),
             max(2.2, min(vw * share, widest)),
@@ -111,7 +126,9 @@ def read(facts: Facts) -> Brief:
     headline = squeezed(copy.get("headline")) or own["headline"]
     labels = [squeezed(label) for label in copy.get("form_fields") or []]
     idea = words.clean(facts.idea)
-    inks, louder = _inks(kit, facts), _louder(_mapping(facts.given("critique")))
+    louder = _louder(_mapping(facts.given("critique")))
+    inks = Inks.of(_palette(kit, facts))
+    face, head, body = _fonts(kit)
     return Brief(
         name=squeezed(facts.project.get("name")) or words.clip_words(headline, 40),
         language=language,
@@ -122,7 +139,9 @@ def read(facts: Facts) -> Brief:
         email_label=next((label for label in labels if _EMAIL.search(label)), say(language, "field_email")),
         fields=_fields([label for label in labels if not _EMAIL.search(label)]),
         inks=inks.swapped() if "colour" in louder else inks,
-        fonts=_fonts(str(kit.get("font_pairing") or "")),
+        face=face,
+        head=head,
+        body=body,
         direction=str(_mapping(facts.given("direction")).get("key") or ""),
         seed=" ".join(idea.split()).casefold() or headline.casefold(),
         text=f"{headline} {idea} {facts.project.get('name') or ''}",
@@ -140,38 +159,25 @@ def _fields(labels: list[str]) -> tuple[Field, ...]:
     return tuple(found.values())[:_MAX_FIELDS]
 
 
-def _inks(kit: dict[str, Any], facts: Facts) -> Inks:
-    given = kit.get("color_palette")
-    entries = given if isinstance(given, list) and len(given) >= 3 else brand.kit(facts)["color_palette"]
-    colors: list[tuple[str, str]] = [
-        (found, str(entry).lower()) for entry in entries if (found := find_hex(str(entry)))
-    ]
-    if len(colors) < 3:
-        own = brand.kit(facts)["color_palette"]
-        colors = [(found, str(entry).lower()) for entry in own if (found := find_hex(str(entry)))]
-    return Inks(*assigned(colors))
-
-
-def assigned(colors: list[tuple[str, str]]) -> tuple[str, str, str, str]:
-    """Return ground, text, accent and second accent among colours that come with the words about them."""
-
-    def named(*cues: str) -> str | None:
-        return next((color for color, role in colors if any(cue in role for cue in cues)), None)
-
-    by_light = sorted((color for color, _ in colors), key=lambda color: oklch(color).lightness)
-    by_chroma = sorted((color for color, _ in colors), key=lambda color: -oklch(color).chroma)
-    second = named("second", "zweit", "highlight")
-    accent = next(
-        (color for color, role in colors if ("accent" in role or "akzent" in role) and color != second), by_chroma[0]
+def _palette(kit: dict[str, Any], facts: Facts) -> Palette:
+    """Return the palette that the studio has settled for the brand; what the kit names where the request has none."""
+    settled = {role: find_hex(str(color)) for role, color in _mapping(kit.get("colors")).items()}
+    own = [one.name for one in dataclasses.fields(Palette) if one.name != "repairs"]
+    if all(settled.get(role) for role in own):
+        colors: dict[str, Any] = {role: settled[role] for role in own}
+        return Palette(**colors)
+    named = kit.get("color_palette")
+    entries = [str(entry) for entry in named if find_hex(str(entry))] if isinstance(named, list) else []
+    return palette.from_entries(
+        entries if len(entries) >= _LEAST_COLOURS else brand.kit(facts)["color_palette"], facts.idea
     )
-    other = second or next((color for color in by_chroma if color != accent), accent)
-    ground = named("background", "hintergrund", "paper") or by_light[-1]
-    return ground, named("text", "ink", "schrift") or by_light[0], accent, other
 
 
-def _fonts(pairing: str) -> tuple[str, ...]:
-    parts = re.split(r"\s*(?:/|\+|,|;|\band\b|\bund\b|\bwith\b|\bmit\b)\s*", pairing)
-    return tuple(part for part in parts if re.fullmatch(r"[A-Za-z][A-Za-z0-9 ]{1,40}", part))
+def _fonts(kit: dict[str, Any]) -> tuple[Typeface, str, str]:
+    """Return the brand's font for headings, and both as CSS lists."""
+    heading, body = fonts.pair(str(kit.get("font_pairing") or ""))
+    face = fonts.typeface(heading)
+    return face, face.stack(heading), fonts.typeface(body).stack(body)
 
 
 def _louder(critique: dict[str, Any]) -> frozenset[str]:

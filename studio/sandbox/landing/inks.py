@@ -1,76 +1,130 @@
-"""Colours for a page: tints and shades of the brand's two accents, and what can be read on them."""
+"""The brand's colours as a page uses them: exactly those of the decks, and tints that are mixed from nothing else.
+
+`studio.brand` has settled which colours can be read where; a page only says which of them stands for what.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from studio.brand.colors import contrast, from_oklch, legible, oklch, readable
+from studio.brand.colors import TEXT_CONTRAST, contrast, mix, readable
+from studio.brand.palette import Palette, turned
 
-# Colours with less than this are greys, whose hue is an accident of rounding.
-_GREY = 0.025
+# How much of a colour a tint holds. Few steps: a page is printed in few inks.
+TINTS = (0.08, 0.16, 0.3, 0.5, 0.75)
+# From here on two colours can be told apart where they meet.
+_APART = 1.5
 
 
 @dataclass(frozen=True)
 class Inks:
-    """The brand's colours as `#RRGGBB`: ground and text, accent and second accent, as they were given."""
+    """A palette on one of its two grounds. `first` and `second` fill large areas, as they do in the decks."""
 
-    ground: str
-    text: str
-    accent: str
+    palette: Palette
+    first: str
     second: str
 
-    def a(self, lightness: float, chroma: float | None = None) -> str:
-        """Return a tint or shade of the accent; its own chroma where none is given."""
-        return _toned(self.accent, lightness, chroma)
+    @classmethod
+    def of(cls, palette: Palette) -> Inks:
+        """Return the inks of a palette."""
+        return cls(palette, palette.accent_fill, palette.secondary_fill)
 
-    def b(self, lightness: float, chroma: float | None = None) -> str:
-        """Return a tint or shade of the second accent."""
-        return _toned(self.second, lightness, chroma)
+    @property
+    def paper(self) -> str:
+        """The ground of the page."""
+        return self.palette.background
 
-    def between(self, share: float, lightness: float, chroma: float) -> str:
-        """Return a colour whose hue lies `share` of the shorter way from the accent to the second accent."""
-        one, other = oklch(self.accent).hue, oklch(self.second).hue
-        way = (other - one + 180) % 360 - 180
-        return from_oklch(lightness, chroma, (one + share * way) % 360)
-
-    def beyond(self, degrees: float, lightness: float, chroma: float) -> str:
-        """Return a colour whose hue lies `degrees` from the accent's."""
-        return from_oklch(lightness, chroma, (oklch(self.accent).hue + degrees) % 360)
+    @property
+    def sheet(self) -> str:
+        """The ground of what lies on the page."""
+        return self.palette.surface
 
     @property
     def ink(self) -> str:
-        """The darkest colour: the brand's text where that is dark, else a shade of its accent."""
-        dark = min((self.text, self.ground), key=lambda color: oklch(color).lightness)
-        lightness, chroma, hue = oklch(dark)
-        return from_oklch(min(lightness, 0.24), min(chroma, 0.05), hue)
+        """The colour of text."""
+        return self.palette.text
 
-    def paper(self, lightness: float = 0.965, chroma: float = 0.014) -> str:
-        """Return a light ground with a breath of the brand's hue."""
-        light = max((self.text, self.ground), key=lambda color: oklch(color).lightness)
-        own = oklch(light)
-        return from_oklch(lightness, min(chroma, own.chroma * 1.8 + 0.003), own.hue)
+    @property
+    def soft(self) -> str:
+        """The colour of lesser text."""
+        return self.palette.muted_text
+
+    @property
+    def spot(self) -> str:
+        """The accent as a colour of text."""
+        return self.palette.accent_text
+
+    @property
+    def line(self) -> str:
+        """The accent as a colour of lines."""
+        return self.palette.accent
+
+    @property
+    def second_line(self) -> str:
+        """The second accent as a colour of lines."""
+        return self.palette.accent_secondary
+
+    @property
+    def second_spot(self) -> str:
+        """The second accent as a colour of text, the first where the second cannot be read."""
+        read = all(contrast(self.second_line, ground) >= TEXT_CONTRAST for ground in (self.paper, self.sheet))
+        return self.second_line if read else self.spot
+
+    @property
+    def other(self) -> Inks:
+        """The same colours on the palette's other ground."""
+        return replace(self, palette=turned(self.palette))
+
+    @property
+    def dark(self) -> Inks:
+        """The inks on the darker one of the two grounds."""
+        return self if self.palette.dark else self.other
+
+    @property
+    def light(self) -> Inks:
+        """The inks on the lighter one of the two grounds."""
+        return self.other if self.palette.dark else self
+
+    @property
+    def scheme(self) -> str:
+        """The colour scheme of the ground, as CSS names it."""
+        return "dark" if self.palette.dark else "light"
+
+    @property
+    def schemes(self) -> str:
+        """Both colour schemes, the brand's own first."""
+        return "dark light" if self.palette.dark else "light dark"
+
+    def on(self, fill: str) -> str:
+        """Return the colour of text on a fill: the page's ground or text where those can be read, as in the decks."""
+        return readable(fill, self.paper, self.ink)
+
+    def tint(self, color: str, share: float) -> str:
+        """Return the page's ground with a share of a colour, one of `TINTS`, laid over it."""
+        if share not in TINTS:
+            raise ValueError(f"A tint has one of the shares {TINTS}, not {share}.")
+        return mix(self.paper, color, share)
+
+    def wash(self, color: str) -> str:
+        """Return the strongest tint of a colour on which the page's text can be read."""
+        return next(
+            (
+                washed
+                for share in reversed(TINTS)
+                if contrast(self.ink, washed := self.tint(color, share)) >= TEXT_CONTRAST
+            ),
+            self.sheet,
+        )
+
+    def beside(self, color: str) -> str:
+        """Return the second fill where it can be told from `color`, else the text's or the ground's colour."""
+        return next((one for one in (self.second, self.ink, self.paper) if apart(one, color)), self.ink)
 
     def swapped(self) -> Inks:
-        """Return the same colours with the accents in each other's place."""
-        return Inks(self.ground, self.text, self.second, self.accent)
-
-
-def _toned(color: str, lightness: float, chroma: float | None) -> str:
-    _, own, hue = oklch(color)
-    wanted = own if chroma is None else chroma
-    return from_oklch(lightness, min(wanted, own) if own < _GREY else wanted, hue)
-
-
-def on(ground: str, *preferred: str) -> str:
-    """Return what can be read on `ground`: the first of the preferred colours that can, else black or white."""
-    return readable(ground, *preferred)
-
-
-def legible_on(color: str, *grounds: str, ratio: float = 4.6) -> str:
-    """Return `color`, moved in lightness as little as it takes to be read on every one of the `grounds`."""
-    return legible(color, grounds, ratio)
+        """Return the same colours with the fills in each other's place."""
+        return replace(self, first=self.second, second=self.first)
 
 
 def apart(color: str, other: str) -> bool:
     """Return whether two colours can be told apart where they meet."""
-    return contrast(color, other) >= 1.5
+    return contrast(color, other) >= _APART

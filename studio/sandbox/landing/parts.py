@@ -22,6 +22,8 @@ _SAYS: dict[str, dict[Language, str]] = {
     "parts": {"en": "On this page", "de": "Auf dieser Seite"},
 }
 _FRIEZE_LENGTH = 7
+# A longer name has a line of its own, and is set smaller where it stands as a picture.
+_LONG_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def document(brief: Brief, page: Page) -> str:
     """Return the whole document."""
     title = brief.name if brief.name.lower() in brief.headline.lower() else f"{brief.name} – {brief.headline}"
     direction = ' dir="rtl"' if brief.rtl else ""
+    long = ' data-name="long"' if len(brief.name) > _LONG_NAME else ""
     # What a critic may ask for more of, whatever the layout.
     sheets = ["base", page.sheet]
     sheets += ["motion"] if "motion" in brief.louder else []
@@ -80,7 +83,7 @@ def document(brief: Brief, page: Page) -> str:
         f'<meta name="description" content="{esc(brief.sub)}">\n'
         f'<meta name="color-scheme" content="{page.scheme}">\n'
         f"<style>\n{css}\n</style>\n</head>\n"
-        f'<body class="{brief.direction}">\n<a class="skip" href="#waitlist">{esc(brief.cta)}</a>\n{page.body}\n'
+        f'<body class="{brief.direction}"{long}>\n<a class="skip" href="#waitlist">{esc(brief.cta)}</a>\n{page.body}\n'
         "</body>\n</html>\n"
     )
 

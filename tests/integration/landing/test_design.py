@@ -16,14 +16,15 @@ from studio.landing.facts import LandingFacts
 from studio.model.spend import Spender
 from studio.sandbox.reply import Reply, text_reply
 from studio.text import sha256_hex
-from tests.support.landing import FORM, harm_in, landing_facts, page
+from tests.support.landing import FORM, branded, harm_in, landing_facts, page
 from tests.support.model import Recorder, account, ledger, open_model, overheard, scripted_model, settled
 from tests.support.queue import running, steps
 from tests.support.sandbox import SandboxThread
 
 FACTS = landing_facts("tools")
-GOOD, PLAIN, BARE = page("<p>Good.</p>"), page("<p>Plain.</p>"), page("<p>Bare.</p>")
-UNREADABLE = page('<p style="color: #aaa">Faint.</p>')
+STYLE = branded(FACTS)
+GOOD, PLAIN, BARE = (page(f"<p>{word}.</p>", style=STYLE) for word in ("Good", "Plain", "Bare"))
+UNREADABLE = page('<p style="color: #aaa">Faint.</p>', style=STYLE)
 HOSTILE = page("<script>alert(1)</script>")
 
 

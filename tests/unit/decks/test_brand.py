@@ -6,11 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.brand import Brand, brand_from_tokens, brand_of, contrast, readable
+from studio.brand import Brand, brand_of, contrast, readable
 from studio.brand.colors import GRAPHICS_CONTRAST, TEXT_CONTRAST, find_hex, from_oklch, legible, oklch
 from studio.brand.fonts import pair, typeface
-from studio.brand.palette import DEFAULT_TEXTS
-from studio.packets.brand_deck import StyleTokens, Typography
 from studio.packets.phase1 import BrandKit
 from tests.support import deck_samples
 
@@ -43,22 +41,6 @@ def test_every_kit_becomes_a_brand_that_can_be_read(entries: list[tuple[str, str
 @settings(max_examples=50, deadline=None)
 def test_every_idea_has_a_brand_that_can_be_read(seed: str) -> None:
     assert_readable(brand_of(None, seed))
-
-
-@given(st.tuples(HEX, HEX, HEX, HEX, HEX, HEX))
-@settings(max_examples=50, deadline=None)
-def test_every_brief_becomes_a_brand_that_can_be_read(colors: tuple[str, ...]) -> None:
-    names = ("background", "surface", "text", "muted_text", "accent", "accent_secondary")
-    tokens = StyleTokens.model_validate(dict(zip(names, colors, strict=True)))
-    assert_readable(brand_from_tokens(tokens, Typography(heading_font="Arial", body_font="Arial"), "idea"))
-
-
-def test_text_that_a_brief_makes_unreadable_becomes_the_better_default() -> None:
-    spec = deck_samples.brief()
-    brand = brand_from_tokens(spec.style_tokens, spec.typography, "idea")
-    assert brand.text == spec.style_tokens.text
-    assert brand.muted_text == DEFAULT_TEXTS[0]
-    assert any("#B9B39F" in repair for repair in brand.repairs)
 
 
 def test_colours_that_can_be_read_stay_what_they_are_and_nothing_is_repaired() -> None:

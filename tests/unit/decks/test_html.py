@@ -13,7 +13,8 @@ import tinycss2
 
 from studio import decks
 from studio.brand import brand_of
-from studio.decks import documents
+from studio.decks import documents, html, layouts
+from studio.decks.build import outline
 from studio.decks.documents import escape
 from studio.errors import InvalidInput
 from tests.support import deck_samples as samples
@@ -59,8 +60,8 @@ def short(packet: dict[str, Any]) -> dict[str, Any]:
     return packet
 
 
-def assert_inert(html: str) -> None:
-    tree = html5lib.parse(html, treebuilder="etree")
+def assert_inert(document: str) -> None:
+    tree = html5lib.parse(document, treebuilder="etree")
     for element in tree.iter():
         if not isinstance(element.tag, str):
             continue
@@ -96,6 +97,13 @@ def assert_inert(html: str) -> None:
     assert "default-src 'none'" in policy
 
 
+def twin(phase: int, packet: dict[str, Any], name: str = "Hallway") -> str:
+    """Return the document alone, without the presentation."""
+    brand = brand_of(samples.kit() if phase == 1 else None, "An idea", name)
+    told = outline(samples.project(name, "An idea"), samples.version(phase, packet), brand)
+    return html.render(told, layouts.pages(told, brand), brand)
+
+
 def built(phase: int, packet: dict[str, Any], name: str = "Hallway") -> decks.Deck:
     brand = brand_of(samples.kit() if phase == 1 else None, "An idea", name)
     return decks.build(samples.project(name, "An idea"), samples.version(phase, packet), brand)
@@ -110,10 +118,10 @@ def test_a_deck_is_inert_and_whole(phase: int) -> None:
         packet["merge_policy"]["protected_branch"] = "</h2><script>"
         for one in packet["build_plan"]["milestones"]:
             one["owner"] = "<script>alert(9)</script>"
-    deck = built(phase, packet, samples.HOSTILE)
-    assert_inert(deck.html)
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in deck.html
-    assert "{{7*7}}" in deck.html
+    document = twin(phase, packet, samples.HOSTILE)
+    assert_inert(document)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in document
+    assert "{{7*7}}" in document
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -135,7 +143,7 @@ def test_the_twin_has_the_slides_and_titles_of_the_presentation(phase: int) -> N
 
 
 def test_a_chart_has_its_figures_in_words_and_as_a_table() -> None:
-    tree = html5lib.parse(built(0, samples.pitch()).html, treebuilder="etree")
+    tree = html5lib.parse(twin(0, samples.pitch()), treebuilder="etree")
     figures = list(tree.iter(f"{HTML}figure"))
     alt = [title.text or "" for figure in figures for title in figure.iter(f"{SVG}title")]
     assert any("Timing 47" in text for text in alt)
@@ -145,18 +153,19 @@ def test_a_chart_has_its_figures_in_words_and_as_a_table() -> None:
 
 
 def test_scripts_that_run_leftwards_are_marked() -> None:
-    arabic = built(0, samples.foreign_pitch(samples.ARABIC), samples.ARABIC[0]).html
+    arabic = twin(0, samples.foreign_pitch(samples.ARABIC), samples.ARABIC[0])
     assert arabic.count('dir="rtl"') > 5
     assert 'lang="ar-SA"' in arabic
-    assert 'dir="rtl"' not in built(0, samples.pitch()).html
+    assert 'dir="rtl"' not in twin(0, samples.pitch())
 
 
 def test_unlike_ideas_give_unlike_pages() -> None:
     packet = samples.pitch()
     pages = set()
     for idea in ("A tool library", "Hot sauce by subscription", "Payroll for museums", "A map of city noise"):
-        deck = decks.build(samples.project("Same", idea), samples.version(0, packet), brand_of(None, idea, "Same"))
-        cover = deck.html.split('<section id="slide-2"')[0]
+        brand = brand_of(None, idea, "Same")
+        told = outline(samples.project("Same", idea), samples.version(0, packet), brand)
+        cover = html.render(told, layouts.pages(told, brand), brand).split('<section id="slide-2"')[0]
         pages.add(re.sub(r"#[0-9A-F]{6}", "", cover))
     assert len(pages) == 4
 
@@ -177,6 +186,18 @@ def test_the_plan_and_the_checklist_say_what_the_packets_say() -> None:
     for document in (plan, checklist):
         assert_inert(document.html)
         assert document.title.startswith("Hallway: ")
+
+
+def test_the_time_for_mails_is_a_recommendation_and_the_studio_s_own_rule_stands_beside_it() -> None:
+    packet = samples.distribution()
+    window = packet["lifecycle_email"]["send_window"]
+    brand = brand_of(None, "An idea", "Hallway")
+    plan = documents.phase2_plan(samples.project("Hallway", "An idea"), samples.version(2, packet), brand)
+    plain = re.sub(r"\\\\(.)", r"\\1", plan.markdown)
+    for told in (twin(2, packet), plan.html, plain):
+        assert f"Recommended times, which nothing enforces: {window}." in told
+        assert "quiet hours, and within its daily cap" in told
+        assert not re.search(r"[Ss]ent:? Tuesday", told)
 
 
 def test_documents_of_hostile_packets_are_inert_in_both_forms() -> None:

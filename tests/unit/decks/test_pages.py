@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from studio.brand import Brand, brand_from_tokens, brand_of
+from studio.brand import Brand, brand_of
 from studio.brand.fonts import TYPEFACES
 from studio.decks import layouts, metrics, setting
 from studio.decks.content import brief, phase0, phase1, phase2, phase3
@@ -111,7 +111,7 @@ def test_nothing_overflows_in_any_phase_and_any_look(seed: str) -> None:
         *pages_of(slides, brand),
     ]
     spec = samples.brief()
-    branded = brand_from_tokens(spec.style_tokens, spec.typography, seed, "Hallway")
+    branded = brand_of(samples.kit(), seed, "Hallway")
     for page in pages:
         assert_fits(page, brand)
         assert_apart(page)

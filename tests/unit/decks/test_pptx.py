@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import shutil
@@ -15,7 +16,7 @@ import pytest
 from pptx.presentation import Presentation
 
 from studio import decks
-from studio.brand import brand_from_tokens, brand_of, contrast
+from studio.brand import brand_of, contrast
 from studio.brand.colors import TEXT_CONTRAST
 from studio.decks.build import Deck
 from studio.errors import InvalidInput
@@ -37,6 +38,8 @@ PACKETS: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
+# Building takes most of the time of these tests, and a deck is the same bytes each time, which is a test of its own.
+@functools.cache
 def build(name: str, *, model: str = "claude-sonnet-4-5") -> Deck:
     phase, packet = PACKETS[name]
     title = samples.HOSTILE if name == "hostile" else "Hallway"
@@ -46,13 +49,13 @@ def build(name: str, *, model: str = "claude-sonnet-4-5") -> Deck:
 
 def brief() -> Deck:
     spec = samples.brief()
-    brand = brand_from_tokens(spec.style_tokens, spec.typography, samples.TOOL_IDEA, "Hallway")
+    brand = brand_of(samples.kit(), samples.TOOL_IDEA, "Hallway")
     return decks.brand_brief(spec, brand, samples.MADE_AT)
 
 
 @pytest.fixture(scope="module")
 def presentations() -> dict[str, Presentation]:
-    """Every deck once: building them takes most of the time of these tests."""
+    """Every deck, opened once."""
     made = {name: build(name) for name in PACKETS} | {"brief": brief()}
     return {name: pptx.Presentation(io.BytesIO(deck.pptx)) for name, deck in made.items()}
 
@@ -187,7 +190,8 @@ def test_hostile_texts_are_text(presentations: dict[str, Presentation]) -> None:
 
 
 def test_the_same_packet_gives_the_same_bytes_with_the_packets_own_time() -> None:
-    first, second = build("pitch"), build("pitch")
+    first, second = build("pitch"), build.__wrapped__("pitch")
+    assert first is not second
     assert first == second
     with zipfile.ZipFile(io.BytesIO(first.pptx)) as archive:
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}

@@ -15,7 +15,7 @@ from studio.landing.document import check
 from studio.packets.landing import PASS_SCORE, LandingCritique
 from studio.sandbox.landing import brief, critic, motifs
 from studio.sandbox.landing.compose import LAYOUTS, page
-from studio.sandbox.landing.faces import STACKS, stack
+from studio.sandbox.landing.parts import styles
 from tests.support.landing import IDEAS, harm_in, landing_facts, prepared, sandbox_facts
 
 
@@ -65,6 +65,15 @@ def likeness(one: str, other: str) -> float:
     """Return how much of two pages' looks is the same, 0 to 1."""
     first, second = skeleton(one), skeleton(other)
     return len(first & second) / len(first | second)
+
+
+def test_what_layouts_share_stands_in_the_sheet_that_they_share() -> None:
+    rules: dict[str, set[str]] = {}
+    for name in LAYOUTS:
+        for rule in styles(name).splitlines():
+            rules.setdefault(rule, set()).add(name)
+    # A rule of one declaration is shorter than a word about it.
+    assert {rule: names for rule, names in rules.items() if len(names) >= 3 and rule.count(";") >= 2} == {}
 
 
 def test_unlike_ideas_give_unlike_pages() -> None:
@@ -127,11 +136,6 @@ def test_a_critique_changes_what_it_names() -> None:
         assert check(prepared(after)) == []
     kept = drawn("tools", "gallery", critique=json.dumps({"score": 40, "feedback": "fine", "improvements": []}))
     assert kept == before
-
-
-def test_a_font_of_the_brand_leads_where_it_has_the_voice() -> None:
-    assert stack("grotesque", "Georgia", "Arial").startswith('"Arial", ')
-    assert stack("grotesque", "Georgia") == STACKS["grotesque"]
 
 
 # --- the critic

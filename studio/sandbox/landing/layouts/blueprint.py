@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from studio.brand.colors import mix
+from studio.brand.colors import GRAPHICS_CONTRAST, TEXT_CONTRAST, contrast
 from studio.sandbox.landing import motifs, parts
 from studio.sandbox.landing.brief import Brief, Section
-from studio.sandbox.landing.faces import stack
-from studio.sandbox.landing.inks import Inks, legible_on, on
+from studio.sandbox.landing.inks import Inks
 from studio.sandbox.landing.parts import Page, esc
 
 _LETTERS = "ABCDEFGH"
@@ -34,11 +33,15 @@ _LEGEND = 4
 
 def page(brief: Brief) -> Page:
     """Return the page."""
+    tracing_paper = brief.either("sheet")
+    colors = _on_tracing_paper(brief.inks) if tracing_paper else _on_blue(brief.inks)
+    # Dark ground, light lines: what a browser draws by itself has to be light as well.
+    scheme = brief.inks.scheme if tracing_paper else _scheme_of(colors["paper"])
     root = parts.root(
-        "light",
-        _colors(brief.inks, tracing_paper=brief.either("sheet")),
-        text=stack("grotesque", *brief.fonts),
-        mono=stack("mono", *brief.fonts),
+        scheme,
+        colors,
+        head=brief.head,
+        text=brief.body,
         h1=brief.headline_size(2.3, 5.4, 4.8, 0.9),
     )
     first, _ = motifs.chosen(brief)
@@ -59,25 +62,43 @@ def page(brief: Brief) -> Page:
         f'<section class="block" aria-label="{esc(brief.cta)}">{_legend(brief.sections)}{parts.form(brief)}</section>'
         f"</main>{parts.footer(brief)}</div>"
     )
-    return Page("blueprint", root, body)
+    return Page("blueprint", root, body, scheme)
 
 
-def _colors(inks: Inks, *, tracing_paper: bool) -> dict[str, str]:
-    if tracing_paper:
-        paper, ink = inks.a(0.962, 0.014), inks.a(0.27, 0.075)
-    else:
-        paper, ink = inks.a(0.285, 0.075), inks.a(0.95, 0.024)
-    signal = legible_on(inks.second, paper, ratio=3.2)
+def _on_tracing_paper(inks: Inks) -> dict[str, str]:
+    # Lines as dark as the text, where the text can still be read across them.
+    grid = inks.ink if contrast(inks.ink, inks.tint(inks.ink, 0.16)) >= TEXT_CONTRAST else inks.on(inks.ink)
+    sheet = _sheet(inks, inks.paper, inks.ink, inks.line)
+    return sheet | {"grid1": f"{grid}24", "grid2": f"{grid}10", "wash": inks.tint(inks.first, 0.16)}
+
+
+def _on_blue(inks: Inks) -> dict[str, str]:
+    """The sheet in the brand's own colour, as its decks' covers are."""
+    paper = inks.first
+    ink = inks.on(paper)
+    signal = inks.second if contrast(inks.second, paper) >= GRAPHICS_CONTRAST else ink
+    # On the other side of the ground, so that no line of the grid comes near to what is written across it.
+    grid = inks.on(ink)
+    return _sheet(inks, paper, ink, signal) | {"grid1": f"{grid}24", "grid2": f"{grid}10", "wash": f"{ink}2e"}
+
+
+def _sheet(inks: Inks, paper: str, ink: str, signal: str) -> dict[str, str]:
+    # Lesser text as dark as the rest: it stands on the grid.
     return {
         "paper": paper,
         "ink": ink,
-        "soft": legible_on(mix(ink, paper, 0.25), paper),
+        "soft": ink,
         "sig": signal,
-        "onsig": on(signal, paper, ink),
-        "wash": mix(mix(paper, inks.accent, 0.35), ink, 0.06),
-        "grid1": f"{ink}24",
-        "grid2": f"{ink}10",
+        "onsig": paper if signal == ink else inks.on(signal),
+        "list": inks.paper,
+        "onlist": inks.ink,
+        "listsig": inks.line,
+        "onlistsig": inks.on(inks.line),
     }
+
+
+def _scheme_of(paper: str) -> str:
+    return "dark" if contrast(paper, "#FFFFFF") > contrast(paper, "#000000") else "light"
 
 
 def _plan(name: str, count: int) -> str:

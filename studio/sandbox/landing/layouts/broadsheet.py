@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from studio.sandbox.landing import motifs, parts
 from studio.sandbox.landing.brief import Brief, Section
-from studio.sandbox.landing.faces import stack
-from studio.sandbox.landing.inks import Inks, legible_on
+from studio.sandbox.landing.inks import Inks
 from studio.sandbox.landing.parts import Page, esc
 
 _COLUMNS = 6
@@ -22,15 +21,13 @@ _HATCH = "".join(
 
 def page(brief: Brief) -> Page:
     """Return the page."""
-    serifs = ("newsprint", "oldstyle") if brief.either("serif") else ("oldstyle", "newsprint")
-    head, text = (stack(voice, *brief.fonts) for voice in serifs)
     plate = f"clamp(1.5rem,{min(4.2, 60 / max(8, len(brief.name))):.2f}vw,3.4rem)"
     root = parts.root(
-        "light dark",
-        _day(brief.inks),
-        _night(brief.inks),
-        head=head,
-        text=text,
+        brief.inks.schemes,
+        _colors(brief.inks),
+        _colors(brief.inks.other),
+        head=brief.head,
+        text=brief.body,
         h1=brief.headline_size(3.0, 8.2, 7.4, 0.62),
         plate=plate,
     )
@@ -46,7 +43,7 @@ def page(brief: Brief) -> Page:
         f"{''.join(_article(number, section) for number, section in enumerate(brief.sections, 1))}"
         f'<section class="coupon {_COUPON[free]}">{parts.form(brief)}</section></div></main>{parts.footer(brief)}</div>'
     )
-    return Page("broadsheet", root, body, "light dark")
+    return Page("broadsheet", root, body, brief.inks.schemes)
 
 
 def _article(number: int, section: Section) -> str:
@@ -56,25 +53,12 @@ def _article(number: int, section: Section) -> str:
     return f'<article id="s{number}"{first}><h2>{esc(section.title)}</h2><p>{esc(section.body)}</p></article>'
 
 
-def _day(inks: Inks) -> dict[str, str]:
-    paper = inks.paper(0.957, 0.018)
+def _colors(inks: Inks) -> dict[str, str]:
     return {
-        "paper": paper,
+        "paper": inks.paper,
         "ink": inks.ink,
-        "spot": legible_on(inks.accent, paper),
-        "onspot": paper,
-        "soft": legible_on(inks.a(0.45, 0.02), paper),
+        "spot": inks.spot,
+        "onspot": inks.on(inks.spot),
+        "soft": inks.soft,
         "rule": f"{inks.ink}59",
-    }
-
-
-def _night(inks: Inks) -> dict[str, str]:
-    paper, ink = inks.paper(0.2, 0.014), inks.paper(0.93, 0.014)
-    return {
-        "paper": paper,
-        "ink": ink,
-        "spot": legible_on(inks.accent, paper),
-        "onspot": paper,
-        "soft": legible_on(inks.a(0.75, 0.02), paper),
-        "rule": f"{ink}4d",
     }

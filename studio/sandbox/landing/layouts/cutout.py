@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from studio.sandbox.landing import curves, motifs, parts
 from studio.sandbox.landing.brief import Brief
-from studio.sandbox.landing.faces import stack
-from studio.sandbox.landing.inks import Inks, legible_on, on
+from studio.sandbox.landing.inks import Inks
 from studio.sandbox.landing.parts import Page, esc
 
 _EDGE = (
@@ -18,10 +17,10 @@ _EDGE = (
 def page(brief: Brief) -> Page:
     """Return the page."""
     root = parts.root(
-        "light",
-        _colors(brief.inks.swapped() if brief.either("first") else brief.inks),
-        head=stack("rounded", *brief.fonts),
-        text=stack("plain", *brief.fonts),
+        brief.inks.scheme,
+        _colors(brief.inks),
+        head=brief.head,
+        text=brief.body,
         h1=brief.headline_size(2.9, 7.0, 6.2),
     )
     first, second = motifs.chosen(brief)
@@ -38,20 +37,19 @@ def page(brief: Brief) -> Page:
         f'</div>{edge}</div><div class="sheets">{_sheets(brief, second)}</div>'
         f'<div class="post">{blobs}{parts.form(brief)}</div></main>{parts.footer(brief)}'
     )
-    return Page("cutout", root, body)
+    return Page("cutout", root, body, brief.inks.scheme)
 
 
 def _colors(inks: Inks) -> dict[str, str]:
-    paper, ink = inks.paper(0.972, 0.022), inks.ink
     papers = {
-        "c1": inks.a(0.66, 0.17),
-        "c2": inks.between(0.5, 0.88, 0.075),
-        "c3": inks.b(0.84, 0.115),
-        "c4": inks.beyond(-50, 0.9, 0.07),
-        "c5": inks.b(0.6, 0.15),
+        "c1": inks.first,
+        "c2": inks.wash(inks.first),
+        "c3": inks.wash(inks.second),
+        "c4": inks.tint(inks.second, 0.16),
+        "c5": inks.second,
     }
-    readable = {f"o{name[1]}": on(color, ink) for name, color in papers.items()}
-    return {"paper": paper, "ink": ink, "c1d": legible_on(inks.a(0.48, 0.16), paper), **papers, **readable}
+    readable = {f"o{name[1]}": inks.on(color) for name, color in papers.items()}
+    return {"paper": inks.paper, "sheet": inks.sheet, "ink": inks.ink, "c1d": inks.spot, **papers, **readable}
 
 
 def _scene(brief: Brief, name: str) -> str:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from studio.sandbox.landing import curves, motifs, parts
 from studio.sandbox.landing.brief import Brief
-from studio.sandbox.landing.faces import stack
-from studio.sandbox.landing.inks import Inks, legible_on, on
+from studio.sandbox.landing.inks import Inks
 from studio.sandbox.landing.parts import Page, esc
 
 
 def page(brief: Brief) -> Page:
     """Return the page."""
-    inks = brief.inks.swapped() if brief.either("picture") else brief.inks
+    inks = brief.inks
     root = parts.root(
-        "light dark",
-        _day(inks),
-        _night(inks),
-        head=stack("didone" if brief.either("face") else "classical", *brief.fonts),
-        text=stack("grotesque", *brief.fonts),
+        inks.schemes,
+        _wall(inks) | _paint(inks),
+        _wall(inks.other),
+        head=brief.head,
+        text=brief.body,
         h1=brief.headline_size(2.0, 3.7, 3.3, 0.3),
     )
     first, second = motifs.chosen(brief)
@@ -37,7 +36,7 @@ def page(brief: Brief) -> Page:
         f'<div class="small"><div class="frame" aria-hidden="true">{_picture(brief, second, "75 0 270 300")}</div>'
         f"{parts.form(brief)}</div></main>{parts.footer(brief)}</div>"
     )
-    return Page("gallery", root, body, "light dark")
+    return Page("gallery", root, body, inks.schemes)
 
 
 def _picture(brief: Brief, name: str, box: str) -> str:
@@ -50,41 +49,28 @@ def _picture(brief: Brief, name: str, box: str) -> str:
     return motifs.ornament(shapes, box, "m")
 
 
-def _day(inks: Inks) -> dict[str, str]:
-    wall = inks.paper(0.968, 0.004)
-    muted = legible_on(inks.a(0.47, 0.085), wall)
+def _wall(inks: Inks) -> dict[str, str]:
     return {
-        "paper": wall,
-        "mat": "#FFFFFF",
+        "paper": inks.paper,
         "ink": inks.ink,
-        "soft": legible_on(inks.a(0.44, 0.02), wall),
-        "muted": muted,
-        "onmuted": on(muted, wall),
-        "edge": inks.paper(0.86, 0.006),
+        "soft": inks.soft,
+        "muted": inks.spot,
+        "onmuted": inks.on(inks.spot),
+        "edge": inks.tint(inks.ink, 0.16),
         "wood": inks.ink,
-        "shade": f"{inks.ink}59",
-        "field": inks.b(0.87, 0.045),
-        "m1": inks.a(0.55, 0.1),
-        "m2": inks.b(0.66, 0.1),
-        "m3": inks.paper(0.955, 0.02),
-        "m4": inks.b(0.92, 0.03),
-        "m5": inks.a(0.76, 0.05),
-        "mk": inks.ink,
+        "shade": f"{inks.dark.paper}59",
     }
 
 
-def _night(inks: Inks) -> dict[str, str]:
-    """The same room after closing: the picture keeps its colours, the wall does not."""
-    wall = inks.a(0.175, 0.01)
-    muted = legible_on(inks.a(0.78, 0.07), wall)
+def _paint(inks: Inks) -> dict[str, str]:
+    """The picture, which keeps its colours when the room is dark."""
     return {
-        "paper": wall,
-        "mat": inks.paper(0.9, 0.008),
-        "ink": inks.paper(0.92, 0.008),
-        "soft": legible_on(inks.a(0.72, 0.012), wall),
-        "muted": muted,
-        "onmuted": on(muted, wall),
-        "edge": inks.a(0.34, 0.012),
-        "wood": "#000000",
-        "shade": "#000000cc",
+        "mat": inks.sheet,
+        "field": inks.tint(inks.second, 0.3),
+        "m1": inks.first,
+        "m2": inks.second,
+        "m3": inks.sheet,
+        "m4": inks.tint(inks.second, 0.16),
+        "m5": inks.tint(inks.first, 0.5),
+        "mk": inks.ink,
     }

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from studio.sandbox.landing import motifs, parts
 from studio.sandbox.landing.brief import Brief
-from studio.sandbox.landing.faces import stack
-from studio.sandbox.landing.inks import Inks, legible_on, on
+from studio.sandbox.landing.inks import Inks
 from studio.sandbox.landing.parts import Page, esc
 
 _HALO = "".join(f'<circle cx="120" cy="120" r="{radius}"/>' for radius in (119, 101, 84))
@@ -13,13 +12,12 @@ _HALO = "".join(f'<circle cx="120" cy="120" r="{radius}"/>' for radius in (119, 
 
 def page(brief: Brief) -> Page:
     """Return the page."""
-    serif = stack("classical", *brief.fonts)
     root = parts.root(
         "dark light",
-        _night(brief.inks),
-        _dawn(brief.inks),
-        head=serif,
-        text=serif,
+        _colors(brief.inks.dark),
+        _colors(brief.inks.light),
+        head=brief.head,
+        text=brief.body,
         h1=brief.headline_size(2.6, 6.2, 5.4, 0.9),
     )
     first, second = motifs.chosen(brief)
@@ -36,39 +34,18 @@ def page(brief: Brief) -> Page:
     return Page("nocturne", root, body, "dark light")
 
 
-def _night(inks: Inks) -> dict[str, str]:
-    paper = inks.a(0.165, 0.028)
-    warm = legible_on(inks.b(0.83, 0.1), paper)
+def _colors(inks: Inks) -> dict[str, str]:
     return {
-        "paper": paper,
-        "ink": inks.b(0.935, 0.018),
-        "soft": legible_on(inks.a(0.8, 0.03), paper, ratio=7),
-        "warm": warm,
-        "onwarm": on(warm, paper),
-        "line": inks.a(0.42, 0.05),
-        "glow": inks.a(0.36, 0.085),
-        "lift": inks.a(0.215, 0.04),
-        "m1": inks.a(0.74, 0.09),
-        "m2": inks.b(0.8, 0.11),
-        "m3": inks.a(0.3, 0.05),
-        "m4": inks.b(0.95, 0.03),
-    }
-
-
-def _dawn(inks: Inks) -> dict[str, str]:
-    paper, lift, ink = inks.b(0.938, 0.02), inks.b(0.97, 0.014), inks.a(0.265, 0.05)
-    warm = legible_on(inks.b(0.48, 0.12), paper)
-    return {
-        "paper": paper,
-        "ink": ink,
-        "soft": legible_on(inks.a(0.38, 0.04), paper, lift, ratio=6),
-        "warm": warm,
-        "onwarm": on(warm, lift),
-        "line": inks.a(0.68, 0.04),
-        "glow": inks.b(0.99, 0.012),
-        "lift": lift,
-        "m1": inks.a(0.55, 0.1),
-        "m2": inks.b(0.66, 0.12),
-        "m3": inks.b(0.97, 0.02),
-        "m4": ink,
+        "paper": inks.paper,
+        "ink": inks.ink,
+        "soft": inks.soft,
+        "warm": inks.second_spot,
+        "onwarm": inks.on(inks.second_spot),
+        "line": inks.tint(inks.ink, 0.3),
+        "glow": inks.tint(inks.first, 0.3),
+        "lift": inks.sheet,
+        "m1": inks.first,
+        "m2": inks.second,
+        "m3": inks.tint(inks.first, 0.16),
+        "mk": inks.ink,
     }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from studio.brand.colors import GRAPHICS_CONTRAST, contrast
 from studio.sandbox.landing import motifs, parts
 from studio.sandbox.landing.brief import Brief, Section
-from studio.sandbox.landing.faces import stack
-from studio.sandbox.landing.inks import apart, on
+from studio.sandbox.landing.inks import Inks
 from studio.sandbox.landing.parts import Page, esc
 
 _TURNS = (-9, 8, -16, 12)
@@ -13,19 +13,14 @@ _TURNS = (-9, 8, -16, 12)
 
 def page(brief: Brief) -> Page:
     """Return the page."""
-    inks = brief.inks.swapped() if brief.either("ink") else brief.inks
-    second = inks.second if apart(inks.accent, inks.second) else inks.beyond(150, 0.82, 0.13)
-    ink, paper = inks.ink, inks.paper(0.965, 0.02)
-    colors = {"ink": ink, "paper": paper, "hot": second, "onhot": on(second, paper, ink)}
-    for number, field in enumerate((inks.accent, second, paper, ink), 1):
-        colors |= {f"c{number}": field, f"o{number}": on(field, paper, ink)}
+    inks = brief.inks
     root = parts.root(
-        "light",
-        colors | {"m1": second, "m2": paper, "m3": inks.accent, "mk": ink},
-        head=stack("condensed", *brief.fonts),
-        text=stack("grotesque", *brief.fonts),
+        inks.scheme,
+        _colors(inks),
+        head=brief.head,
+        text=brief.body,
         turn=f"{_TURNS[brief.draw('turn', len(_TURNS))]}deg",
-        h1=brief.headline_size(3.6, 13.5, 12.5, 0.8),
+        h1=brief.headline_size(3.6, 13.5, 12.5, 0.68, capitals=True),
     )
     first, _ = motifs.chosen(brief)
     body = (
@@ -34,7 +29,20 @@ def page(brief: Brief) -> Page:
         f'<section class="join" aria-label="{esc(brief.cta)}"><p class="shout" aria-hidden="true">{esc(brief.name)}</p>'
         f"{parts.form(brief)}</section></main>{parts.footer(brief)}"
     )
-    return Page("poster", root, body)
+    return Page("poster", root, body, inks.scheme)
+
+
+def _colors(inks: Inks) -> dict[str, str]:
+    hot = inks.beside(inks.first)
+    colors = {"ink": inks.ink, "paper": inks.paper, "hot": hot, "onhot": inks.on(hot)}
+    for number, field in enumerate((inks.first, hot, inks.paper, inks.ink), 1):
+        colors |= {f"c{number}": field, f"o{number}": inks.on(field)}
+    # The headline runs over the drawing, so the drawing has no colour on which the headline cannot be read.
+    shout = inks.on(inks.first)
+    behind = [color for color in (inks.second, inks.ink, inks.paper) if contrast(color, shout) >= GRAPHICS_CONTRAST]
+    two = next((color for color in behind if color != hot), inks.first)
+    one = hot if hot in behind else inks.first
+    return colors | {"m1": one, "m2": two, "m3": inks.first, "mk": behind[-1]}
 
 
 def _bands(sections: tuple[Section, ...]) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from studio.sandbox.landing import motifs, parts
 from studio.sandbox.landing.brief import Brief
-from studio.sandbox.landing.faces import stack
-from studio.sandbox.landing.inks import legible_on, on
+from studio.sandbox.landing.inks import Inks
 from studio.sandbox.landing.parts import Page, esc
 
 _DOTS = "".join(
@@ -26,23 +25,12 @@ _PLATES = ((1, 0, 0), (2, 5, 4))
 
 def page(brief: Brief) -> Page:
     """Return the page."""
-    inks = brief.inks.swapped() if brief.either("plates") else brief.inks
-    paper, ink, one, two = inks.paper(0.96, 0.016), inks.ink, inks.a(0.58, 0.17), inks.b(0.76, 0.14)
-    colors = {
-        "paper": paper,
-        "ink": ink,
-        "one": one,
-        "on1": on(one, paper, ink),
-        "two": two,
-        "on2": on(two, ink, paper),
-        "head1": legible_on(inks.a(0.45, 0.15), paper),
-    }
-    head, text = ("slab", "plain") if brief.either("head") else ("grotesque", "typewriter")
+    inks = brief.inks
     root = parts.root(
-        "light",
-        colors,
-        head=stack(head, *brief.fonts),
-        text=stack(text, *brief.fonts),
+        inks.scheme,
+        _colors(inks),
+        head=brief.head,
+        text=brief.body,
         h1=brief.headline_size(2.8, 8.4, 7.4),
     )
     first, second = motifs.chosen(brief)
@@ -58,7 +46,23 @@ def page(brief: Brief) -> Page:
         f'<div class="zine">{bits}</div><div class="stub">{motifs.ornament(stamp, "-180 -180 360 360", "stamp")}'
         f"{parts.form(brief)}</div></main>{parts.footer(brief)}</div>"
     )
-    return Page("riso", root, body)
+    return Page("riso", root, body, inks.scheme)
+
+
+def _colors(inks: Inks) -> dict[str, str]:
+    # Inks are laid over each other: on light paper they darken it, on dark paper they glow.
+    printed = {"blend": "screen", "bare": "#000000"} if inks.palette.dark else {"blend": "multiply", "bare": "#FFFFFF"}
+    return {
+        "paper": inks.paper,
+        "ink": inks.ink,
+        "one": inks.first,
+        "on1": inks.on(inks.first),
+        "two": inks.second,
+        "on2": inks.on(inks.second),
+        "head1": inks.spot,
+        "wash": inks.wash(inks.second),
+        **printed,
+    }
 
 
 def _scene(brief: Brief, first: str, second: str) -> str:

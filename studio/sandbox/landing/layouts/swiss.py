@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from studio.sandbox.landing import motifs, parts
 from studio.sandbox.landing.brief import Brief
-from studio.sandbox.landing.faces import stack
-from studio.sandbox.landing.inks import legible_on, on
+from studio.sandbox.landing.inks import Inks
 from studio.sandbox.landing.parts import Page, esc
 
-_WHITE, _BLACK, _NIGHT, _LIGHT = "#FFFFFF", "#111111", "#131313", "#F4F4F4"
 _TURNS = (-14, 11, -28, 24)
 
 
 def page(brief: Brief) -> Page:
     """Return the page."""
-    inks = brief.inks.swapped() if brief.either("field") else brief.inks
-    field, readable = inks.accent, on(inks.accent, _WHITE, _BLACK)
-    colors = {"paper": _WHITE, "ink": _BLACK, "mark": legible_on(field, _WHITE), "field": field, "on": readable}
-    dark = {"paper": _NIGHT, "ink": _LIGHT, "mark": legible_on(field, _NIGHT)}
-    second = inks.second if inks.second != field else readable
-    motif = {"m1": readable, "m2": second, "m3": _WHITE if readable == _BLACK else field, "mk": _BLACK}
+    inks = brief.inks
+    readable = inks.on(inks.first)
+    # On the field in both colour schemes: the field is the same in both.
+    motif = {"m1": readable, "m2": inks.beside(inks.first), "m3": inks.first, "mk": inks.on(readable)}
     root = parts.root(
-        "light dark",
-        colors | motif,
-        dark,
-        text=stack("grotesque", *brief.fonts),
+        inks.schemes,
+        _colors(inks) | motif,
+        _colors(inks.other),
+        text=brief.body,
+        head=brief.head,
         h1=brief.headline_size(3.1, 8.6, 8.2, 0.6),
         turn=f"{_TURNS[brief.draw('turn', len(_TURNS))]}deg",
     )
@@ -45,4 +42,9 @@ def page(brief: Brief) -> Page:
         f'<section class="join" aria-label="{esc(brief.cta)}"><p class="big">{esc(brief.name)}</p>{parts.form(brief)}'
         f"</section></main>{parts.footer(brief)}"
     )
-    return Page("swiss", root, body, "light dark")
+    return Page("swiss", root, body, inks.schemes)
+
+
+def _colors(inks: Inks) -> dict[str, str]:
+    field = inks.first
+    return {"paper": inks.paper, "ink": inks.ink, "mark": inks.spot, "field": field, "on": inks.on(field)}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from studio.sandbox.landing import curves, motifs, parts
 from studio.sandbox.landing.brief import Brief, Section
-from studio.sandbox.landing.faces import stack
-from studio.sandbox.landing.inks import apart, on
 from studio.sandbox.landing.parts import Page, esc
 
 _ARROW = motifs.ornament('<path d="M8 8l24 24M32 10v22H10"/>', "0 0 40 40")
@@ -17,26 +15,22 @@ _INKS = ((0, 1, 3), (2, 3, 0), (1, 4, 2), (4, 3, 1), (3, 2, 4), (0, 2, 1))
 
 def page(brief: Brief) -> Page:
     """Return the page."""
-    inks = brief.inks.swapped() if brief.either("first") else brief.inks
-    ink, paper = inks.ink, inks.paper(0.955, 0.018)
-    colors = {
-        "c1": inks.accent,
-        "c2": inks.second if apart(inks.accent, inks.second) else inks.b(0.8, 0.13),
-        "c3": ink,
-        "c4": inks.between(0.5, 0.86, 0.06) if brief.either("fourth") else inks.beyond(-70, 0.84, 0.09),
-    }
-    readable = {f"o{name[1]}": on(color, paper, ink) for name, color in colors.items()}
+    inks = brief.inks
+    fourth = inks.first if brief.either("fourth") else inks.second
+    colors = {"c1": inks.first, "c2": inks.beside(inks.first), "c3": inks.ink, "c4": inks.tint(fourth, 0.3)}
+    readable = {f"o{name[1]}": inks.on(color) for name, color in colors.items()}
     root = parts.root(
-        "light",
-        {"paper": paper, "ink": ink, **colors, **readable},
-        m1=inks.accent,
-        m2=paper,
+        inks.scheme,
+        {"paper": inks.paper, "ink": inks.ink, **colors, **readable},
+        m1=inks.first,
+        m2=inks.paper,
         m3=colors["c4"],
-        mk=ink,
-        text=stack("geometric", *brief.fonts),
+        mk=inks.ink,
+        head=brief.head,
+        text=brief.body,
         h1=brief.headline_size(2.6, 7.2, 6.6, 0.6),
     )
-    return Page("tableau", root, f'<main class="wall">{"".join(_wall(brief))}</main>{parts.footer(brief)}')
+    return Page("tableau", root, f'<main class="wall">{"".join(_wall(brief))}</main>{parts.footer(brief)}', inks.scheme)
 
 
 def _wall(brief: Brief) -> list[str]:

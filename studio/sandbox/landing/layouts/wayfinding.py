@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from studio.sandbox.landing import motifs, parts
 from studio.sandbox.landing.brief import Brief
-from studio.sandbox.landing.faces import stack
-from studio.sandbox.landing.inks import legible_on, on
+from studio.sandbox.landing.inks import Inks
 from studio.sandbox.landing.parts import Page, esc
 
 _BEND = motifs.ornament('<path d="M7 0V10L167 170V180"/>', "0 0 174 180")
@@ -13,21 +12,13 @@ _BEND = motifs.ornament('<path d="M7 0V10L167 170V180"/>', "0 0 174 180")
 
 def page(brief: Brief) -> Page:
     """Return the page."""
-    inks = brief.inks.swapped() if brief.either("signal") else brief.inks
-    signal, ink, paper = inks.accent, inks.ink, inks.paper(0.985, 0.006)
-    night, light = inks.a(0.185, 0.018), inks.paper(0.95, 0.01)
-    colors = {
-        "sig": signal,
-        "on": on(signal, paper, ink),
-        "ink": ink,
-        "paper": paper,
-        "line": legible_on(signal, paper, ink, ratio=1.9),
-    }
+    inks = brief.inks
     root = parts.root(
-        "light dark",
-        colors,
-        {"ink": light, "paper": night, "line": legible_on(signal, night, light, ratio=1.9)},
-        text=stack("signage", *brief.fonts),
+        inks.schemes,
+        _colors(inks),
+        _colors(inks.other),
+        head=brief.head,
+        text=brief.body,
         h1=brief.headline_size(2.6, 7.0, 6.4, 0.7),
     )
     first, _ = motifs.chosen(brief)
@@ -45,4 +36,14 @@ def page(brief: Brief) -> Page:
         f'<p class="to" aria-hidden="true">{esc(brief.name)}</p>'
         f"{parts.form(brief)}</section></main>{parts.footer(brief)}"
     )
-    return Page("wayfinding", root, body, "light dark")
+    return Page("wayfinding", root, body, inks.schemes)
+
+
+def _colors(inks: Inks) -> dict[str, str]:
+    return {
+        "sig": inks.first,
+        "on": inks.on(inks.first),
+        "ink": inks.ink,
+        "paper": inks.paper,
+        "line": inks.line,
+    }
