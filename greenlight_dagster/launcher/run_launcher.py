@@ -74,6 +74,11 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
                 default_value=int(defaults.TERMINATE_GRACE_SECONDS),
                 description="A canceled run that has not ended after this long is killed.",
             ),
+            "idle_seconds": Field(
+                IntSource,
+                default_value=int(defaults.IDLE_SECONDS),
+                description="The launcher's server ends when it has had neither runs nor clients for this long.",
+            ),
             "socket_path": Field(
                 StringSource,
                 is_required=False,
@@ -99,8 +104,9 @@ class WarmRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         for name in ("spares", "max_concurrent_runs"):
             if self._values.get(name, 1) < 1:
                 raise StackError(f"run_launcher.config.{name} must be at least 1.", "Correct it in dagster.yaml.")
-        if self._values.get("terminate_grace_seconds", 0) < 0:
-            raise StackError("run_launcher.config.terminate_grace_seconds is negative.", "Correct it in dagster.yaml.")
+        for name in ("terminate_grace_seconds", "idle_seconds"):
+            if self._values.get(name, 0) < 0:
+                raise StackError(f"run_launcher.config.{name} is negative.", "Correct it in dagster.yaml.")
         socket = Path(self._socket_path).expanduser() if self._socket_path else None
         return LauncherConfig.at(Path(self._instance.root_directory), socket, **self._values)
 

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import yaml
 from dagster import DagsterEventType, DagsterRun, DagsterRunStatus
 
 from greenlight_dagster.stack import probes
@@ -69,6 +70,13 @@ def clicks(site: Site, daemon: Process) -> Clicks:
     site.start("-m", "dagster_webserver", "--host", LOOPBACK, "--port", str(port), "--workspace", "workspace.yaml")
     eventually(lambda: probes.http_answers(port, "/server_info"), PATIENCE, "the UI")
     return Clicks.at(f"http://{LOOPBACK}:{port}")
+
+
+@pytest.fixture
+def bare(postgres: TestServer, database_template: str, dagster_template: str) -> Iterator[Site]:
+    """An installation on which nothing runs."""
+    with installed(postgres, database_template, dagster_template, spares=1, idle_seconds=2) as made:
+        yield made
 
 
 # --- our own
@@ -143,26 +151,48 @@ def test_ctrl_c_ends_our_daemon_while_its_sensors_wait(site: Site, daemon: Proce
     assert not site.ticks("FAILURE")
 
 
-@pytest.mark.parametrize(
-    ("wrong", "what"),
-    [
-        ({"spares": 0}, "run_launcher.config.spares must be at least 1."),
-        ({"terminate_grace_seconds": -1}, "run_launcher.config.terminate_grace_seconds is negative."),
-        ({"max_concurrent_runs": "many"}, 'Invalid scalar at path root:max_concurrent_runs. Value "many"'),
-        ({"spare": 3}, 'Received unexpected config entry "spare"'),
-        ({"spares": {"env": "NOT_SET"}}, "NOT_SET"),
-        ({"socket_path": "launcher.sock"}, "No socket can lie at launcher.sock"),
-        ({"socket_path": f"/tmp/{'long' * 30}.sock"}, "a whole and short path"),
-        ({"socket_path": "/dev/null/launcher.sock"}, "No socket can lie at /dev/null/launcher.sock"),
-    ],
-)
-def test_a_launcher_that_could_launch_nothing_is_refused_at_the_start(
-    postgres: TestServer, database_template: str, dagster_template: str, wrong: dict[str, Any], what: str
-) -> None:
-    with installed(postgres, database_template, dagster_template, **wrong) as site:
-        said = refused(site)
-    assert what in said
-    assert "dagster.yaml" in said
+WRONG_LAUNCHERS: list[tuple[dict[str, Any], str]] = [
+    ({"spares": 0}, "run_launcher.config.spares must be at least 1."),
+    ({"terminate_grace_seconds": -1}, "run_launcher.config.terminate_grace_seconds is negative."),
+    ({"idle_seconds": -1}, "run_launcher.config.idle_seconds is negative."),
+    ({"max_concurrent_runs": "many"}, 'Invalid scalar at path root:max_concurrent_runs. Value "many"'),
+    ({"spare": 3}, 'Received unexpected config entry "spare"'),
+    ({"spares": {"env": "NOT_SET"}}, "NOT_SET"),
+    ({"socket_path": "launcher.sock"}, "No socket can lie at launcher.sock"),
+    ({"socket_path": f"/tmp/{'long' * 30}.sock"}, "a whole and short path"),
+    ({"socket_path": "/dev/null/launcher.sock"}, "No socket can lie at /dev/null/launcher.sock"),
+]
+# One program for all of them: most of a daemon's start is importing.
+ONE_AFTER_THE_OTHER = """
+import json, os, sys
+from greenlight_dagster import daemon
+homes, sys.argv[1:] = sys.argv[1:], ["--workspace", "workspace.yaml"]
+for home in homes:
+    os.environ["DAGSTER_HOME"] = home
+    try:
+        daemon.main()
+    except SystemExit as exc:
+        print(json.dumps(exc.code))
+"""
+
+
+def test_a_launcher_that_could_launch_nothing_is_refused_at_the_start(bare: Site) -> None:
+    configuration = (bare.home / "dagster.yaml").read_text()
+    homes = []
+    for number, (wrong, _) in enumerate(WRONG_LAUNCHERS):
+        changed = yaml.safe_load(configuration)
+        changed["run_launcher"]["config"].update(wrong)
+        home = bare.folder / f"wrong-{number}"
+        home.mkdir()
+        (home / "dagster.yaml").write_text(yaml.safe_dump(changed))
+        homes.append(str(home))
+    daemons = bare.start("-c", ONE_AFTER_THE_OTHER, *homes)
+    assert daemons.wait() == 0, daemons.output()
+    said = [json.loads(line) for line in daemons.output().splitlines() if line.startswith('"')]
+    assert len(said) == len(WRONG_LAUNCHERS), daemons.output()
+    for words, (_, what) in zip(said, WRONG_LAUNCHERS, strict=True):
+        assert what in words
+        assert "dagster.yaml" in words
 
 
 def test_a_launcher_whose_socket_others_could_reach_is_refused_at_the_start(
@@ -171,26 +201,14 @@ def test_a_launcher_whose_socket_others_could_reach_is_refused_at_the_start(
     tmp_path.chmod(0o755)
     socket = str(tmp_path / "launcher.sock")
     with installed(postgres, database_template, dagster_template, socket_path=socket) as site:
-        assert f"{tmp_path} is open to others" in refused(site)
-
-
-def refused(site: Site) -> str:
-    """Start our daemon and return why it did not stay."""
-    daemon = site.start("-m", "greenlight_dagster.daemon", "--workspace", "workspace.yaml")
-    assert daemon.wait() == 1
-    assert "Traceback" not in daemon.output()
-    assert "Stack Trace" not in daemon.output()
-    return daemon.output()
+        daemon = site.start("-m", "greenlight_dagster.daemon", "--workspace", "workspace.yaml")
+        assert daemon.wait() == 1
+        assert f"{tmp_path} is open to others" in daemon.output()
+        assert "Traceback" not in daemon.output()
+        assert "Stack Trace" not in daemon.output()
 
 
 # --- Dagster's own, and none
-
-
-@pytest.fixture
-def bare(postgres: TestServer, database_template: str, dagster_template: str) -> Iterator[Site]:
-    """An installation on which nothing runs."""
-    with installed(postgres, database_template, dagster_template, spares=1) as made:
-        yield made
 
 
 def test_the_stock_daemon_does_as_well(bare: Site) -> None:

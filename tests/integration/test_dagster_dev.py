@@ -21,6 +21,7 @@ from studio.settings import Settings
 from tests.support.dagster import DAGSTER_WARNINGS
 from tests.support.postgres import TestServer
 from tests.support.site import PATIENCE, Process, Site, installed
+from tests.support.size import FULL
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.dagster_fixtures"]
@@ -52,7 +53,7 @@ class Dev(NamedTuple):
 
 @pytest.fixture
 def site(postgres: TestServer, database_template: str, dagster_template: str) -> Iterator[Site]:
-    with installed(postgres, database_template, dagster_template, spares=1) as made:
+    with installed(postgres, database_template, dagster_template, spares=1, idle_seconds=2) as made:
         yield made
 
 
@@ -93,6 +94,8 @@ def test_sensors_wait_and_starve_nobody(site: Site) -> None:
     assert not site.ticks("FAILURE")
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: another daemon, UI, proxy and code server")
 @pytest.mark.skipif((os.cpu_count() or 1) + 4 >= SENSORS + OTHER_THREADS, reason="large enough without being told")
 def test_a_code_server_that_is_too_small_polls(site: Site) -> None:
     dev = start(site, **dict.fromkeys(code_server.SIZES))

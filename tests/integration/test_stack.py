@@ -19,14 +19,12 @@ from typing import Any
 from uuid import UUID
 
 import psutil
-import psycopg
 import pytest
 
 from greenlight_dagster.stack import descent, state
 from greenlight_dagster.stack.parts import CODE_SERVER, DAEMON, POSTGRES, SANDBOX, UI, WEB
 from greenlight_dagster.stack.ports import LOOPBACK
 from greenlight_dagster.stack.stack import Stack
-from greenlight_dagster.stack.urls import libpq_url
 from studio import projects, queue
 from studio.database.connection import Database
 from studio.database.embedded import EmbeddedPostgres
@@ -233,17 +231,13 @@ def test_a_killed_code_server_is_replaced_and_the_queue_goes_on(
 
 
 def test_a_killed_database_is_replaced_and_the_sensors_go_on(stack: Stack) -> None:
+    daemon = pid_of(stack, DAEMON)
     kill(stack, POSTGRES)
-    url = libpq_url(stack.environment()["GREENLIGHT_DAGSTER_DATABASE_URL"])
-
-    def newest_tick() -> int:
-        with psycopg.connect(url) as conn:
-            row = conn.execute("SELECT coalesce(max(id), 0) FROM job_ticks WHERE status = 'SKIPPED'").fetchone()
-            assert row is not None
-            return int(row[0])
-
-    before = newest_tick()
-    eventually(lambda: newest_tick() > before, PATIENCE_SECONDS, "the next tick of a sensor")
+    with Database(stack.environment()["DATABASE_URL"], pool_size=1) as database:
+        job_id = enqueue(database)
+        job = eventually(lambda: job_in(database, job_id, "completed", "failed"), PATIENCE_SECONDS, "the job's end")
+    assert (job.status, job.attempts, job.last_error) == ("completed", 1, None)
+    assert pid_of(stack, DAEMON) == daemon
 
 
 def test_a_stop_gives_the_running_job_back_and_leaves_no_process(
