@@ -187,6 +187,11 @@ def masked(value: Any) -> Any:
     return value if value is None or isinstance(value, bool) else mask(str(value))
 
 
+def require_provider(provider: str) -> None:
+    """Raise `InvalidInput` that lists the providers where there is no such one."""
+    _fields(provider)
+
+
 def require_hook_address(url: str) -> str:
     """Return the address of a hook unchanged, or raise `OutboundRefused`: https, a usual port, no private address.
 
@@ -221,7 +226,7 @@ def _value(settings: Settings, field: Field) -> str:
 
 def _checked(provider: str, name: str, field: Field, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise InvalidInput(f"{provider}.{name} is missing.", "Give it as text.")
+        raise InvalidInput(f"{provider}.{name} is missing.", f"Give {', '.join(_fields(provider))} as text.")
     value = require_storable(value.strip(), f"{provider}.{name}")
     # Only a sender's name is text; everything else stands in a header or an address.
     plain = (

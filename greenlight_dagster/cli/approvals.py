@@ -9,6 +9,8 @@ from rich.markup import escape
 
 from greenlight_dagster.cli.approval_view import carried_out, summary
 from greenlight_dagster.cli.context import open_database, parse_id
+from greenlight_dagster.cli.names import project_names, short_name
+from greenlight_dagster.cli.outcome_view import outcome_of, outcome_rows, status_of
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
 from studio import approvals, decisions
 from studio.approvals import Approval, ApprovalStatus
@@ -48,32 +50,32 @@ def list_approvals(
             status=cast("ApprovalStatus | None", status),
             limit=limit,
         )
+        names = project_names(db, [a.project_id for a in found])
     if as_json:
-        print_json(found)
+        print_json([{**vars(a), "project_name": names.get(a.project_id)} for a in found])
         return
     print_table(
-        ("id", "action", "risk", "status", "version", "created"),
-        [(a.id, a.action_type, a.risk, _status(a), a.version, a.created_at) for a in found],
+        ("id", "status", "risk", "asked", "action", "version", "project"),
+        [
+            (a.id, status_of(a), a.risk, a.created_at, a.action_type, a.version, short_name(names, a.project_id))
+            for a in found
+        ],
         empty="No approvals.",
+        below=("action", "version", "project"),
     )
-
-
-def _status(approval: Approval) -> str:
-    if approval.is_gate or approval.execution_status == "idle":
-        return approval.status
-    return f"{approval.status}, {approval.execution_status}"
 
 
 @app.command(epilog="Example: greenlight approvals show 7b0e1c9a-…")
 def show(approval: ApprovalArgument, as_json: JsonFlag = False) -> None:
-    """Show an approval: what it is about, its risk, what exactly would be carried out, and the cost so far."""
+    """Show an approval: what it is about, what exactly a yes carries out, what became of it, and what to do next."""
     approval_id = parse_id(approval, "APPROVAL")
     with open_database() as (db, _):
         found = approvals.get(db, approval_id)
         packet = versions.get(db, found.packet_version_id) if found.packet_version_id else None
         spent = _spent(db, found)
+        outcome = outcome_of(db, found)
     if as_json:
-        print_json({"approval": found, "packet": packet, "spent_micros": spent})
+        print_json({"approval": found, "packet": packet, "spent_micros": spent, "outcome": outcome})
         return
     rows: list[tuple[str, Any]] = [
         ("approval", found.id),
@@ -81,7 +83,7 @@ def show(approval: ApprovalArgument, as_json: JsonFlag = False) -> None:
         ("about", found.description),
         ("kind", f"gate of phase {found.phase}" if found.is_gate else f"action {found.action_type}"),
         ("risk", found.risk),
-        ("status", _status(found)),
+        ("status", status_of(found)),
         ("version", found.version),
         ("project", found.project_id),
         ("asked", found.created_at),
@@ -97,14 +99,18 @@ def show(approval: ApprovalArgument, as_json: JsonFlag = False) -> None:
         rows.append(("file", f"{found.asset_id} {_file(found)}".strip()))
     if found.decided_by:
         rows += [("decided by", found.decided_by), ("decided", found.decided_at), ("guidance", found.guidance)]
-    if found.execution_job_id:
-        rows.append(("job", found.execution_job_id))
+    if outcome is not None:
+        rows += outcome_rows(outcome)
     print_table(("", ""), rows, empty="")
     executes = found.payload.get("executes")
     if executes:
         out.print("\nCarries out", style="bold cyan")
         for line in carried_out(executes):
             out.print(line)
+    if outcome is not None and outcome.steps:
+        _say("")
+        for step in outcome.steps:
+            _say(escape(printable(step)))
     if found.status == "pending":
         _say("")
         if packet is not None:

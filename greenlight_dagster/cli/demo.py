@@ -13,13 +13,13 @@ from rich.rule import Rule
 
 from greenlight_dagster.cli import full_demo
 from greenlight_dagster.cli.context import adopt
-from greenlight_dagster.cli.output import err, out, print_json
+from greenlight_dagster.cli.output import EXIT_INTERRUPTED, INTERRUPTED, INTERRUPTS, err, out, print_json
 from greenlight_dagster.cli.packet_view import packet_panels
 from greenlight_dagster.cli.tailing import follow_job
 from greenlight_dagster.stack.stack import Stack
 from studio import projects, queue
 from studio.database.connection import Database
-from studio.launch import launch
+from studio.launch import Launched, launch
 from studio.packets import versions
 from studio.settings import Settings, get_settings
 
@@ -50,17 +50,23 @@ def demo(
     settings = get_settings().model_copy(update={"database_url": None, "dagster_database_url": None})
     # What is wrong with them is better said now than when the stack is up.
     projects.checked(idea, domain)
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="greenlight-demo-") as folder:
-        result = _run(Path(folder), settings, idea, domain, full=full, ask=ask, keep=keep)
+        try:
+            result = _run(Path(folder), settings, idea, domain, began, full=full, ask=ask, keep=keep)
+        except INTERRUPTS:
+            # Before there was anything to count, or while it was counted.
+            result = {"status": INTERRUPTED, "seconds": round(time.monotonic() - began, 1)}
+    if result["status"] == INTERRUPTED:
+        err.print("Interrupted.")
     print_json(result)
     if result["status"] != "completed":
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_INTERRUPTED if result["status"] == INTERRUPTED else 1)
 
 
 def _run(
-    folder: Path, settings: Settings, idea: str, domain: str | None, *, full: bool, ask: bool, keep: Path
+    folder: Path, settings: Settings, idea: str, domain: str | None, began: float, *, full: bool, ask: bool, keep: Path
 ) -> dict[str, Any]:
-    began = time.monotonic()
     with out.status("Starting the stack…") as status:
 
         def say(line: str) -> None:
@@ -88,33 +94,55 @@ def _run(
 
 
 def _phase0(db: Database, settings: Settings, idea: str, domain: str | None, began: float) -> dict[str, Any]:
-    with db.transaction() as conn:
-        project_id = projects.create(conn, settings, owner_clerk_id=settings.owner_clerk_id, idea=idea, domain=domain)
-        launched = launch(conn, project_id)
-    out.print(Rule(f"Phase 0 of “{projects.get(db, project_id).name}”", style="dim"))
-    view = follow_job(db, launched.job_id, settings=settings)
+    launched: Launched | None = None
+    interrupted = False
+    try:
+        with db.transaction() as conn:
+            project_id = projects.create(
+                conn, settings, owner_clerk_id=settings.owner_clerk_id, idea=idea, domain=domain
+            )
+            started = launch(conn, project_id)
+        # Not before it is committed: where Ctrl-C comes in between, there is nothing to count.
+        launched = started
+        out.print(Rule(f"Phase 0 of “{projects.get(db, project_id).name}”", style="dim"))
+        follow_job(db, launched.job_id, settings=settings)
+        _show(db, project_id, launched.job_id)
+    except INTERRUPTS:
+        interrupted = True
+        if launched is None:
+            raise
     job = queue.get(db, launched.job_id)
-    packet = versions.latest(db, project_id, 0)
-    if packet is not None and job.status == "completed":
-        out.print()
-        for panel in packet_panels(packet.packet):
-            out.print(panel)
-        out.print(f"\n[dim]Written by model {packet.model} with prompt {packet.prompt_version}.[/]", highlight=False)
-        out.print()
-    else:
-        err.print(f"The job is {job.status}: {job.last_error}", style="red", highlight=False, soft_wrap=True)
+    packet = versions.latest(db, job.project_id, 0)
     return {
         "job_id": job.id,
-        "project_id": project_id,
-        "packet_id": _packet_id(db, project_id),
-        "status": job.status,
+        "project_id": job.project_id,
+        "packet_id": _packet_id(db, job.project_id),
+        "status": INTERRUPTED if interrupted else job.status,
         "recommendation": packet.packet["recommendation"] if packet else None,
         "confidence": packet.confidence if packet else None,
-        "events": view.events,
+        "events": _events(db, job.id),
         "dagster_run_id": job.dagster_run_id,
         "attempt": job.attempts,
         "seconds": round(time.monotonic() - began, 1),
     }
+
+
+def _show(db: Database, project_id: UUID, job_id: UUID) -> None:
+    job = queue.get(db, job_id)
+    packet = versions.latest(db, project_id, 0)
+    if packet is None or job.status != "completed":
+        err.print(f"The job is {job.status}: {job.last_error}", style="red", highlight=False, soft_wrap=True)
+        return
+    out.print()
+    for panel in packet_panels(packet.packet):
+        out.print(panel)
+    out.print(f"\n[dim]Written by model {packet.model} with prompt {packet.prompt_version}.[/]", highlight=False)
+    out.print()
+
+
+def _events(db: Database, job_id: UUID) -> int:
+    row = db.fetch_one("select count(*)::int as n from public.agent_job_events where job_id = %s", [job_id])
+    return row["n"] if row else 0
 
 
 def _packet_id(db: Database, project_id: UUID) -> UUID | None:

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from greenlight_dagster.cli.context import adopt, reach
 from greenlight_dagster.cli.output import JsonFlag, out, print_json
+from greenlight_dagster.cli.stuck import stuck
 from greenlight_dagster.launcher.client import LauncherClient
 from greenlight_dagster.launcher.config import LauncherConfig
 from greenlight_dagster.stack.state import running_state
@@ -29,6 +30,7 @@ from studio.model.prices import PriceList
 from studio.settings import Settings, get_settings
 from studio.storage import BUCKET, storage_from_settings
 from studio.storage.folder import FolderStorage
+from studio.text import printable
 
 State = Literal["ok", "warning", "problem"]
 
@@ -133,6 +135,11 @@ def _schema(db: Database) -> Iterator[Finding]:
     depth = queue.depth(db)
     lanes = ", ".join(f"{lane} {n['running']} running, {n['queued']} queued" for lane, n in depth.items())
     yield Finding("queue", "ok", lanes)
+    troubles = [printable(trouble) for trouble in stuck(db)]
+    if troubles:
+        yield Finding("outbox", "warning", "; ".join(troubles))
+    else:
+        yield Finding("outbox", "ok", "nothing is stuck, nothing waits for a person's word")
 
 
 def _sensors(settings: Settings) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from uuid import UUID
 from rich.table import Table
 
 from greenlight_dagster.cli.journey import LIVE, Journey
-from greenlight_dagster.cli.output import err, out
+from greenlight_dagster.cli.output import INTERRUPTED, INTERRUPTS, err, out
 from studio import pages, projects
 from studio.database.connection import Database
 from studio.deliverables import listed_in
@@ -29,43 +29,60 @@ DECK_SUFFIX = ".pptx"
 def run(
     db: Database, settings: Settings, folder: Path, web: str, idea: str, domain: str | None, *, ask: bool, keep: Path
 ) -> dict[str, Any]:
-    """Take the idea through all phases, copy what was made to a new folder below `keep`, and return the counts."""
+    """Take the idea through all phases, copy what was made to a new folder below `keep`, and return the counts.
+
+    Where Ctrl-C ends it, what there is by then is kept and counted, with the status `interrupted`.
+    """
     began = time.monotonic()
     journey = Journey(db, settings, folder, web, ask)
-    error: str | None = None
+    # Where a person said no, the project stops there, which is no failure.
+    status, error = "completed", None
     try:
         journey.travel(idea, domain)
     except StudioError as exc:
-        error = str(exc)
+        status, error = "failed", str(exc)
         err.print(error, style="red", highlight=False, soft_wrap=True, markup=False)
+    except INTERRUPTS:
+        status = INTERRUPTED
     project_id = journey.project_id
     if project_id is None:
-        return {"status": "failed", "error": error, "seconds": round(time.monotonic() - began, 1)}
-    kept = _keep(db, settings, folder, keep, project_id)
-    result = {**_counts(db, project_id, kept), "decisions": dict(journey.decided), "folder": str(kept)}
-    # Where a person said no, the project stops there, which is no failure.
-    result = {"status": "failed" if error else "completed", "error": error, **result}
+        return {"status": status, "error": error, "seconds": round(time.monotonic() - began, 1)}
+    kept = _folder(keep, project_id)
+    try:
+        found = _collected(db, settings, folder, kept, project_id)
+    except INTERRUPTS:
+        # Only a second Ctrl-C ends it without its counts.
+        status = INTERRUPTED
+        found = _collected(db, settings, folder, kept, project_id)
+    result = {"status": status, "error": error, **found, "decisions": dict(journey.decided), "folder": str(kept)}
     result["seconds"] = round(time.monotonic() - began, 1)
     _show(kept, result)
     return result
 
 
-def _keep(db: Database, settings: Settings, folder: Path, keep: Path, project_id: UUID) -> Path:
-    """Copy page, mails and files of the project out of the stack's folder, which is about to go."""
+def _folder(keep: Path, project_id: UUID) -> Path:
     # With the project, as two demos may end in the same second.
-    kept = keep / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}-{project_id.hex[:8]}"
-    kept.mkdir(parents=True)
+    return keep / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}-{project_id.hex[:8]}"
+
+
+def _collected(db: Database, settings: Settings, folder: Path, kept: Path, project_id: UUID) -> dict[str, Any]:
+    _keep(db, settings, folder, kept, project_id)
+    return _counts(db, project_id, kept)
+
+
+def _keep(db: Database, settings: Settings, folder: Path, kept: Path, project_id: UUID) -> None:
+    """Copy page, mails and files of the project out of the stack's folder, which is about to go."""
+    kept.mkdir(parents=True, exist_ok=True)
     live = pages.published(db, project_id)
     if live is not None:
         (kept / "page.html").write_text(live.html, encoding="utf-8", newline="")
     if (folder / OUTBOX).is_dir():
-        shutil.copytree(folder / OUTBOX, kept / OUTBOX, ignore=shutil.ignore_patterns(".*"))
+        shutil.copytree(folder / OUTBOX, kept / OUTBOX, ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True)
     storage = storage_from_settings(settings)
     for file in storage.list(f"{project_id}/"):
         path = kept / "files" / Path(file.path).relative_to(str(project_id))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(storage.read(file.path))
-    return kept
 
 
 def _counts(db: Database, project_id: UUID, kept: Path) -> dict[str, Any]:

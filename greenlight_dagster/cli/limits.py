@@ -11,11 +11,12 @@ import typer
 from greenlight_dagster.cli.context import open_database, parse_id
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
 from greenlight_dagster.cli.projects import ProjectArgument, ReasonOption
+from studio import grants, projects
 from studio import permissions as studio_permissions
-from studio import projects
 from studio.errors import InvalidInput
 from studio.model import spend
 from studio.model.spend import usd
+from studio.proposals import Proposal
 
 
 def budget(
@@ -65,7 +66,10 @@ def permissions(
     reason: ReasonOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show what a project may do in the world, or change it; what is not given stays as it is."""
+    """Show what a project may do in the world, or change it; what is not given stays as it is.
+
+    What a permission that is turned on makes possible in the phases that are there is asked for at once.
+    """
     project_id = parse_id(project, "PROJECT")
     switches = {"email_send": email_send, "deploy": deploy, "repo_write": repo_write, "ads_enabled": ads}
     wanted: dict[str, bool | int | Decimal] = {key: value for key, value in switches.items() if value is not None}
@@ -74,19 +78,26 @@ def permissions(
     with open_database() as (db, settings):
         found = projects.get(db, project_id).permissions
         changed = False
+        proposed: tuple[Proposal, ...] = ()
         if wanted:
-            limits = studio_permissions.change_limits(
-                db, project_id, settings.owner_clerk_id, permissions=wanted, reason=reason
-            )
-            found, changed = limits.permissions, limits.changed
+            grant = grants.change(db, project_id, settings.owner_clerk_id, permissions=wanted, reason=reason)
+            found, changed, proposed = grant.limits.permissions, grant.limits.changed, grant.proposed
     if as_json:
-        print_json({"project_id": project_id, "permissions": found, "changed": changed})
+        print_json({"project_id": project_id, "permissions": found, "changed": changed, "proposed": proposed})
         return
     rows = [(key, "yes" if found.get(key) else "no") for key in studio_permissions.SWITCHES]
     cap = found.get(studio_permissions.ADS_CAP, 0)
     print_table(("may", ""), [*rows, ("ads cap", f"${cap} a day")], empty="")
     if found.get("ads_enabled") and not cap:
         out.print("Ads need a cap above 0 (--ads-cap).")
+    if proposed:
+        count = "1 approval waits" if len(proposed) == 1 else f"{len(proposed)} approvals wait"
+        names = ", ".join(proposal.action_type for proposal in proposed)
+        out.print(f"\n{count} now: {names}.", highlight=False, soft_wrap=True)
+        for proposal in proposed:
+            out.print(
+                f"Look at it with: greenlight approvals show {proposal.approval_id}", highlight=False, soft_wrap=True
+            )
 
 
 def audit(

@@ -13,7 +13,6 @@ from typing import Annotated
 
 import psycopg
 import typer
-from typer.exceptions import Abort
 
 from greenlight_dagster.cli import (
     approvals,
@@ -22,6 +21,7 @@ from greenlight_dagster.cli import (
     demo,
     doctor,
     files,
+    integrations,
     jobs,
     life,
     limits,
@@ -33,14 +33,11 @@ from greenlight_dagster.cli import (
     stack,
     work,
 )
-from greenlight_dagster.cli.output import err, print_error
+from greenlight_dagster.cli.output import EXIT_INTERRUPTED, INTERRUPTS, err, print_error
 from studio.database.errors import translate
 from studio.errors import StudioError
 
 log = logging.getLogger("greenlight")
-
-# What a shell reports for a process that Ctrl-C ended.
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="greenlight",
@@ -84,6 +81,7 @@ projects.app.command(epilog="Example: greenlight projects audit 7b0e1c9a-…")(l
 projects.app.command(epilog="Example: greenlight projects pause 7b0e1c9a-… --reason 'Back in May'")(life.pause)
 projects.app.command(epilog="Example: greenlight projects resume 7b0e1c9a-…")(life.resume)
 projects.app.command(epilog="Example: greenlight projects kill 7b0e1c9a-… --reason 'Nobody wants it' --yes")(life.kill)
+projects.app.add_typer(integrations.app, name="integrations")
 app.add_typer(projects.app, name="projects")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(jobs.app, name="jobs")
@@ -110,7 +108,7 @@ def run(arguments: list[str]) -> int:
         else:
             show()
         return exc.exit_code
-    except (Abort, KeyboardInterrupt):
+    except INTERRUPTS:
         err.print("Interrupted.")
         return EXIT_INTERRUPTED
     except StudioError as exc:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from greenlight_dagster.cli.context import open_database, parse_id
+from greenlight_dagster.cli.names import project_names, short_name
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
 from studio import outbox
 from studio.errors import InvalidInput
@@ -45,13 +46,27 @@ def list_entries(
             kind=kind,
             limit=limit,
         )
+        names = project_names(db, [e.project_id for e in found])
     if as_json:
-        print_json(found)
+        print_json([{**vars(e), "project_name": names.get(e.project_id)} for e in found])
         return
     print_table(
-        ("id", "status", "what", "to", "sent"),
-        [(e.id, e.status, clip(e.subject or "", WHAT_CHARS), e.recipient, e.sent_at) for e in found],
+        ("id", "kind", "status", "made", "sent", "what", "to", "project"),
+        [
+            (
+                e.id,
+                e.kind,
+                e.status,
+                e.created_at,
+                e.sent_at,
+                clip(e.subject or "", WHAT_CHARS),
+                e.recipient,
+                short_name(names, e.project_id),
+            )
+            for e in found
+        ],
         empty="Nothing in the outbox.",
+        below=("what", "to", "project"),
     )
     held = [e for e in found if e.status == "unknown"]
     if held:
@@ -108,7 +123,9 @@ def send(as_json: JsonFlag = False) -> None:
 def resolve(
     entry: EntryArgument,
     done: Annotated[bool, typer.Option("--done", help="It happened: it is not done again.")] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="It did not happen: it is done again.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="It did not happen: it is done again, where the project still lives.")
+    ] = False,
     provider_id: Annotated[str | None, typer.Option(help="The provider's id of it, where there is one.")] = None,
     note: Annotated[str | None, typer.Option(help="What you have seen.")] = None,
     as_json: JsonFlag = False,
@@ -129,6 +146,8 @@ def resolve(
         print_json(resolved)
         return
     out.print(f"It is {resolved.status} now.", highlight=False, soft_wrap=True)
+    if retry and resolved.status == "failed":
+        out.print("It is not done again: its job cannot go on.", highlight=False, soft_wrap=True)
     if resolved.job_outcome == "revived":
         out.print(
             f"Its job goes on. Follow it with: greenlight jobs tail {resolved.job_id}", highlight=False, soft_wrap=True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,10 +25,18 @@ from studio.text import printable
 out = Console()
 err = Console(stderr=True)
 
+# Ctrl-C while something runs, and at a question.
+INTERRUPTS = (KeyboardInterrupt, typer.Abort)
+INTERRUPTED = "interrupted"
+# What a shell reports for a process that Ctrl-C ended.
+EXIT_INTERRUPTED = 130
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 # What a column that breaks needs at least, to break between words mostly.
 BROKEN_CHARS = 8
+# How far the second line of a row is set in.
+SECOND_LINE = 2
 
 STATUS_STYLE = {
     "queued": "cyan",
@@ -65,14 +73,22 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Print a table, or the sentence `empty` where there are no rows."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, below: Collection[str] = ()
+) -> None:
+    """Print a table, or the sentence `empty` where there are no rows.
+
+    Where the terminal is too narrow for it, the columns that are named `below` stand on a second line of each row.
+    """
     listed = list(rows)
     if not listed:
         out.print(empty)
         return
     cells = [[cell(value) for value in row] for row in listed]
     widths = [max(_width(text) for text in (column, *texts)) for column, *texts in zip(columns, *cells, strict=True)]
+    if below and sum(widths) + 2 * (len(widths) - 1) > out.width:
+        _print_in_two_lines(columns, cells, widths, below)
+        return
     gap = 2 if sum(widths) + 2 * (len(widths) - 1) <= out.width else 1
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     whole = _whole(columns, widths, out.width - gap * (len(widths) - 1))
@@ -81,6 +97,28 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
     for row in cells:
         table.add_row(*row)
     out.print(table)
+
+
+def _print_in_two_lines(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], widths: Sequence[int], below: Collection[str]
+) -> None:
+    """Print two lines per row, in which nothing is broken: what is too wide is cut, the widest first, an id never."""
+    places = [[n for n, name in enumerate(columns) if (name in below) is second] for second in (False, True)]
+    fitted = list(widths)
+    for second, line in enumerate(places):
+        room = out.width - SECOND_LINE * second - 2 * (len(line) - 1)
+        giving = [n for n in line if columns[n] != "id"]
+        while sum(fitted[n] for n in line) > room and any(fitted[n] > 1 for n in giving):
+            fitted[max(giving, key=lambda n: fitted[n])] -= 1
+    for style, row in (("bold", columns), *(("", row) for row in cells)):
+        for second, line in enumerate(places):
+            text = Text(" " * SECOND_LINE * second, style=style)
+            for n in line:
+                value = Text.from_markup(row[n])
+                value.truncate(fitted[n], overflow="ellipsis", pad=True)
+                text.append_text(value).append("  ")
+            text.rstrip()
+            out.print(text, no_wrap=True, overflow="ignore", crop=False, highlight=False)
 
 
 def _whole(columns: Sequence[str], widths: Sequence[int], room: int) -> set[int]:

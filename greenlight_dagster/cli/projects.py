@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from greenlight_dagster.cli.context import open_database, parse_id
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
-from greenlight_dagster.cli.phase_view import change_panels, phase_panels
+from greenlight_dagster.cli.phase_view import NAMES, change_panels, phase_panels
 from studio import projects as studio_projects
+from studio.database.connection import Database
 from studio.errors import NotFound
 from studio.job_types import SYSTEM_PROJECT_ID
 from studio.model import spend
@@ -78,7 +80,10 @@ def list_projects(
 @app.command(epilog="Example: greenlight projects show 7b0e1c9a-… --phase 1 --version 1 --diff")
 def show(
     project: ProjectArgument,
-    phase: Annotated[int, typer.Option(min=0, max=3, help="Whose packet: 0 pitch, 1, 2, 3 go live.")] = 0,
+    phase: Annotated[
+        int | None,
+        typer.Option(min=0, max=3, help="Whose packet: 0 pitch, 1, 2, 3 go live; by default of the latest there is."),
+    ] = None,
     version: Annotated[int | None, typer.Option(help="A version of the packet other than the latest.")] = None,
     diff: Annotated[
         bool,
@@ -89,6 +94,9 @@ def show(
     """Show a project, what it has spent, and the packet of a phase, or what changed in it."""
     with open_database() as (db, _):
         found = studio_projects.get(db, parse_id(project, "PROJECT"))
+        phases = _phases(db, found.id)
+        if phase is None:
+            phase = phases[-1] if phases else 0
         history = versions.history(db, found.id, phase)
         try:
             budget = spend.budget(db, found.id)
@@ -99,7 +107,7 @@ def show(
         return
     chosen = _chosen(history, version)
     if as_json:
-        print_json({"project": found, "budget": budget, "packet": chosen})
+        print_json({"project": found, "budget": budget, "phases": phases, "packet": chosen})
         return
     print_table(
         ("id", "name", "phase", "status", "domain", "created"),
@@ -114,6 +122,10 @@ def show(
             f" {budget.spent_tokens:,} tokens in {budget.calls} model calls."
         )
     out.print(spent, highlight=False, soft_wrap=True)
+    if phases:
+        have = ", ".join(f"{number} {NAMES[number]}" for number in phases)
+        other = " See another with --phase." if set(phases) - {phase} else ""
+        out.print(f"Packets: phase {have}.{other}", highlight=False, soft_wrap=True)
     if chosen is None:
         out.print(_without_packet(found, phase), highlight=False, soft_wrap=True)
         return
@@ -126,6 +138,11 @@ def show(
     )
     for panel in phase_panels(phase, chosen.packet):
         out.print(panel)
+
+
+def _phases(db: Database, project_id: UUID) -> list[int]:
+    rows = db.fetch_all("select phase from public.phase_packets where project_id = %s order by phase", [project_id])
+    return [row["phase"] for row in rows]
 
 
 def _chosen(history: list[PacketVersion], version: int | None) -> PacketVersion | None:

@@ -50,10 +50,15 @@ def follow_job(
             view.apply(event)
             _print(event, as_json)
         return view
-    with Live(view.render(), console=out, refresh_per_second=FRAMES_PER_SECOND, get_renderable=view.render):
+    picture = Live(view.render(), console=out, refresh_per_second=FRAMES_PER_SECOND, get_renderable=view.render)
+    try:
+        # Not as a context manager: Ctrl-C while it starts would leave standard output in its hands.
+        picture.start(refresh=True)
         for event in stream:
             seen = event.seq
             view.apply(event)
+    finally:
+        picture.stop()
     return view
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from greenlight_dagster.cli import output
 from studio import approvals, queue
 from studio.database.connection import Database
-from tests.support.approvals import DEPLOY, EMAIL, GUIDANCE, Company
+from tests.support.approvals import DEPLOY, EMAIL, GUIDANCE, REPOSITORY, Company
 from tests.support.cli import NOBODY, Greenlight
 
 EMAILS = {"email_sequence": {"emails": [{"day": "Day 0", "subject": "[b]Welcome\x1b[2J", "body": ["Hello."]}]}}
@@ -29,6 +30,27 @@ def test_what_waits_is_listed(greenlight: Greenlight, company: Company) -> None:
     assert len(greenlight("approvals", "list", "--limit", "1", "--json").json) == 1
     greenlight("approvals", "list", "--status", "open").fails("no status 'open'", "pending")
     greenlight("approvals", "list", "--project", "x").fails("not a UUID")
+
+
+@pytest.mark.parametrize("width", [80, 300])
+def test_a_list_names_the_project_and_breaks_no_action(
+    greenlight: Greenlight, db: Database, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    name = "Tools [red]for[/] \x1b[2Jneighbours in every city of the world"
+    company = Company(db, phase=3, columns={"name": name})
+    company.packet()
+    asked = company.asked(REPOSITORY)
+    monkeypatch.setattr(output.out, "_width", width)
+    ran = greenlight("approvals", "list", "--project", company.id)
+    lines = ran.out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) == (4 if width == 80 else 2)
+    assert str(asked.id) in lines[-2 if width == 80 else -1]
+    assert REPOSITORY in lines[-1]
+    assert "Tools [red]for[/] " in lines[-1]
+    assert "\x1b" not in ran.out
+    (row,) = greenlight("approvals", "list", "--project", company.id, "--json").json
+    assert (row["project_name"], row["action_type"]) == (name, REPOSITORY)
 
 
 def test_a_gate_is_shown_with_its_packet(greenlight: Greenlight, company: Company) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from greenlight_dagster.cli import main, output
 from studio.database.connection import Database
+from studio.secrets import new_key
 from tests.support.cli import DEADLINE, IDEA, NOBODY, Greenlight, bring_to, findings, process
 from tests.support.postgres import TestServer
 from tests.support.queue import (
@@ -39,7 +40,7 @@ def _commands() -> dict[tuple[str, ...], Any]:
 
 
 COMMANDS = _commands()
-GROUPS = sorted({path[0] for path in COMMANDS if len(path) > 1})
+GROUPS = sorted({path[:-1] for path in COMMANDS if len(path) > 1})
 
 
 def test_these_are_the_commands() -> None:
@@ -61,6 +62,11 @@ def test_these_are_the_commands() -> None:
         "projects pause",
         "projects resume",
         "projects kill",
+        "projects integrations list",
+        "projects integrations set",
+        "projects integrations on",
+        "projects integrations off",
+        "projects integrations remove",
         "approvals list",
         "approvals show",
         "approvals approve",
@@ -105,7 +111,7 @@ def test_help_says_what_a_command_does_with_an_example(greenlight: Greenlight, p
         assert parameter.help, f"{parameter.name} says nothing about itself"
 
 
-@pytest.mark.parametrize("group", [(), *((name,) for name in GROUPS)], ids=" ".join)
+@pytest.mark.parametrize("group", [(), *GROUPS], ids=" ".join)
 def test_a_group_alone_lists_its_commands(greenlight: Greenlight, group: tuple[str, ...]) -> None:
     ran = greenlight(*group, "--help")
     assert ran.code == 0
@@ -143,7 +149,10 @@ def test_a_wrong_call_is_exit_code_2(greenlight: Greenlight, arguments: list[str
 # --- JSON
 
 
-def test_every_json_is_one_line_alone(greenlight: Greenlight, db: Database, finished: tuple[UUID, UUID]) -> None:
+def test_every_json_is_one_line_alone(
+    greenlight: Greenlight, db: Database, finished: tuple[UUID, UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROJECT_INTEGRATION_ENCRYPTION_KEY", new_key())
     project, done = finished
     failed = enqueue(
         db, project, job_type="phase0.generate_packet", payload={"ownerClerkId": "o", "projectId": str(project)}
@@ -160,6 +169,11 @@ def test_every_json_is_one_line_alone(greenlight: Greenlight, db: Database, fini
         "projects permissions": [project],
         "projects mail": [project],
         "projects files": [project],
+        "projects integrations set": [project, "github", "token=abc"],
+        "projects integrations list": [project],
+        "projects integrations off": [project, "github"],
+        "projects integrations on": [project, "github"],
+        "projects integrations remove": [project, "github"],
         "projects audit": [project],
         "projects pause": [other],
         "projects resume": [other],

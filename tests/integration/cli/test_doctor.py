@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from studio.database.connection import Database
 from studio.storage import BUCKET
+from tests.support.actions import Stage, action_settings, hook_client
+from tests.support.approvals import REPOSITORY
 from tests.support.cli import Greenlight, findings
+from tests.support.mail import add_mail, sending_project
 from tests.support.model import scripted_model
+from tests.support.providers import providers
 from tests.support.sandbox import SandboxThread
 from tests.support.supabase_storage import KEY, SupabaseServer
 from tests.support.web import LINK_SECRET, WebThread
@@ -108,3 +114,88 @@ def test_a_bucket_that_everybody_reads_is_a_problem(greenlight: Greenlight, monk
     found = findings(ran)["storage"]
     assert (ran.code, found["state"], "public" in found["detail"]) == (1, "problem", True)
     assert KEY not in ran.out
+
+
+# --- what has stopped on its way out
+
+
+@pytest.fixture(scope="module")
+def stage(db: Database, url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with providers() as running:
+        settings = action_settings(url, running, tmp_path_factory.mktemp("data"))
+        yield Stage(db, settings, running, hook_client(running.hook_address))
+
+
+def outbox_finding(greenlight: Greenlight) -> tuple[str, str]:
+    ran = greenlight("doctor", "--json")
+    assert ran.code == 0, "what a command settles is no problem of the installation"
+    found = findings(ran)["outbox"]
+    return found["state"], found["detail"]
+
+
+def test_mails_of_lost_senders_are_named_with_the_command(greenlight: Greenlight, db: Database) -> None:
+    project = sending_project(db)
+    working, lost = add_mail(db, project), add_mail(db, project)
+    db.execute(
+        "update public.email_jobs set status = 'sending', locked_by = 'w', leased_until = now() + interval '1 hour'"
+        " where id = any (%s)",
+        [[working, lost]],
+    )
+    assert outbox_finding(greenlight)[0] == "ok"
+    db.execute("update public.email_jobs set leased_until = now() - interval '90 seconds' where id = %s", [lost])
+    state, detail = outbox_finding(greenlight)
+    assert state == "warning"
+    assert "1 mail is with a sender that was lost" in detail
+    over = re.search(r"its lease over for up to (\d+) s", detail)
+    assert over is not None
+    assert int(over[1]) >= 90
+    assert "`greenlight outbox send`" in detail
+    db.execute("delete from public.email_jobs")
+
+
+def test_effects_that_nobody_takes_up_are_named(greenlight: Greenlight, stage: Stage) -> None:
+    _, approval = stage.approved(REPOSITORY)
+    stage.providers.fault("drop", done=True)
+    stage.run(approval)
+    job, entry = stage.job(approval), stage.effect(approval)
+    stage.db.execute("update public.outbox set status = 'sending' where id = %s", [entry.id])
+    state, detail = outbox_finding(greenlight)
+    assert state == "warning"
+    assert "repository_dispatch at github is being sent, but its job is failed" in detail
+    assert f"greenlight jobs retry {job.id}" in detail
+    # Queued again, and at work, it is taken up; not where the lease of that is over.
+    assert greenlight("jobs", "retry", job.id).code == 0
+    assert outbox_finding(greenlight)[0] == "ok"
+    stage.claimed(approval)
+    assert outbox_finding(greenlight)[0] == "ok"
+    with stage.db.transaction() as conn:
+        conn.execute("set local greenlight.transition = 'on'")
+        conn.execute("update public.agent_jobs set leased_until = now() - interval '1 second' where id = %s", [job.id])
+    state, detail = outbox_finding(greenlight)
+    assert state == "warning"
+    assert (
+        f"the lease of its job is over; a running stack takes it back (see `greenlight jobs show {job.id}`)" in detail
+    )
+    stage.db.execute("delete from public.outbox")
+
+
+def test_what_is_held_for_a_person_is_named_with_the_command(greenlight: Greenlight, stage: Stage) -> None:
+    entries = []
+    for _ in range(4):
+        _, approval = stage.approved(REPOSITORY)
+        stage.providers.fault("drop", done=True)
+        stage.run(approval)
+        entries.append(stage.effect(approval))
+    state, detail = outbox_finding(greenlight)
+    assert state == "warning"
+    assert all(f"`greenlight outbox resolve {entry.id} --done`, or --retry" in detail for entry in entries[:3])
+    assert "nobody knows what became of repository_dispatch at github" in detail
+    assert "1 more are held: `greenlight outbox list --status unknown`" in detail
+    assert "! outbox" in greenlight("doctor").out
+    stage.db.execute("delete from public.outbox")
+    letter = add_mail(stage.db, sending_project(stage.db), to_email="anna@example.org", status="unknown")
+    state, detail = outbox_finding(greenlight)
+    assert f"nobody knows what became of a mail: look there, then `greenlight outbox resolve {letter} --done`" in detail
+    assert "anna" not in detail
+    stage.db.execute("delete from public.email_jobs")
+    assert outbox_finding(greenlight) == ("ok", "nothing is stuck, nothing waits for a person's word")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from greenlight_dagster.cli import output
 from studio.approvals import Approval
 from studio.database.connection import Database
 from tests.support.actions import Stage, action_settings, hook_client
@@ -61,6 +62,25 @@ def test_effects_and_mails_are_listed_and_what_is_held_stands_out(greenlight: Gr
     assert "Nothing in the outbox." in greenlight("outbox", "list", "--project", company.id, "--status", "failed").out
     greenlight("outbox", "list", "--status", "nope").fails("no status 'nope'")
     greenlight("outbox", "list", "--kind", "pigeon").fails(code=2)
+
+
+def test_a_list_fits_a_narrow_terminal(greenlight: Greenlight, held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage, company, approval = held
+    letter = mail(stage.db, company.id)
+    entry = stage.effect(approval)
+    stage.db.execute("update public.projects set name = 'Tools for neighbours' where id = %s", [company.id])
+    monkeypatch.setattr(output.out, "_width", 80)
+    lines = greenlight("outbox", "list", "--project", company.id).out.splitlines()[:6]
+    assert max(map(len, lines)) <= 80
+    first = {line.split()[0]: (line, lines[n + 1]) for n, line in enumerate(lines) if n % 2 == 0}
+    line, second = first[str(letter)]
+    assert line.split()[1:3] == ["mail", "queued"]
+    assert all(text in second for text in ("Hello [bold]you[/]", "anna@example.org", "Tools for"))
+    line, second = first[str(entry.id)]
+    assert line.split()[1:3] == ["effect", "unknown"]
+    assert "repository_dispatch" in second
+    rows = greenlight("outbox", "list", "--project", company.id, "--json").json
+    assert {row["project_name"] for row in rows} == {"Tools for neighbours"}
 
 
 def test_an_effect_and_a_mail_are_shown(greenlight: Greenlight, held: Held) -> None:

@@ -62,3 +62,36 @@ def test_a_table_keeps_what_is_to_be_copied(monkeypatch: pytest.MonkeyPatch, wid
     if width >= 80:
         assert sum("completed" in line for line in lines) == 2
         assert "created" in lines[0]
+
+
+WIDE = "Tool library for blocks and for the cities around them"
+LISTED = [
+    (uuid4(), "approved, completed", "medium", datetime.now(UTC), "trigger_phase3_repo_workflow", 12, WIDE),
+    (uuid4(), "pending", "high", datetime.now(UTC), "deploy_landing_page", 1, "Tea"),
+]
+COLUMNS = ("id", "status", "risk", "asked", "action", "version", "project")
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_a_long_row_stands_on_two_lines_where_one_is_too_narrow(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(output, "out", Console(file=written, width=width))
+    output.print_table(COLUMNS, LISTED, empty="", below=("action", "version", "project"))
+    lines = written.getvalue().splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert len(lines) == (3 if width == 200 else 6)
+    for row in LISTED:
+        where = next(n for n, line in enumerate(lines) if line.startswith(str(row[0])))
+        assert all(text in lines[where] for text in row[1:3])
+        second = lines[where] if width == 200 else lines[where + 1]
+        assert all(text in second.split() for text in (row[4], str(row[5])))
+        assert row[6][:20] in second
+    assert ("…" in lines[-3]) == (width == 80)
+
+
+@pytest.mark.parametrize("width", [38, 50])
+def test_of_a_long_row_an_id_is_never_cut(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(output, "out", Console(file=written, width=width))
+    output.print_table(COLUMNS, LISTED, empty="", below=("action", "version", "project"))
+    assert all(str(row[0]) in written.getvalue() for row in LISTED)

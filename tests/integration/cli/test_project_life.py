@@ -119,6 +119,29 @@ def test_permissions_are_shown_and_changed(greenlight: Greenlight, company: Comp
     assert "ads_budget_cap 0" in table.said
 
 
+def test_what_a_permission_makes_possible_waits_at_once(greenlight: Greenlight, company: Company) -> None:
+    company.packet(1)
+    company.packet(2)
+    ran = greenlight("projects", "permissions", company.id, "--email-send")
+    asked = {row["action_type"]: row["id"] for row in company.rows("approval_queue")}
+    assert "2 approvals wait now: send_welcome_email_sequence, send_phase2_lifecycle_email." in ran.out
+    assert all(f"greenlight approvals show {approval_id}" in ran.out for approval_id in asked.values())
+    made = greenlight("projects", "permissions", company.id, "--ads", "--ads-cap", "5", "--json").json
+    assert [(p["action_type"], p["outcome"]) for p in made["proposed"]] == [("activate_meta_ads_campaign", "created")]
+    again = greenlight("projects", "permissions", company.id, "--ads", "--json").json
+    assert (again["changed"], again["proposed"]) == (False, [])
+    assert "now:" not in greenlight("projects", "permissions", company.id, "--no-ads").out
+
+
+def test_in_a_paused_project_a_permission_is_only_changed(greenlight: Greenlight, company: Company) -> None:
+    company.packet(1)
+    assert greenlight("projects", "pause", company.id).code == 0
+    ran = greenlight("projects", "permissions", company.id, "--email-send")
+    assert (ran.code, ran.err) == (0, "")
+    assert "email_send yes" in ran.said
+    assert company.rows("approval_queue") == []
+
+
 def test_ads_without_a_cap_are_pointed_out(greenlight: Greenlight, company: Company) -> None:
     assert "Ads need a cap above 0" in greenlight("projects", "permissions", company.id, "--ads").out
 
@@ -146,6 +169,27 @@ def test_a_packet_of_another_phase_is_shown(greenlight: Greenlight, company: Com
     assert packet.packet["summary"] in ran.said
     assert greenlight("projects", "show", company.id, "--phase", "2", "--json").json["packet"]["id"] == str(packet.id)
     greenlight("projects", "show", company.id, "--phase", "4").fails("--phase", code=2)
+
+
+def test_without_a_phase_the_latest_packet_is_shown(greenlight: Greenlight, db: Database) -> None:
+    company = Company(db, phase=3)
+    assert "No packet yet." in greenlight("projects", "show", company.id).out
+    first, latest = company.packet(0, tagline="The pitch"), company.packet(2)
+    company.packet(1)
+    company.packet(0, tagline="The pitch, revised later")
+    ran = greenlight("projects", "show", company.id)
+    assert "Packets: phase 0 pitch, 1 validate, 2 distribute. See another with --phase." in ran.out
+    assert "Phase 2 packet, version 1 of 1" in ran.said
+    assert latest.packet["summary"] in ran.said
+    shown = greenlight("projects", "show", company.id, "--json").json
+    assert (shown["phases"], shown["packet"]["id"]) == ([0, 1, 2], str(latest.id))
+    pitch = greenlight("projects", "show", company.id, "--phase", "0", "--version", "1", "--json").json
+    assert pitch["packet"]["id"] == str(first.id)
+    missing = greenlight("projects", "show", company.id, "--phase", "3").out
+    assert "Packets: phase 0 pitch" in missing
+    assert "No packet of phase 3 yet." in missing
+    company.packet(2, summary="Another plan")
+    assert "Phase 2 packet, from version 1 to 2" in greenlight("projects", "show", company.id, "--diff").out
 
 
 def test_the_versions_of_a_packet_are_compared(greenlight: Greenlight, company: Company) -> None:
