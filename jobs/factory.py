@@ -7,7 +7,7 @@ the job's checkpoint under the op's name; where the checkpoint is there already,
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
@@ -17,11 +17,13 @@ from resources.agent_job import JobSession, OnFailure
 from studio.claims import Claim, Json
 from studio.database.connection import Connection
 from studio.job_types import JobType, Payload
-from studio.model.client import Model
 from studio.outbound import OutboundClient
 from studio.settings import Settings
 from studio.storage import Storage, storage_from_settings
 from studio.text import clip
+
+if TYPE_CHECKING:
+    from studio.model.client import Model
 
 # A tool call in the log is a line to skim; the whole of it is in the event's data.
 BRIEF_CHARS = 200
@@ -65,7 +67,7 @@ class Work:
     payload: Payload
     settings: Settings
     progress: OpProgress
-    model: Callable[[], Model]
+    model: "Callable[[], Model]"
     outbound: Callable[[], OutboundClient]
     dagster: dg.OpExecutionContext
 

@@ -2,17 +2,23 @@
 
 import functools
 import os
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from resources.database import StudioDatabase
-from studio.model.client import Model
 from studio.outbound import OutboundClient
 from studio.settings import get_settings
 
+if TYPE_CHECKING:
+    from studio.model.client import Model
+
 
 @functools.cache
-def _model(_process: int, database: StudioDatabase) -> Model:
+def _model(_process: int, database: StudioDatabase) -> "Model":
+    # The SDK takes a second to import: a code server, which only tells what there is, never needs it.
+    from studio.model.client import Model
+
     return Model(get_settings(), database.get())
 
 
@@ -21,7 +27,7 @@ class AnthropicResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     database: dg.ResourceDependency[StudioDatabase]
 
-    def get(self) -> Model:
+    def get(self) -> "Model":
         """Return the client; raise `SettingsError` where no model is configured."""
         return _model(os.getpid(), self.database)
 

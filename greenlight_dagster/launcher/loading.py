@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
+import sys
 from collections.abc import Iterator
 
 import dagster as dg
@@ -25,6 +27,9 @@ from greenlight_dagster.launcher.messages import Message
 
 log = logging.getLogger("greenlight.launcher.template")
 
+# What a module of the code imports only when a run needs it, because code servers and commands never do.
+IMPORTED_WHEN_USED = {"resources.model": "studio.model.client"}
+
 
 def load(order: Message) -> DagsterInstance:
     """Load the code of `order` and return its instance, without open connections; raise what loading raises."""
@@ -32,6 +37,7 @@ def load(order: Message) -> DagsterInstance:
     instance.inject_env_vars(order.get("location"))
     origin = deserialize_value(order["origin"], RepositoryPythonOrigin)
     repository = recon_repository_from_origin(origin).get_definition()
+    import_what_runs_use()
     log.info("loaded %d jobs", len(repository.get_all_jobs()))
     try:
         rehearse(instance)
@@ -39,6 +45,13 @@ def load(order: Message) -> DagsterInstance:
         log.warning("without a rehearsal, because the database cannot be used: %s", exc)
     engines.disconnect()
     return instance
+
+
+def import_what_runs_use() -> None:
+    """Import what the loaded code would import in its runs, so that no worker does it again."""
+    for module, used in IMPORTED_WHEN_USED.items():
+        if module in sys.modules:
+            importlib.import_module(used)
 
 
 # Nothing is handed to an IO manager, which would write a file of it.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-from anthropic.types import Message
+from typing import TYPE_CHECKING
 
 from studio.model.prices import Usage
 from studio.text import sha256_hex, storable
+
+if TYPE_CHECKING:
+    # Importing the SDK takes a second, which whoever only reads the definitions need not spend.
+    from anthropic.types import Message
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from studio import approvals, memory, projects
@@ -14,7 +14,6 @@ from studio.database.connection import Connection, Database
 from studio.errors import PermissionRefused
 from studio.job_types import Payload
 from studio.model import spend
-from studio.model.client import Model
 from studio.model.spend import Spender
 from studio.outbound import OutboundClient
 from studio.packets import versions
@@ -26,6 +25,9 @@ from studio.settings import Settings
 from studio.storage import Storage
 from studio.tasks import TaskStatus, forget_task, log_task
 from studio.text import clip
+
+if TYPE_CHECKING:
+    from studio.model.client import Model
 
 # A stored idea may be longer than the limit at creation (other clients compose their own); beyond this it is
 # cut for the prompt, and the run says so.

@@ -34,7 +34,7 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(SECONDS)]
 
 SEED = int(os.environ.get("GREENLIGHT_CHAOS_SEED", "20260301"))
-JOBS, BLOWS, PROJECTS = (300, 60, 12) if FULL else (40, 8, 4)
+JOBS, BLOWS, PROJECTS = (300, 60, 12) if FULL else (24, 6, 4)
 PATIENCE = 600.0 if FULL else 150.0
 SETTINGS = {
     "GREENLIGHT_LEASE_SECONDS": "12",
@@ -179,17 +179,23 @@ def test_nothing_is_left_over(storm: list[UUID], stack: UpStack, database: Datab
     eventually(settled, 60, "an idle launcher")
     records = stack.folder / "data" / "dagster_home" / "launcher" / "runs"
     assert list(records.iterdir()) == []
-    spares = set(stack.launcher.overview()["spares"])  # type: ignore[index]
-    # Daemon, code server, UI and what they have started; workers only as spares.
-    workers = {
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if "launcher.template" in " ".join(process.info["cmdline"] or ())
-        and str(stack.folder) in " ".join(process.info["cmdline"] or ())
-        and process.status() != psutil.STATUS_ZOMBIE
-    }
-    template = {found["pid"] for found in stack.launcher.overview()["templates"]}  # type: ignore[index]
-    assert workers - template == spares
+
+    def only_spares() -> int:
+        """Daemon, code server, UI and what they have started; workers only as spares. Return how many of these."""
+        found = stack.launcher.overview()
+        assert found is not None
+        workers = {
+            process.pid
+            for process in psutil.process_iter(["cmdline"])
+            if "launcher.template" in " ".join(process.info["cmdline"] or ())
+            and str(stack.folder) in " ".join(process.info["cmdline"] or ())
+            and process.status() != psutil.STATUS_ZOMBIE
+        }
+        assert workers - {template["pid"] for template in found["templates"]} == set(found["spares"])
+        return len(found["spares"])
+
+    # A spare that is just being forked, or has just been collected, is counted on one side alone.
+    spares = eventually(only_spares, 60, "no worker being left over")
 
     def closed() -> bool:
         owners = database.fetch_all(
@@ -197,7 +203,7 @@ def test_nothing_is_left_over(storm: list[UUID], stack: UpStack, database: Datab
             " group by 1 order by 1"
         )
         count = sum(row["n"] for row in owners)
-        assert count <= OTHERS + PER_WORKER * len(spares), f"{count} connections: {owners}"
+        assert count <= OTHERS + PER_WORKER * spares, f"{count} connections: {owners}"
         return True
 
     eventually(closed, 60, "the connections of the dead being closed")

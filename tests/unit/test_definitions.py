@@ -5,6 +5,8 @@ Names are part of the contract: cursors, run history, bookmarks and other people
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import dagster as dg
@@ -149,3 +151,15 @@ def test_workspace_and_stack_use_one_name_for_the_code_location() -> None:
         # Dagster keeps cursors and the state of schedules under it.
         "location_name": CODE_LOCATION,
     }
+
+
+def test_who_only_reads_the_definitions_does_not_import_the_sdk_and_the_launcher_has_it_ready() -> None:
+    script = (
+        "import sys, greenlight_dagster.definitions\n"
+        "assert 'anthropic' not in sys.modules\n"
+        "from greenlight_dagster.launcher import loading\n"
+        "loading.import_what_runs_use()\n"
+        "assert 'anthropic' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -27,6 +27,7 @@ from studio.database.connection import Database
 from studio.paths import ROOT
 from studio.settings import Settings
 from tests.support.cli import Greenlight
+from tests.support.size import FULL
 
 LIMIT_SECONDS = 120
 _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -140,6 +141,8 @@ def test_ctrl_c_at_the_question(folder: Path, tmp_path: Path) -> None:
     assert kept.parent == tmp_path / "kept"
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: two more stacks")
 @pytest.mark.timeout(2 * LIMIT_SECONDS)
 @pytest.mark.parametrize("full", [True, False])
 def test_ctrl_c_while_a_job_runs(folder: Path, tmp_path: Path, silent_model: dict[str, str], full: bool) -> None:
