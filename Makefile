@@ -2,6 +2,8 @@
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do command -v $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# Compiled once at the installation, and not by each of the processes that a stack starts at the same time.
+PACKAGES := studio web jobs sensors schedules resources greenlight_dagster
 LOCK := requirements-dev.lock
 STAMP := $(VENV)/.installed
 IDEA ?=
@@ -22,6 +24,7 @@ $(STAMP): $(LOCK) pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $(STAMP)
 
 demo: $(STAMP) ## run an idea through Phase 0 on a throw-away stack (IDEA="…" takes your own)
@@ -49,6 +52,7 @@ format: $(STAMP) ## format and sort imports
 
 # Much of the suite waits for processes, so two workers halve it even on two cores. A file stays together: the tests
 # of a stack build on each other.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(STAMP) ## the whole test suite, chaos in reduced size
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
