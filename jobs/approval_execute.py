@@ -60,6 +60,7 @@ OPS = (
         "Do what was approved: in one transaction, or through the outbox.",
         lambda work, begun: _execution(work).perform(begun),
         needs=("begin",),
+        acts=True,
     ),
     AgentOp(
         "record",

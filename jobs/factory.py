@@ -16,6 +16,7 @@ from resources import run_tags
 from resources.agent_job import JobSession, OnFailure
 from studio.claims import Claim, Json
 from studio.database.connection import Connection
+from studio.database.patience import patiently
 from studio.job_types import JobType, Payload
 from studio.outbound import OutboundClient
 from studio.settings import Settings
@@ -90,6 +91,9 @@ class AgentOp:
     connection after the work, whose transaction also saves the op's checkpoint. `after` is called with the
     output whenever the op's checkpoint stands, also where an earlier attempt had saved it. Where `ends` says so of
     the output, nothing is left to do: the job is finished, and the ops that follow are skipped.
+
+    Where the connection to the database breaks, `compute` and `after` run again, as they would in another attempt. Of
+    an op that `acts` in the world, `compute` does not: only another claim may find out what it has done.
     """
 
     name: str
@@ -97,6 +101,7 @@ class AgentOp:
     compute: Callable[..., Json]
     needs: Sequence[str] = ()
     transactional: bool = False
+    acts: bool = False
     after: Callable[[Work, Json], None] | None = None
     ends: Callable[[Json], bool] | None = None
 
@@ -201,10 +206,12 @@ def _run(spec: AgentOp, context: dg.OpExecutionContext, session: JobSession, inp
             return spec.compute(work, conn, *inputs)
 
         output = session.claim.once_in_transaction(spec.name, in_transaction)
-    else:
+    elif spec.acts:
         output = session.claim.once(spec.name, lambda: spec.compute(work, *inputs))
-    if spec.after is not None:
-        spec.after(work, output)
+    else:
+        output = patiently(lambda: session.claim.once(spec.name, lambda: spec.compute(work, *inputs)))
+    if (after := spec.after) is not None:
+        patiently(lambda: after(work, output))
     return output
 
 

@@ -113,8 +113,8 @@ class PatientConnection(Connection):
     """A connection whose single statements survive a restart of the database.
 
     A statement of its own is sent again once the database is back; one inside `begin()` is not, because the
-    transaction around it is lost. A statement whose answer was lost may therefore have been carried out twice:
-    an event that stands twice in a run's log is better than a run that is lost.
+    transaction around it is lost (see `collected`). A statement whose answer was lost may therefore have been carried
+    out twice: an event that stands twice in a run's log is better than a run that is lost.
     """
 
     _explicit: RootTransaction | None = None
@@ -184,6 +184,43 @@ def connect(engine: Engine) -> Connection:
         except (OperationalError, InterfaceError) as exc:
             if not patience.allows(exc):
                 raise
+
+
+class Collected:
+    """Takes statements whose results nobody asks for, in place of a connection with a transaction."""
+
+    def __init__(self) -> None:
+        self.statements: list[tuple[Any, Any]] = []
+
+    def execute(self, statement: Any, parameters: Any = None) -> None:
+        """Take `statement`."""
+        self.statements.append((statement, parameters))
+
+
+@contextlib.contextmanager
+def collected(engine: Engine) -> Iterator[Collected]:
+    """Carry out what is given to the lent `Collected` in one transaction, all of it again where that is lost."""
+    taken = Collected()
+    yield taken
+    patience = Patience()
+    while taken.statements:
+        try:
+            with connect(engine) as connection:
+                _carry_out(taken.statements, connection)
+            return
+        except (OperationalError, InterfaceError) as exc:
+            if not patience.allows(exc):
+                raise
+
+
+def _carry_out(statements: list[tuple[Any, Any]], connection: Connection) -> None:
+    with contextlib.ExitStack() as transaction:
+        # A rehearsal's connection has one, in which it all happens.
+        if not connection.in_transaction():
+            connection.execution_options(isolation_level="READ COMMITTED")
+            transaction.enter_context(connection.begin())
+        for statement, parameters in statements:
+            connection.execute(statement, parameters)
 
 
 class _Stage(Connection):

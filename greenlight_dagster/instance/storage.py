@@ -2,16 +2,20 @@
 
 Set in `dagster.yaml` under `storage.custom`; everything that opens the instance has it: daemon, code server,
 web server, run workers and the command line. What is private to Dagster in here: that its three storages
-keep their engine in `_engine` and take every connection from `connect` or `_connect`.
+keep their engine in `_engine` and take every connection from `connect` or `_connect`, and that whoever stores an event
+asks nothing of the statements it executes in `index_transaction`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy
+from dagster import EventLogEntry
 from dagster._core.storage.config import PostgresStorageConfig, pg_config
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import (
@@ -79,11 +83,43 @@ class _RunStorage(_OnSharedEngine, PostgresRunStorage):
     has_backfill_tags_table = _remembered("has_backfill_tags_table")
 
 
+class _Storing(threading.local):
+    """Whether this thread is storing events just now."""
+
+    active = False
+
+
+_storing = _Storing()
+
+
 class _EventLogStorage(_OnSharedEngine, PostgresEventLogStorage):
     has_table = _remembered("has_table")
     has_secondary_index = _remembered("has_secondary_index")
     has_default_pool_limit_col = property(_remembered("has_default_pool_limit_col"))
     has_concurrency_limits_table = property(_remembered("has_concurrency_limits_table"))
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event; what goes with one of an asset survives a restart of the database as well."""
+        with _stores():
+            super().store_event(event)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Do the same for several events."""
+        with _stores():
+            super().store_event_batch(events)
+
+    def index_transaction(self) -> Any:
+        """Lend a connection in a transaction; while events are stored, one whose statements can be sent again."""
+        return engines.collected(self._engine) if _storing.active else super().index_transaction()
+
+
+@contextlib.contextmanager
+def _stores() -> Iterator[None]:
+    before, _storing.active = _storing.active, True
+    try:
+        yield
+    finally:
+        _storing.active = before
 
 
 class _ScheduleStorage(_OnSharedEngine, PostgresScheduleStorage):

@@ -24,16 +24,17 @@ LONGEST_PAUSE_SECONDS = 2.0
 
 
 def patiently(work: Callable[[], T]) -> T:
-    """Run `work`, a short transaction, again where the connection to the database broke, for `PATIENCE_SECONDS`.
+    """Run `work` again where the connection to the database broke, for `PATIENCE_SECONDS` from when it first did.
 
     The answer may have been all that was lost: `work` has to bear being carried out twice, or look first.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline: float | None = None
     backoff = Backoff(last=LONGEST_PAUSE_SECONDS)
     while True:
         try:
             return work()
         except (DatabaseError, psycopg.OperationalError) as exc:
+            deadline = deadline or time.monotonic() + PATIENCE_SECONDS
             if not is_absence(exc) or time.monotonic() > deadline:
                 raise
             pause = backoff.pause()

@@ -27,6 +27,7 @@ from tests.support.launcher import alive
 from tests.support.postgres import TestServer
 from tests.support.sandbox import SandboxThread
 from tests.support.site import PATIENCE, Process, Site, installed
+from tests.support.size import FULL
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.dagster_fixtures"]
@@ -211,6 +212,8 @@ def test_a_launcher_whose_socket_others_could_reach_is_refused_at_the_start(
 # --- Dagster's own, and none
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more daemon")
 def test_the_stock_daemon_does_as_well(bare: Site) -> None:
     daemon = bare.start("-m", "dagster._daemon", "run", "--workspace", "workspace.yaml")
     bare.sensors_wait(daemon)

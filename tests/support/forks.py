@@ -214,6 +214,8 @@ def _serve(arguments: Sequence[str]) -> None:
     # What the whole template is for: to have imported this.
     importlib.import_module("dagster._cli")
     importlib.import_module("greenlight_dagster.definitions")
+    # What their runs import when they are first used.
+    importlib.import_module("studio.model.client")
 
     gc.collect()
     # What the template holds is left alone by the collector of a child, which would copy every page it touches.

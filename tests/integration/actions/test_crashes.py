@@ -17,7 +17,9 @@ from studio.approvals import Approval
 from studio.mail import dispatch
 from tests.support.actions import ADS, ASKABLE, EFFECTS, HOOK, PHASES, Stage
 from tests.support.crashing import Crashes, Kind
-from tests.support.size import FULL
+from tests.support.size import FULL, SECONDS
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(SECONDS)]
 
 # Of the moments that change nothing `make test` takes one in so many.
 SAMPLE = 41

@@ -279,6 +279,7 @@ def database_of_the_module(postgres: TestServer, database_template: str) -> Iter
         yield db
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(SECONDS)
 def test_the_studio_does_what_the_model_does(database_of_the_module: Database) -> None:
     machine: Any = type("Machine", (ProjectMachine,), {"db": database_of_the_module})

@@ -131,6 +131,8 @@ def interrupted(folder: Path, at: str, *arguments: str, **settings: str) -> dict
     return result
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more stack")
 @pytest.mark.timeout(2 * LIMIT_SECONDS)
 def test_ctrl_c_at_the_question(folder: Path, tmp_path: Path) -> None:
     result = interrupted(folder, "approve, deny or revise?", "--full", "--ask", "--keep", str(tmp_path / "kept"))
