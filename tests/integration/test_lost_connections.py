@@ -171,26 +171,62 @@ def test_a_run_takes_its_claim_up_although_the_answer_was_lost(losing: Losing) -
     assert claims.start(losing, launched.job_id, launched.claim_no, run_id, LEASE).job.dagster_run_id == run_id
 
 
-# --- what is not carried out again
+# --- ops
 
 
-def test_a_run_that_the_database_broke_gives_its_job_back(instance: DagsterInstance, database: Database) -> None:
-    """A look at the database is not repeated; what was finished before it stands for the next run."""
-
-    def look(_work: Work) -> Json:
-        raise DatabaseError("The connection to the database broke.") from psycopg.errors.AdminShutdown("restart")
-
+def run_of(database: Database, instance: DagsterInstance, op: AgentOp) -> tuple[bool, queue.Job]:
+    """Execute a job of one op; return whether its run succeeded, and what became of the job."""
     kind = JOB_TYPES["bench.standard"]
-    definitions = dg.Definitions(jobs=[build_agent_job(kind, [AgentOp("look", "", look)])], resources=defs.resources)
+    definitions = dg.Definitions(jobs=[build_agent_job(kind, [op])], resources=defs.resources)
     project = make_project(database)
     with database.transaction() as conn:
         job_id = queue.enqueue(conn, NewJob(kind.name, project)).job_id
     job = definitions.resolve_job_def(kind.dagster_job)
     run = job.execute_in_process(instance=instance, run_config={"job_id": str(job_id)}, raise_on_error=False)
-    assert not run.success
-    after = queue.get(database, job_id)
-    assert (after.status, after.attempts) == ("queued", 0)
-    assert "The database was away." in (after.last_error or "")
+    return run.success, queue.get(database, job_id)
+
+
+def broken() -> DatabaseError:
+    error = DatabaseError("The connection to the database broke.")
+    error.__cause__ = psycopg.errors.AdminShutdown("restart")
+    return error
+
+
+def test_an_op_runs_again_where_its_connection_broke(instance: DagsterInstance, database: Database) -> None:
+    """As it would in another run; also what follows it."""
+    computed: list[int] = []
+    followed: list[Json] = []
+
+    def look(_work: Work) -> Json:
+        computed.append(1)
+        if len(computed) == 1:
+            raise broken()
+        return {"round": len(computed)}
+
+    def after(_work: Work, output: Json) -> None:
+        followed.append(output)
+        if len(followed) == 1:
+            raise broken()
+
+    success, job = run_of(database, instance, AgentOp("look", "", look, after=after))
+    assert success
+    assert (job.status, job.attempts, job.claim_no) == ("completed", 1, 1)
+    assert (len(computed), followed) == (2, [{"round": 2}] * 2)
+
+
+def test_an_op_that_acts_does_not_and_its_run_gives_the_job_back(instance: DagsterInstance, database: Database) -> None:
+    """Only another claim may find out what it did; no attempt is burnt."""
+    acted: list[int] = []
+
+    def act(_work: Work) -> Json:
+        acted.append(1)
+        raise broken()
+
+    success, job = run_of(database, instance, AgentOp("act", "", act, acts=True))
+    assert not success
+    assert len(acted) == 1
+    assert (job.status, job.attempts) == ("queued", 0)
+    assert "The database was away." in (job.last_error or "")
 
 
 # --- patience
