@@ -27,6 +27,9 @@ def _enroll(work: Work) -> Json:
 
 
 def _send(work: Work, enrolled: Json) -> Json:
+    # A checkpoint of a release without a tally says nothing of the start: then it counts from here.
+    started = Start.from_json(enrolled["started"]) if "started" in enrolled else tally.start(work.claim.db)
+
     def keep_going() -> bool:
         row = work.claim.db.fetch_one(
             "select 1 from public.agent_jobs where id = %s and claim_no = %s and status = 'running'"
@@ -41,7 +44,7 @@ def _send(work: Work, enrolled: Json) -> Json:
     limit = cast("EmailDuePayload", work.payload).limit
     summary = sender.send_due(limit, seconds=max(1.0, timeout * SHARE_OF_TIMEOUT - work.seconds_since_start()))
     # What earlier attempts of this job have done is a part of it.
-    counted = tally.count(work.claim.db, str(work.claim.job_id), Start.from_json(enrolled["started"]))
+    counted = tally.count(work.claim.db, str(work.claim.job_id), started)
     work.progress.log(f"Due mail: {counted.told}", **counted.as_json())
     return {**summary.as_json(), **counted.as_json(), "told": counted.told}
 
@@ -71,6 +74,7 @@ OPS = (
         "Send what is due, each mail once, until the limit or until nothing is due.",
         _send,
         needs=("enroll",),
+        acts=True,
         after=_summarize,
     ),
 )

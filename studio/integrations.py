@@ -30,10 +30,14 @@ VALUE_LIMIT = 4096
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a provider's credentials, with the setting that holds the installation's."""
+    """A field of a provider's credentials, with the setting that holds the installation's.
+
+    Whoever knows a `secret` one can act at the provider: it is shown masked only, and never typed into a command.
+    """
 
     setting: str
     is_url: bool = False
+    secret: bool = True
 
     @property
     def variable(self) -> str:
@@ -43,8 +47,11 @@ class Field:
 
 # Domain specification §7.
 PROVIDERS: dict[str, dict[str, Field]] = {
-    "resend": {"api_key": Field("resend_api_key"), "from_email": Field("resend_from_email")},
-    "meta": {"access_token": Field("meta_access_token"), "ad_account_id": Field("meta_ad_account_id")},
+    "resend": {"api_key": Field("resend_api_key"), "from_email": Field("resend_from_email", secret=False)},
+    "meta": {
+        "access_token": Field("meta_access_token"),
+        "ad_account_id": Field("meta_ad_account_id", secret=False),
+    },
     "github": {"token": Field("github_token")},
     "vercel": {"deploy_hook_url": Field("vercel_deploy_hook_url", is_url=True)},
 }
@@ -151,11 +158,6 @@ def set_enabled(conn: Connection, project_id: UUID, provider: str, enabled: bool
         raise NotFound(f"The project has no {provider} integration of its own.", "Save one first.")
     _record(conn, project_id, provider, "switched on" if enabled else "switched off", by)
     return Integration(**row)
-
-
-def disable(conn: Connection, project_id: UUID, provider: str, *, by: str) -> Integration:
-    """Switch a project's own credentials off: nothing is done at `provider` until they are on again or removed."""
-    return set_enabled(conn, project_id, provider, False, by=by)
 
 
 def remove(conn: Connection, project_id: UUID, provider: str, *, by: str) -> None:

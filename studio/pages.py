@@ -75,8 +75,8 @@ def publish(
 def rollback(conn: Connection, project_id: UUID, *, to: int | None = None, by: str) -> PublishedPage:
     """Publish an earlier publication again, in the caller's transaction: number `to`, or the one before the current.
 
-    Called again it goes back further. Raise `Conflict` where there is nothing to go back to, `NotFound` where there
-    is no such project.
+    Called again it goes back further. Raise `Conflict` where there is nothing to go back to and where the project
+    is killed, whose page nobody sees any more, `NotFound` where there is no such project.
     """
     with translated():
         row = conn.execute("select * from public.roll_back_page(%s, %s, %s)", [project_id, by, to]).fetchone()

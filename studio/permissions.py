@@ -37,7 +37,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """A change of a project's life, permissions or budget: who, what, from what to what, why."""
+    """A change of a project's life, permissions, budget, mail or published page: who, what, from what to what, why."""
 
     id: UUID
     project_id: UUID

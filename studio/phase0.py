@@ -214,15 +214,25 @@ class Phase0(Attempt):
         return {"remembered": remember(self, conn, saved)}
 
     def announce(self, conn: Connection, saved: Json) -> Json:
-        """Tell the founder that the packet is ready, once; return what became of the mail."""
-        project = projects.get_in(conn, self.project_id)
-        notice = notices.phase0_ready(
-            conn, self.settings, project, versions.get_in(conn, UUID(saved["packet_version_id"]))
-        )
+        """Tell the founder that the packet waits at its gate, once; return what became of the mail."""
         self.list_completion(conn, saved)
-        return {"mail": notice.mail}
+        if self._gate_outcome(conn) not in ("opened", "moved", "unchanged"):
+            return {"mail": "no gate"}
+        version, _ = self.held_version(conn, saved)
+        project = projects.get_in(conn, self.project_id)
+        return {"mail": notices.phase0_ready(conn, self.settings, project, version).mail}
 
     # --- helpers
+
+    def _gate_outcome(self, conn: Connection) -> str:
+        """Return what the step before has come to: "opened", "moved", "unchanged", or why there is no gate."""
+        row = conn.execute(
+            "select output ->> 'outcome' as outcome from public.agent_job_steps"
+            " where job_id = %s and step = 'open_gate'",
+            [self.claim.job_id],
+        ).fetchone()
+        assert row is not None  # noqa: S101 - the gate's step comes before
+        return str(row["outcome"])
 
     def _paid(self, step: str, work: Callable[[], Any]) -> Json:
         return self.claim.once(step, lambda: work().model_dump(mode="json"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -26,6 +27,9 @@ from studio.text import clip, require_storable
 IDEA_LIMIT = 3600
 IDEA_MINIMUM = 3
 NAME_LIMIT = 80
+# git@host:path, as `git clone` takes it.
+_SCP_ADDRESS = re.compile(r"[A-Za-z0-9._-]+@(?P<host>[A-Za-z0-9.-]+):(?P<path>[^\s:]+)")
+_NO_ADDRESS = re.compile(r"[\x00-\x20\x7f\\]")
 # A shorter lead ("Idea: …") names nothing.
 NAME_MINIMUM = 8
 
@@ -68,13 +72,14 @@ def create(
 ) -> UUID:
     """Create a project with every permission off and the default budget, in the caller's transaction.
 
-    Raises `InvalidInput` that names the field and what to change; see `checked`.
+    A repository may be anywhere, but must be one by its address. Raises `InvalidInput` that names the field and what to
+    change; see `checked`.
     """
     idea, domain = checked(idea, domain)
     name = require_storable(name.strip(), "The name") if name else None
-    for text, what in ((repo_url, "The repository"), (email, "The mail address")):
-        if text is not None:
-            require_storable(text, what)
+    repo_url = _repository_address(repo_url) if repo_url is not None else None
+    if email is not None:
+        require_storable(email, "The mail address")
     if name is not None and not 0 < len(name) <= NAME_LIMIT:
         raise InvalidInput(f"The name has {len(name)} characters; 1 to {NAME_LIMIT} are allowed.", "Shorten it.")
     user = conn.execute(
@@ -115,6 +120,33 @@ def _idea(idea: str) -> str:
             "Keep the essence; details can follow as guidance or uploads.",
         )
     return text
+
+
+def _repository_address(text: str) -> str | None:
+    """Return an address that could be a repository's, trimmed, None for an empty one; raise `InvalidInput`."""
+    address = require_storable(text, "The repository").strip()
+    if not address:
+        return None
+    remedy = "Give it as https://github.com/owner/name or git@github.com:owner/name, or leave it out."
+    # Not repeated in the message: what is wrong may be a password in it.
+    unusable = InvalidInput("The repository's address is no http(s) or ssh address of a repository.", remedy)
+    if _NO_ADDRESS.search(address):
+        raise unusable
+    scp = _SCP_ADDRESS.fullmatch(address)
+    if scp is not None:
+        if not scp["path"].strip("/"):
+            raise unusable
+        return address
+    try:
+        parts = urllib.parse.urlsplit(address)
+        _ = parts.port
+    except ValueError as exc:
+        raise unusable from exc
+    if parts.scheme not in ("http", "https", "ssh") or not parts.hostname or not parts.path.strip("/"):
+        raise unusable
+    if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
+        raise InvalidInput("The repository's address contains credentials.", "Leave them out: agents read the address.")
+    return address
 
 
 def name_from(idea: str) -> str:

@@ -18,6 +18,7 @@ from studio.approvals import hold_active_project
 from studio.database.connection import Connection
 from studio.errors import InvalidInput, NotFound, PermissionRefused
 from studio.job_types import GUIDANCE_LIMIT
+from studio.obstacles import obstacle
 from studio.packets import versions
 from studio.packets.actions import ActionType
 from studio.packets.versions import PacketVersion
@@ -73,13 +74,15 @@ def propose(
     payload: dict[str, Any] | None = None,
     job_id: UUID | None = None,
     asked_by: str | None = None,
+    caused_by: str | None = None,
 ) -> Proposal:
     """Ask for an action in the caller's transaction, unless it is pending, forbidden or decided already.
 
     Without `packet`, or with one of another phase than the action's, the latest of the action's phase is pinned;
     without `asset_id` a page action pins the landing page that was chosen last. A pending approval that pins something
-    older ends as `revised`. A refinement needs `payload["guidance"]` of 8 to 2,000 characters. Raises `InvalidInput`,
-    `NotFound` for an unknown project; what the project may not do is no error, but `refused`.
+    older ends as `revised`. A refinement needs `payload["guidance"]` of 8 to 2,000 characters. `caused_by` is a person
+    whose act led to it without asking for it by name. Raises `InvalidInput`, `NotFound` for an unknown project; what
+    the project may not do, or what could not be carried out, is no error, but `refused`.
     """
 
     def answer(outcome: Any, approval_id: UUID | None, reason: str) -> Proposal:
@@ -110,6 +113,8 @@ def propose(
         asset_id, content_hash = page["id"], page["content_hash"]
         payload["asset"] = {key: page[key] for key in ("filename", "storage_path", "size_bytes", "mime_type")}
     project = get_in(conn, project_id)
+    if (why := obstacle(action_type, project, packet.packet)) is not None:
+        return answer("refused", None, why)
     executes = preview(action_type, project, packet.packet, payload)
     if kind["pins"] == "packet":
         # Of what would be carried out, and no more: a new headline makes no new mails of the old ones.
@@ -141,7 +146,7 @@ def propose(
         "content_hash": content_hash,
         "executes": executes,
         "source": agent_source,
-        "requested_by": asked_by,
+        "requested_by": asked_by or caused_by,
         "job_id": None if job_id is None else str(job_id),
     }
     row = conn.execute(
@@ -180,6 +185,7 @@ def propose(
             "phase": pinned_phase,
             "packet_version": packet.version,
             "source": agent_source,
+            "requested_by": asked_by or caused_by,
             "supersedes": None if superseded is None else str(superseded),
         },
     )

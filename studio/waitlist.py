@@ -127,15 +127,15 @@ def join(db: Database, settings: Settings, signup: Signup, visitor: Visitor) -> 
 def invitation(db: Database, settings: Settings, token: str) -> Invitation:
     """Return what a confirmation link is about, changing nothing: scanners of mail open every link.
 
-    Raise `LinkRefused` where the link is not genuine or has expired.
+    Raise `LinkRefused` where the link is not genuine or has expired, and where the project is gone or killed.
     """
     signup_id = UUID(links.verify(settings, links.CONFIRM, token))
     row = db.fetch_one(
-        "select s.id, s.project_id, s.email, s.status, p.name from public.waitlist_signups s"
+        "select s.id, s.project_id, s.email, s.status, p.name, p.status as life from public.waitlist_signups s"
         " join public.projects p on p.id = s.project_id where s.id = %s",
         [signup_id],
     )
-    if row is None:
+    if row is None or row["life"] == "killed":
         raise LinkRefused("This list no longer exists.", "")
     return Invitation(
         row["id"], row["project_id"], _list_name(row["project_id"], row["name"]), row["email"], row["status"]

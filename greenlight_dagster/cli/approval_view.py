@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.panel import Panel
 from rich.text import Text
 
 from studio.approvals import Approval
@@ -31,6 +32,18 @@ def what_it_does(db: Database, approval: Approval) -> RenderableType:
     if approval.content_hash:
         parts.append(Text(f"SHA-256 {approval.content_hash}", style="dim"))
     return Group(*parts)
+
+
+def panel(db: Database, approval: Approval) -> Panel:
+    """Return the approval as a person sees it before deciding, in a frame with its risk and version."""
+    title = f"{'Gate' if approval.is_gate else 'Approval'}: {printable(approval.title)}"
+    return Panel(
+        what_it_does(db, approval),
+        title=Text(title),
+        subtitle=f"risk {approval.risk}, version {approval.version}",
+        border_style="yellow",
+        title_align="left",
+    )
 
 
 def summary(packet: PacketVersion) -> str:

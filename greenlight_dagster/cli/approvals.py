@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any, cast
 
 import typer
 from rich.markup import escape
 
-from greenlight_dagster.cli.approval_view import carried_out, summary
+from greenlight_dagster.cli.approval_view import carried_out, panel, summary
 from greenlight_dagster.cli.context import open_database, parse_id
 from greenlight_dagster.cli.names import project_names, short_name
-from greenlight_dagster.cli.outcome_view import outcome_of, outcome_rows, status_of
-from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
+from greenlight_dagster.cli.outcome_view import outcome_json, outcome_rows, status_of, step_line
+from greenlight_dagster.cli.output import JsonFlag, err, out, print_error, print_json, print_table
 from studio import approvals, decisions
 from studio.approvals import Approval, ApprovalStatus
 from studio.database.connection import Database
 from studio.decisions import Decision, DecisionKind
-from studio.errors import NotFound
+from studio.errors import Conflict, NotFound
 from studio.model import spend
 from studio.model.spend import usd
+from studio.outcomes import outcome_of
 from studio.packets import versions
 from studio.text import printable
 
@@ -27,10 +29,11 @@ app = typer.Typer(no_args_is_help=True, help="Look at what waits for a decision,
 ApprovalArgument = Annotated[str, typer.Argument(metavar="APPROVAL", help="The approval's id.")]
 VersionOption = Annotated[
     int | None,
-    typer.Option(min=1, help="The version that was looked at; by default the one it has now."),
+    typer.Option(min=1, help="The version that was looked at; without it a terminal shows the present one and asks."),
 ]
 
 LIVE_PHASE = 4
+_VERBS: dict[DecisionKind, str] = {"approved": "approve", "denied": "deny", "revised": "revise"}
 
 
 @app.command("list", epilog="Example: greenlight approvals list --status pending")
@@ -75,7 +78,7 @@ def show(approval: ApprovalArgument, as_json: JsonFlag = False) -> None:
         spent = _spent(db, found)
         outcome = outcome_of(db, found)
     if as_json:
-        print_json({"approval": found, "packet": packet, "spent_micros": spent, "outcome": outcome})
+        print_json({"approval": found, "packet": packet, "spent_micros": spent, "outcome": outcome_json(outcome)})
         return
     rows: list[tuple[str, Any]] = [
         ("approval", found.id),
@@ -110,7 +113,7 @@ def show(approval: ApprovalArgument, as_json: JsonFlag = False) -> None:
     if outcome is not None and outcome.steps:
         _say("")
         for step in outcome.steps:
-            _say(escape(printable(step)))
+            _say(escape(printable(step_line(step))))
     if found.status == "pending":
         _say("")
         if packet is not None:
@@ -139,7 +142,9 @@ def approve(approval: ApprovalArgument, version: VersionOption = None, as_json: 
     _decide(approval, "approved", version, None, as_json=as_json)
 
 
-@app.command(epilog="Example: greenlight approvals deny 7b0e1c9a-… --reason 'Not before the name is settled'")
+@app.command(
+    epilog="Example: greenlight approvals deny 7b0e1c9a-… --version 2 --reason 'Not before the name is settled'"
+)
 def deny(
     approval: ApprovalArgument,
     reason: Annotated[str | None, typer.Option(help="Why not; agents read it later.")] = None,
@@ -150,7 +155,7 @@ def deny(
     _decide(approval, "denied", version, reason, as_json=as_json)
 
 
-@app.command(epilog="Example: greenlight approvals revise 7b0e1c9a-… --guidance 'Aim it at schools'")
+@app.command(epilog="Example: greenlight approvals revise 7b0e1c9a-… --version 2 --guidance 'Aim it at schools'")
 def revise(
     approval: ApprovalArgument,
     guidance: Annotated[str, typer.Option(help="What the next version should change.")],
@@ -165,6 +170,9 @@ def _decide(approval: str, decision: DecisionKind, version: int | None, guidance
     approval_id = parse_id(approval, "APPROVAL")
     with open_database() as (db, settings):
         asked = approvals.get(db, approval_id)
+        if version is None and asked.status == "pending":
+            _confirm(db, asked, decision)
+        # A yes is one to what was shown above, whatever the approval shows by now.
         seen = asked.version if version is None else version
         made = decisions.decide(
             db, approval_id, decision, version=seen, decided_by=settings.owner_clerk_id, guidance=guidance
@@ -173,6 +181,22 @@ def _decide(approval: str, decision: DecisionKind, version: int | None, guidance
         print_json({"decided_version": seen, **vars(made)})
         return
     _say(f"{decision.capitalize()} version {seen} of “{escape(printable(asked.title))}”. {_follows(asked, made)}")
+
+
+def _confirm(db: Database, asked: Approval, decision: DecisionKind) -> None:
+    verb = _VERBS[decision]
+    if not sys.stdin.isatty():
+        print_error(
+            f"A decision names the version that was looked at, and nobody can be asked here. Approval {asked.id} is at"
+            f" version {asked.version} now.",
+            f"Look at it (`greenlight approvals show {asked.id}`), then give --version:"
+            f" `greenlight approvals {verb} {asked.id} --version {asked.version}`.",
+        )
+        raise typer.Exit(2)
+    # Beside the result, which a program may read.
+    err.print(panel(db, asked))
+    if not typer.confirm(f"{verb.capitalize()} version {asked.version} of “{printable(asked.title)}”?", err=True):
+        raise Conflict("Nothing was decided.", f"Say yes, or give --version {asked.version}.")
 
 
 def _follows(asked: Approval, made: Decision) -> str:

@@ -16,13 +16,13 @@ from rich.markup import escape
 
 from greenlight_dagster.cli.context import adopt, reach
 from greenlight_dagster.cli.output import JsonFlag, out, print_json
-from greenlight_dagster.cli.stuck import stuck
+from greenlight_dagster.cli.stuck_view import NAMED, told
 from greenlight_dagster.launcher.client import LauncherClient
 from greenlight_dagster.launcher.config import LauncherConfig
 from greenlight_dagster.stack.state import running_state
 from greenlight_dagster.stack.ticks import last_ticks
 from greenlight_dagster.stack.urls import libpq_url
-from studio import links, queue
+from studio import links, queue, stuck
 from studio.database import migrations
 from studio.database.connection import Database, first_line, redact
 from studio.errors import BudgetExhausted, SettingsError, StackError, StudioError
@@ -135,7 +135,7 @@ def _schema(db: Database) -> Iterator[Finding]:
     depth = queue.depth(db)
     lanes = ", ".join(f"{lane} {n['running']} running, {n['queued']} queued" for lane, n in depth.items())
     yield Finding("queue", "ok", lanes)
-    troubles = [printable(trouble) for trouble in stuck(db)]
+    troubles = [printable(trouble) for trouble in told(stuck.find(db, limit=NAMED))]
     if troubles:
         yield Finding("outbox", "warning", "; ".join(troubles))
     else:

@@ -133,7 +133,13 @@ def _given(provider: str, values: list[str], stdin: list[str], env: list[str]) -
         name, equals, value = text.partition("=")
         if not equals:
             raise InvalidInput(f"Value {number} is not of the form KEY=VALUE.", _fields(provider))
-        yield _field(provider, name, f"Value {number}"), value
+        name = _field(provider, name, f"Value {number}")
+        if studio_integrations.PROVIDERS[provider][name].secret:
+            raise InvalidInput(
+                f"{provider}.{name} is a secret, which the shell's history and the list of processes would show.",
+                f"Give it with --stdin {name}, or --env {name}=VARIABLE. If it was a real one, change it.",
+            )
+        yield name, value
     for number, text in enumerate(env, start=1):
         name, equals, variable = text.partition("=")
         if not equals or not variable:

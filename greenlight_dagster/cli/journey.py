@@ -18,11 +18,10 @@ from uuid import UUID
 
 import httpx
 import typer
-from rich.panel import Panel
 from rich.rule import Rule
 from rich.text import Text
 
-from greenlight_dagster.cli.approval_view import what_it_does
+from greenlight_dagster.cli.approval_view import panel
 from greenlight_dagster.cli.output import out
 from greenlight_dagster.cli.tailing import follow_job
 from studio import approvals, decisions, launch, permissions, projects, queue
@@ -129,15 +128,7 @@ class Journey:
             self._send_due_mail(approval.id)
 
     def _decide(self, approval: Approval) -> decisions.Decision:
-        out.print(
-            Panel(
-                what_it_does(self.db, approval),
-                title=f"{'Gate' if approval.is_gate else 'Approval'}: {approval.title}",
-                subtitle=f"risk {approval.risk}, version {approval.version}",
-                border_style="yellow",
-                title_align="left",
-            )
-        )
+        out.print(panel(self.db, approval))
         answer, guidance = self._answer(approval)
         decision = decisions.decide(
             self.db,

@@ -79,11 +79,21 @@ def permissions(
         found = projects.get(db, project_id).permissions
         changed = False
         proposed: tuple[Proposal, ...] = ()
+        withheld: tuple[Proposal, ...] = ()
         if wanted:
             grant = grants.change(db, project_id, settings.owner_clerk_id, permissions=wanted, reason=reason)
-            found, changed, proposed = grant.limits.permissions, grant.limits.changed, grant.proposed
+            found, changed = grant.limits.permissions, grant.limits.changed
+            proposed, withheld = grant.proposed, grant.withheld
     if as_json:
-        print_json({"project_id": project_id, "permissions": found, "changed": changed, "proposed": proposed})
+        print_json(
+            {
+                "project_id": project_id,
+                "permissions": found,
+                "changed": changed,
+                "proposed": proposed,
+                "withheld": withheld,
+            }
+        )
         return
     rows = [(key, "yes" if found.get(key) else "no") for key in studio_permissions.SWITCHES]
     cap = found.get(studio_permissions.ADS_CAP, 0)
@@ -98,6 +108,8 @@ def permissions(
             out.print(
                 f"Look at it with: greenlight approvals show {proposal.approval_id}", highlight=False, soft_wrap=True
             )
+    for proposal in withheld:
+        out.print(f"\nNot asked for: {proposal.action_type}. {proposal.reason}", highlight=False, soft_wrap=True)
 
 
 def audit(
@@ -105,7 +117,7 @@ def audit(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 30,
     as_json: JsonFlag = False,
 ) -> None:
-    """List who changed a project's life, permissions and budget, the newest first."""
+    """List who changed a project's life, permissions, budget, mail and page, the newest first."""
     project_id = parse_id(project, "PROJECT")
     with open_database() as (db, _):
         projects.get(db, project_id)

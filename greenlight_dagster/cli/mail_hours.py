@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import time
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from greenlight_dagster.cli.output import JsonFlag, print_json, print_table
 from greenlight_dagster.cli.projects import ProjectArgument
 from studio.errors import InvalidInput
 from studio.mail import quiet_hours
-from studio.mail.quiet_hours import MailHours
+from studio.mail.quiet_hours import Given
 
 NONE = "none"
 
@@ -29,22 +28,24 @@ def mail(
 ) -> None:
     """Show a project's time zone, quiet hours and daily cap of mail, or set them; what is not given stays."""
     project_id = parse_id(project, "PROJECT")
+    given = Given()
+    if timezone is not None:
+        given["timezone"] = timezone
+    if quiet is not None:
+        given["start"], given["end"] = _quiet(quiet)
+    if cap is not None:
+        given["daily_cap"] = _cap(cap)
     with open_database() as (db, settings), db.transaction() as conn:
-        hours = quiet_hours.get(conn, project_id)
-        if timezone is not None:
-            hours = replace(hours, timezone=timezone)
-        if quiet is not None:
-            start, end = _quiet(quiet)
-            hours = replace(hours, start=start, end=end)
-        if cap is not None:
-            hours = replace(hours, daily_cap=_cap(cap))
-        quiet_hours.change(conn, project_id, hours, by=settings.owner_clerk_id)
+        hours = (
+            quiet_hours.change(conn, project_id, given, by=settings.owner_clerk_id)
+            if given
+            else quiet_hours.get(conn, project_id)
+        )
+    shown = hours.as_json()
     if as_json:
-        print_json({"timezone": hours.timezone, "quiet": _shown(hours), "daily_cap": hours.daily_cap})
+        print_json(shown)
         return
-    print_table(
-        ("time zone", "quiet hours", "mails a day"), [(hours.timezone, _shown(hours), hours.daily_cap)], empty=""
-    )
+    print_table(("time zone", "quiet hours", "mails a day"), [tuple(shown.values())], empty="")
 
 
 def _quiet(text: str) -> tuple[time | None, time | None]:
@@ -66,7 +67,3 @@ def _cap(text: str) -> int | None:
         return int(text)
     except ValueError as exc:
         raise InvalidInput(f"{text!r} is no number of mails.", "Give a whole number, or none.") from exc
-
-
-def _shown(hours: MailHours) -> str | None:
-    return None if hours.start is None or hours.end is None else f"{hours.start:%H:%M}-{hours.end:%H:%M}"

@@ -147,7 +147,8 @@ def resolve(
         return
     out.print(f"It is {resolved.status} now.", highlight=False, soft_wrap=True)
     if retry and resolved.status == "failed":
-        out.print("It is not done again: its job cannot go on.", highlight=False, soft_wrap=True)
+        why = "its job cannot go on" if resolved.job_id else "its job is gone, or its project is killed"
+        out.print(f"It is not done again: {why}.", highlight=False, soft_wrap=True)
     if resolved.job_outcome == "revived":
         out.print(
             f"Its job goes on. Follow it with: greenlight jobs tail {resolved.job_id}", highlight=False, soft_wrap=True

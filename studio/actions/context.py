@@ -15,7 +15,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from studio import permissions, projects
+from studio import permissions
 from studio.claims import Claim, Json
 from studio.database.connection import Connection
 from studio.delivery import Courier, Delivery, Receipt
@@ -25,7 +25,6 @@ from studio.outbound import OutboundClient
 from studio.packets import versions
 from studio.packets.versions import PacketVersion
 from studio.progress import Progress
-from studio.projects import Project
 from studio.queue import transiently
 from studio.settings import Settings
 from studio.storage import Storage
@@ -76,10 +75,6 @@ class ActionContext:
     def project_id(self) -> UUID:
         """The project the action is carried out for."""
         return self.approved.project_id
-
-    def project(self) -> Project:
-        """Return the project as it is now."""
-        return projects.get(self.claim.db, self.project_id)
 
     def pinned(self, phase: int) -> PacketVersion:
         """Return the packet version that was approved, whatever has been generated since.

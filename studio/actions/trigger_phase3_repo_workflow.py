@@ -15,9 +15,11 @@ from studio import projects
 from studio.actions.context import ActionContext, Outcome, outward
 from studio.database.connection import Connection
 from studio.delivery import Courier, Receipt
+from studio.errors import InvalidInput
 from studio.packets.fields import Line, PacketModel
 from studio.packets.phase3 import MergePolicy
 from studio.providers import github
+from studio.text import one_line
 
 EVENT_TYPE = "greenlight_phase3_launch"
 NAME_CHARS = 80
@@ -46,15 +48,16 @@ class _Dispatch(Courier):
         self._token = ""
 
     def open(self) -> None:
-        github.repository(self._context.project().repo_url or "")
         self._token = self._context.credentials("github")["token"]
 
     def request(self, conn: Connection) -> dict[str, Any]:
         self._context.require_permission(conn)
         project = projects.get_in(conn, self._context.project_id)
+        where = github.repository(project.repo_url or "")
+        _require_approved(self._context, where)
         packet = self._context.packet(_Launch, 3)
         return {
-            "repository": str(github.repository(project.repo_url or "")),
+            "repository": str(where),
             "event_type": EVENT_TYPE,
             "client_payload": {
                 "project_id": str(project.id),
@@ -76,3 +79,17 @@ class _Dispatch(Courier):
         where = github.Repository(owner, name)
         github.dispatch(self._context.settings, self._token, where, request["event_type"], request["client_payload"])
         return Receipt(response={"repository": request["repository"], "event_type": request["event_type"]})
+
+
+def _require_approved(context: ActionContext, where: github.Repository) -> None:
+    """Raise `InvalidInput` where the approval was for another repository than the project has now, or names none."""
+    executes = context.approved.payload.get("executes")
+    approved = executes.get("repository") if isinstance(executes, dict) else None
+    if not isinstance(approved, str) or not approved.strip():
+        raise InvalidInput(f"Approval {context.approved.id} names no repository.", "Have it proposed anew.")
+    # GitHub tells no owner or name apart by its case.
+    if str(github.repository(approved)).lower() != str(where).lower():
+        raise InvalidInput(
+            f"The approval was for the repository {one_line(approved, LINE_CHARS)}, but the project's is {where} now.",
+            "Have it proposed anew.",
+        )

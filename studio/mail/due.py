@@ -106,9 +106,10 @@ def resolve(
     by: str,
     provider_message_id: str | None = None,
     note: str | None = None,
-) -> Literal["sent", "queued"]:
+) -> Literal["sent", "queued", "failed"]:
     """Settle what a held mail's outcome is, in the caller's transaction: it was sent, or is sent anew.
 
+    In a killed project nothing is sent anew: that it was not sent ends the mail as `failed`.
     Raise `NotFound`, and `Conflict` where its outcome is known.
     """
     with translated():
@@ -117,7 +118,7 @@ def resolve(
             [email_id, sent, by, provider_message_id, note],
         ).fetchone()
     assert row is not None  # noqa: S101 - the function returns a row or raises
-    return cast('Literal["sent", "queued"]', row["status"])
+    return cast('Literal["sent", "queued", "failed"]', row["status"])
 
 
 def waits_because(db: Database, email_id: UUID) -> str | None:

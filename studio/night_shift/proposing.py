@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from studio import permissions, proposals
+from studio import permissions, projects, proposals
 from studio.company import PHASES
 from studio.database.connection import Connection
 from studio.night_shift.candidates import Candidate, Unreadable
+from studio.obstacles import obstacle
 from studio.packets.versions import PacketVersion
 
 # Somebody who is asked for more than three things in a morning answers none (domain specification §5).
@@ -108,6 +109,9 @@ def _settled(desk: Desk, candidate: Candidate, room: int) -> Outcome:
     if packet is None:
         return _outcome(candidate, "skipped", f"There is no phase {candidate.phase} packet that it could carry out.")
     if (why := _cooling(desk, action)) is not None:
+        return _outcome(candidate, "skipped", why)
+    # Before the room: what could not be carried out takes none, and waits for no other night.
+    if (why := obstacle(action, projects.get_in(desk.conn, desk.project_id), packet.packet)) is not None:
         return _outcome(candidate, "skipped", why)
     pin = _pin(desk, candidate)
     if isinstance(pin, str):

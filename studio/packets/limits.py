@@ -6,8 +6,8 @@ may be proposed at all is not its to say.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pydantic import BaseModel
@@ -36,6 +36,18 @@ def forced(phase: int, packet: dict[str, Any], project: Project) -> dict[str, An
         policy = {**packet["merge_policy"], "protected_branch": PROTECTED_BRANCH, "review_required": True}
         return {**packet, "architecture_review": review, "merge_policy": policy}
     return packet
+
+
+def planned_ads(packet: Mapping[str, Any]) -> Decimal:
+    """Return the dollars a day for which a Phase 2 packet runs ads; 0 where it runs none, or does not say for what."""
+    paid = packet.get("paid_acquisition")
+    if not isinstance(paid, dict) or paid.get("enabled") is not True:
+        return Decimal(0)
+    try:
+        cap = Decimal(str(paid.get("budget_cap_per_day")))
+    except InvalidOperation:
+        return Decimal(0)
+    return cap if cap.is_finite() and cap > 0 else Decimal(0)
 
 
 def without_forbidden(

@@ -25,12 +25,17 @@ begin
   if not found then
     raise exception 'There is no effect %.', p_id using errcode = 'GL040';
   end if;
-  select p.status into v_project_status from projects p join outbox o on o.project_id = p.id
-    where o.id = p_id for share of p;
+  -- Before anything is locked: a job at work may hold its row for a while, and nobody waits for that.
+  if exists (select from agent_jobs j where j.id = v_job_id and j.status = 'running') then
+    raise exception 'Job % is working on effect % just now.', v_job_id, p_id using errcode = 'GL042';
+  end if;
+  -- The job before the project, as whoever begins an execution takes them.
   select j.status into v_job_status from agent_jobs j where j.id = v_job_id for no key update;
   if v_job_status = 'running' then
     raise exception 'Job % is working on effect % just now.', v_job_id, p_id using errcode = 'GL042';
   end if;
+  select p.status into v_project_status from projects p join outbox o on o.project_id = p.id
+    where o.id = p_id for share of p;
   perform 1 from approval_queue a join outbox o on o.approval_id = a.id where o.id = p_id for no key update of a;
   perform 1 from action_executions x join outbox o on o.execution_id = x.id where o.id = p_id for no key update of x;
   select * into v_row from outbox o where o.id = p_id for no key update;

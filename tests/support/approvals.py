@@ -43,7 +43,7 @@ def executable(number: object) -> dict[str, Any]:
     return {
         "email_sequence": {"emails": mails},
         "lifecycle_email": {"emails": mails},
-        "paid_acquisition": {"target_audiences": [f"Audience {number}"]},
+        "paid_acquisition": {"enabled": True, "budget_cap_per_day": 20, "target_audiences": [f"Audience {number}"]},
         "launch_checklist": [f"Check {number}"],
     }
 
@@ -58,7 +58,7 @@ class Company:
     columns: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        columns = {"phase": self.phase, "repo_url": "https://git.example.org/a/b", "owner_clerk_id": FOUNDER}
+        columns = {"phase": self.phase, "repo_url": "https://github.com/acme/shop", "owner_clerk_id": FOUNDER}
         self.id = make_project(self.db, **(columns | self.columns))
         if self.permitted:
             permissions.change_limits(self.db, self.id, "test", permissions=self.permitted)
@@ -138,6 +138,16 @@ class Company:
         assert made.outcome == "created", made
         assert made.approval_id is not None
         return approvals.get(self.db, made.approval_id)
+
+    def foreign(self, action: str) -> Approval:
+        """Let another client ask for an action in the project's phase, as one that knows no versions does."""
+        row = self.db.fetch_one(
+            "insert into public.approval_queue (project_id, phase, title, description, risk, action_type)"
+            " values (%s, %s, 'T', 'd', 'low', %s) returning id",
+            [self.id, self.phase, action],
+        )
+        assert row is not None
+        return approvals.get(self.db, row["id"])
 
     # --- what became of it
 

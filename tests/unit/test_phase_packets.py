@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from studio.packets.assembly import PATCHES, patched, validated
 from studio.packets.brand_deck import BrandDeckSpec
 from studio.packets.digest import DIGEST_CHARS, digest
 from studio.packets.evidence import passages
-from studio.packets.limits import forced, without_forbidden
+from studio.packets.limits import forced, planned_ads, without_forbidden
 from studio.packets.phase1 import PhaseSynopsis
 from studio.packets.phase2 import ChannelPlan
 from studio.packets.revision import IN_SYNOPSIS, changed_keys
@@ -119,6 +120,7 @@ def test_ads_never_exceed_what_is_permitted(enabled: bool, cap: float, wished: b
     assert paid["enabled"] is (enabled and cap > 0)
     assert paid["budget_cap_per_day"] == cap
     assert validated(2, {**WHOLE[2], "paid_acquisition": paid})["paid_acquisition"] == paid
+    assert planned_ads({"paid_acquisition": paid}) == (Decimal(str(cap)) if enabled else 0)
 
 
 def test_the_protected_branch_is_main_and_is_reviewed() -> None:

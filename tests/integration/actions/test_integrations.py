@@ -92,7 +92,7 @@ def test_the_own_account_reaches_the_provider(stage: Stage) -> None:
 
 
 def switched_off(conn: Connection, project: UUID) -> None:
-    integrations.disable(conn, project, "meta", by="anna")
+    integrations.set_enabled(conn, project, "meta", False, by="anna")
 
 
 def garbage(conn: Connection, project: UUID) -> None:
@@ -237,7 +237,7 @@ def test_what_does_not_fit_is_named(stage: Stage, project: UUID, provider: str, 
 
 def test_nothing_there_to_switch_or_remove(stage: Stage, project: UUID) -> None:
     with stage.db.transaction() as conn, pytest.raises(NotFound):
-        integrations.disable(conn, project, "github", by="anna")
+        integrations.set_enabled(conn, project, "github", False, by="anna")
     with stage.db.transaction() as conn, pytest.raises(NotFound):
         integrations.remove(conn, project, "github", by="anna")
 

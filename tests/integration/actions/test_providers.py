@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from studio import permissions
 from tests.integration.actions.refusals import refused
 from tests.support.actions import ACCOUNT, META_TOKEN, PACKETS, Stage
-from tests.support.approvals import ADS, FOUNDER, HOOK, REPOSITORY
+from tests.support.approvals import ADS, FOUNDER, HOOK, REPOSITORY, Company
 
 
 def test_a_campaign_is_created_paused_within_the_lower_of_both_caps(stage: Stage) -> None:
@@ -34,10 +36,17 @@ def test_a_campaign_is_created_paused_within_the_lower_of_both_caps(stage: Stage
 
 
 def test_a_packet_without_ads_starts_none(stage: Stage) -> None:
-    off = {**PACKETS[2]["paid_acquisition"], "enabled": False}
-    assert "runs no ads" in refused(stage, ADS, paid_acquisition=off)
-    nothing = {**PACKETS[2]["paid_acquisition"], "budget_cap_per_day": "0.004"}
-    assert "less than a cent" in refused(stage, ADS, paid_acquisition=nothing)
+    for changes, said in (({"enabled": False}, "runs no ads"), ({"budget_cap_per_day": "0.004"}, "less than a cent")):
+
+        def pin_another(company: Company, changes: dict[str, Any] = changes) -> None:
+            ads = {**PACKETS[2]["paid_acquisition"], **changes}
+            packet = company.packet(2, **{**PACKETS[2], "paid_acquisition": ads})
+            # Neither is approved of such a packet; what another client has written is not carried out either.
+            stage.db.execute(
+                "update public.approval_queue set packet_version_id = %s where project_id = %s", [packet.id, company.id]
+            )
+
+        assert said in refused(stage, ADS, pin_another)
 
 
 def test_the_repository_gets_one_event_with_what_was_approved(stage: Stage) -> None:

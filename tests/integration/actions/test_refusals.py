@@ -8,12 +8,19 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from studio import claims, queue
+from studio import claims, decisions, queue
 from studio.settings import Settings
 from tests.integration.actions.refusals import refused
 from tests.support.actions import LEASE, Stage
-from tests.support.approvals import ADS, DEPLOY, EMAIL, HOOK, REPOSITORY
+from tests.support.approvals import ADS, DEPLOY, EMAIL, FOUNDER, HOOK, REPOSITORY
 from tests.support.queue import insert_foreign
+
+
+def moved(stage: Stage, repository: str) -> Any:
+    def move(company: Any) -> None:
+        stage.db.execute("update public.projects set repo_url = %s where id = %s", [repository, company.id])
+
+    return move
 
 
 @pytest.mark.parametrize(
@@ -61,10 +68,42 @@ def test_a_token_that_no_header_can_hold_is_refused_before_anything_leaves(stage
     ],
 )
 def test_a_repository_elsewhere_gets_nothing(stage: Stage, repository: str) -> None:
-    def move(company: Any) -> None:
-        stage.db.execute("update public.projects set repo_url = %s where id = %s", [repository, company.id])
+    assert "no repository on GitHub" in refused(stage, REPOSITORY, moved(stage, repository))
 
-    assert "no repository on GitHub" in refused(stage, REPOSITORY, move)
+
+@pytest.mark.parametrize("repository", ["https://github.com/acme/other", "git@github.com:evil/shop.git"])
+def test_another_repository_than_the_approved_one_gets_nothing(stage: Stage, repository: str) -> None:
+    why = refused(stage, REPOSITORY, moved(stage, repository))
+    assert "The approval was for the repository https://github.com/acme/shop, but the project's is" in why
+    assert "Have it proposed anew." in why
+
+
+def test_an_approval_that_names_no_repository_starts_nothing(stage: Stage) -> None:
+    def forget(company: Any) -> None:
+        stage.db.execute(
+            "update public.approval_queue set payload = payload - 'executes' where project_id = %s", [company.id]
+        )
+
+    assert "names no repository. Have it proposed anew." in refused(stage, REPOSITORY, forget)
+
+
+@pytest.mark.parametrize("same", ["git@github.com:Acme/Shop.git", "https://github.com/acme/shop/"])
+def test_the_same_repository_under_another_address_is_the_approved_one(stage: Stage, same: str) -> None:
+    company, approval = stage.approved(REPOSITORY)
+    moved(stage, same)(company)
+    assert stage.run(approval) == "completed"
+    assert stage.happened(approval) == 1
+
+
+def test_what_failed_for_another_repository_is_proposed_anew_for_it(stage: Stage) -> None:
+    company, approval = stage.approved(REPOSITORY)
+    moved(stage, "https://github.com/acme/other")(company)
+    assert stage.run(approval) == "failed"
+    again = company.asked(REPOSITORY)
+    decisions.decide(stage.db, again.id, "approved", version=again.version, decided_by=FOUNDER)
+    assert stage.run(stage.approval(again.id)) == "completed"
+    (sent,) = stage.providers.changes()
+    assert sent.path == "/repos/acme/other/dispatches"
 
 
 def test_a_gate_or_an_undecided_approval_is_not_executed(stage: Stage) -> None:

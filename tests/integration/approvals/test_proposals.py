@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, get_args
 from uuid import UUID, uuid4
 
@@ -13,12 +14,16 @@ import pytest
 from studio import approvals, decisions, permissions, proposals
 from studio.errors import InvalidInput, NotFound, PermissionRefused
 from studio.packets.actions import PHASE_ACTIONS, ActionType
+from studio.packets.limits import forced
+from studio.projects import Project
 from studio.proposals import Proposal
 from studio.text import canonical_json, sha256_hex
 from tests.support.approvals import ADS, ALL_ON, DEPLOY, EMAIL, FOUNDER, GUIDANCE, HOOK, REFINE, REPOSITORY, Company
+from tests.support.phases import PACKETS
 from tests.support.queue import InBackground
 
 MakeCompany = Callable[..., Company]
+LIFECYCLE = "send_phase2_lifecycle_email"
 
 
 def decide(company: Company, approval_id: Any, decision: Any, **more: Any) -> None:
@@ -108,6 +113,85 @@ def test_without_a_packet_there_is_nothing_to_ask_for(company: Company) -> None:
     assert company.propose(EMAIL).reason == "There is no packet of phase 1 yet."
     company.packet()
     assert company.propose(ADS).reason == "There is no packet of phase 2 yet."
+
+
+# --- what could not be carried out
+
+
+def without_ads(**permitted: Any) -> dict[str, Any]:
+    """Return the Phase 2 packet as it is made where ads are not permitted."""
+    off = {"repo_write": False, "deploy": False, "email_send": False, "ads_enabled": False, "ads_budget_cap": 0}
+    known = {**dict.fromkeys(Project.__dataclass_fields__), "permissions": off | permitted}
+    return forced(2, PACKETS[2], Project(**known))
+
+
+@pytest.mark.parametrize("permitted", [{}, {"ads_enabled": True}, {"ads_budget_cap": 20}])
+def test_a_packet_that_was_made_without_ads_has_none_proposed(
+    make_company: MakeCompany, permitted: dict[str, Any]
+) -> None:
+    company = make_company(phase=2)
+    packet = company.packet(**without_ads(**permitted))
+    made = company.propose(ADS)
+    assert (made.outcome, made.approval_id) == ("refused", None)
+    assert "Have Phase 2 revised" in made.reason
+    answers = for_phase(company, packet)
+    assert {name: answer.outcome for name, answer in answers.items()} == {ADS: "refused", LIFECYCLE: "created"}
+    # Also where a person asks by name: it would fail all the same.
+    assert company.propose(ADS, asked_by=FOUNDER).outcome == "refused"
+    company.packet(**without_ads(ads_enabled=True, ads_budget_cap=20))
+    assert company.propose(ADS).outcome == "created"
+
+
+@pytest.mark.parametrize(
+    "paid",
+    [
+        None,
+        "ads",
+        {},
+        {"enabled": True},
+        {"enabled": "yes", "budget_cap_per_day": 20},
+        {"enabled": True, "budget_cap_per_day": None},
+        {"enabled": True, "budget_cap_per_day": True},
+        {"enabled": True, "budget_cap_per_day": -5},
+        {"enabled": True, "budget_cap_per_day": 0.004},
+        {"enabled": True, "budget_cap_per_day": "NaN"},
+        {"enabled": True, "budget_cap_per_day": "Infinity"},
+        {"enabled": True, "budget_cap_per_day": "plenty"},
+        {"enabled": True, "budget_cap_per_day": [20]},
+    ],
+)
+def test_ads_without_a_cap_that_counts_are_neither_proposed_nor_approved(
+    make_company: MakeCompany, paid: object
+) -> None:
+    company = make_company(phase=2)
+    company.packet(paid_acquisition=paid)
+    assert company.propose(ADS).outcome == "refused"
+    asked = company.foreign(ADS)
+    with pytest.raises(PermissionRefused, match="runs no ads"):
+        decide(company, asked.id, "approved")
+
+
+def test_a_cap_of_the_project_below_a_cent_runs_no_ads(make_company: MakeCompany) -> None:
+    company = make_company(phase=2, permitted=ALL_ON | {"ads_budget_cap": Decimal("0.009")})
+    for packet in (company.packet(), company.packet(**without_ads())):
+        made = company.propose(ADS, packet=packet)
+        assert (made.outcome, "less than a cent" in made.reason) == ("refused", True)
+
+
+@pytest.mark.parametrize(
+    "repository",
+    ["https://git.example.org/a/b", "https://github.com/only-an-owner", "http://github.com/a/b", "git@gitlab.com:a/b"],
+)
+def test_a_workflow_of_a_repository_elsewhere_is_not_proposed(make_company: MakeCompany, repository: str) -> None:
+    company = make_company(phase=3, columns={"repo_url": repository})
+    packet = company.packet()
+    assert {name: a.outcome for name, a in for_phase(company, packet).items()} == {
+        HOOK: "created",
+        REPOSITORY: "refused",
+    }
+    made = company.propose(REPOSITORY)
+    assert made.outcome == "refused"
+    assert made.reason.startswith(f"{repository} names no repository on GitHub.")
 
 
 # --- what an approval pins

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from greenlight_dagster.cli import output
@@ -84,7 +86,7 @@ def test_an_action_is_shown_with_exactly_what_it_would_do(greenlight: Greenlight
 
 def test_a_gate_is_approved(greenlight: Greenlight, company: Company) -> None:
     gate = company.gate()
-    ran = greenlight("approvals", "approve", gate.id)
+    ran = greenlight("approvals", "approve", gate.id, "--version", "1")
     assert ran.code == 0
     assert "Approved version 1 of “Review the Phase 1 packet”. The project is in phase 2 now." in ran.said
     (job,) = [j for j in queue.find(company.db, project_id=company.id) if j.status == "queued"]
@@ -96,12 +98,15 @@ def test_a_gate_is_approved(greenlight: Greenlight, company: Company) -> None:
 
 
 def test_the_last_gate_says_live(greenlight: Greenlight, db: Database) -> None:
-    assert "The project is live." in greenlight("approvals", "approve", Company(db, phase=3).gate().id).said
+    assert (
+        "The project is live."
+        in greenlight("approvals", "approve", Company(db, phase=3).gate().id, "--version", "1").said
+    )
 
 
 def test_an_action_is_approved_as_json(greenlight: Greenlight, company: Company) -> None:
     company.packet()
-    made = greenlight("approvals", "approve", company.asked(EMAIL).id, "--json").json
+    made = greenlight("approvals", "approve", company.asked(EMAIL).id, "--version", "1", "--json").json
     assert (made["decided_version"], made["version"], made["status"], made["job_outcome"]) == (
         1, 2, "approved", "created",
     )  # fmt: skip
@@ -117,9 +122,62 @@ def test_a_decision_names_the_version_that_was_looked_at(greenlight: Greenlight,
     assert "Approved version 2" in greenlight("approvals", "approve", gate.id, "--version", "2").said
 
 
+def test_where_nobody_can_be_asked_the_version_must_be_named(greenlight: Greenlight, company: Company) -> None:
+    gate = company.gate()
+    company.gate(company.packet())
+    for verb, *more in (("approve",), ("deny",), ("revise", "--guidance", GUIDANCE)):
+        ran = greenlight("approvals", verb, gate.id, *more)
+        ran.fails("version 2 now", f"`greenlight approvals {verb} {gate.id} --version 2`", code=2)
+        assert ran.err.count("\n") == 1
+    assert approvals.get(company.db, gate.id).status == "pending"
+
+
+def test_a_terminal_shows_what_is_decided_and_asks(
+    greenlight: Greenlight, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = company.gate(company.packet(summary="They share \x1b[2Jladders."))
+    asked: list[str] = []
+
+    def confirm(text: str, *, err: bool) -> bool:
+        assert err, "the question stands where a program reads the result"
+        asked.append(text)
+        return len(asked) > 1
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", confirm)
+    refused = greenlight("approvals", "approve", gate.id)
+    assert (refused.code, refused.out) == (1, "")
+    assert all(text in refused.err for text in ("They share", "version 1", "Nothing was decided.", "--version 1"))
+    assert "\x1b" not in refused.err
+    assert approvals.get(company.db, gate.id).status == "pending"
+    ran = greenlight("approvals", "approve", gate.id, "--json")
+    assert json.loads(ran.out)["decided_version"] == 1
+    assert asked == ["Approve version 1 of “Review the Phase 1 packet”?"] * 2
+    # Of what is decided there is nothing to ask.
+    greenlight("approvals", "approve", gate.id).fails("is approved already")
+    assert len(asked) == 2
+
+
+def test_a_yes_at_a_terminal_is_one_to_what_was_shown(
+    greenlight: Greenlight, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = company.gate()
+
+    def confirm(text: str, *, err: bool) -> bool:
+        company.gate(company.packet())
+        return "version 1" in text and err
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.confirm", confirm)
+    ran = greenlight("approvals", "approve", gate.id)
+    assert (ran.code, ran.out) == (1, "")
+    assert "at version 2 by now, not 1" in ran.err
+    assert approvals.get(company.db, gate.id).status == "pending"
+
+
 def test_a_denial_says_why(greenlight: Greenlight, company: Company) -> None:
     gate = company.gate()
-    ran = greenlight("approvals", "deny", gate.id, "--reason", "Too small a market.")
+    ran = greenlight("approvals", "deny", gate.id, "--version", "1", "--reason", "Too small a market.")
     assert "Denied version 1" in ran.said
     assert "not proposed again" in ran.said
     assert approvals.get(company.db, gate.id).guidance == "Too small a market."
@@ -128,8 +186,8 @@ def test_a_denial_says_why(greenlight: Greenlight, company: Company) -> None:
 def test_a_revision_needs_guidance_and_is_relaunched(greenlight: Greenlight, company: Company) -> None:
     gate = company.gate()
     greenlight("approvals", "revise", gate.id).fails("--guidance", code=2)
-    greenlight("approvals", "revise", gate.id, "--guidance", " ").fails("needs guidance")
-    ran = greenlight("approvals", "revise", gate.id, "--guidance", GUIDANCE)
+    greenlight("approvals", "revise", gate.id, "--version", "1", "--guidance", " ").fails("needs guidance")
+    ran = greenlight("approvals", "revise", gate.id, "--version", "1", "--guidance", GUIDANCE)
     assert "A new packet is on its way." in ran.said
     assert [j.payload["revisionGuidance"] for j in queue.find(company.db, project_id=company.id, status="queued")] == [
         GUIDANCE
@@ -140,7 +198,9 @@ def test_what_cannot_be_decided_is_one_sentence(greenlight: Greenlight, company:
     company.packet()
     asked = company.asked(EMAIL)
     assert greenlight("projects", "permissions", company.id, "--no-email-send").code == 0
-    greenlight("approvals", "approve", asked.id).fails("does not permit email_send", "projects permissions")
+    greenlight("approvals", "approve", asked.id, "--version", "1").fails(
+        "does not permit email_send", "projects permissions"
+    )
     greenlight("approvals", "approve", NOBODY).fails("no approval", "approvals list")
     greenlight("approvals", "show", NOBODY).fails("no approval")
     greenlight("approvals", "deny", "nonsense").fails("not a UUID")

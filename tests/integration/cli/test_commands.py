@@ -153,6 +153,7 @@ def test_every_json_is_one_line_alone(
     greenlight: Greenlight, db: Database, finished: tuple[UUID, UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROJECT_INTEGRATION_ENCRYPTION_KEY", new_key())
+    monkeypatch.setenv("MY_TOKEN", "abc")
     project, done = finished
     failed = enqueue(
         db, project, job_type="phase0.generate_packet", payload={"ownerClerkId": "o", "projectId": str(project)}
@@ -169,7 +170,7 @@ def test_every_json_is_one_line_alone(
         "projects permissions": [project],
         "projects mail": [project],
         "projects files": [project],
-        "projects integrations set": [project, "github", "token=abc"],
+        "projects integrations set": [project, "github", "--env", "token=MY_TOKEN"],
         "projects integrations list": [project],
         "projects integrations off": [project, "github"],
         "projects integrations on": [project, "github"],

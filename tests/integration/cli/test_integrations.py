@@ -73,11 +73,27 @@ def test_a_terminal_asks_without_showing_what_is_typed(
     assert stored(db, project, "github") == {"token": KEY}
 
 
-def test_they_are_listed_masked_switched_and_removed(greenlight: Greenlight, db: Database, project: UUID) -> None:
+@pytest.mark.parametrize(
+    ("provider", "field"),
+    [("resend", "api_key"), ("meta", "access_token"), ("github", "token"), ("vercel", "deploy_hook_url")],
+)
+def test_a_secret_is_not_taken_from_the_command_itself(
+    greenlight: Greenlight, db: Database, project: UUID, provider: str, field: str
+) -> None:
+    ran = greenlight("projects", "integrations", "set", project, provider, f"{field}=https://x.test/{KEY}")
+    ran.fails(f"{provider}.{field} is a secret", f"--stdin {field}", f"--env {field}=VARIABLE")
+    assert KEY not in ran.err
+    assert integrations.find(db, project) == []
+
+
+def test_they_are_listed_masked_switched_and_removed(
+    greenlight: Greenlight, db: Database, project: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_HOOK", HOOK)
     run = ("projects", "integrations")
     assert greenlight(*run, "list", project, "--json").json == []
     assert greenlight(*run, "list", project).said.count("the installation's") == len(integrations.PROVIDERS)
-    assert greenlight(*run, "set", project, "vercel", f"deploy_hook_url={HOOK}").code == 0
+    assert greenlight(*run, "set", project, "vercel", "--env", "deploy_hook_url=MY_HOOK").code == 0
     listed = greenlight(*run, "list", project)
     assert "vercel its own deploy_hook_url htt…42" in listed.said
     assert "needs api_key, from_email" in listed.said
@@ -100,20 +116,15 @@ def test_they_are_listed_masked_switched_and_removed(greenlight: Greenlight, db:
         (["resend", f"secret={KEY}"], ["Value 1 names no field of resend", "api_key, from_email"]),
         (["resend", "from_email=a@b.c", KEY], ["Value 2 is not of the form KEY=VALUE", "api_key, from_email"]),
         (["resend", f"{KEY}=="], ["Value 1 names no field"]),
-        (["resend", f"api_key={KEY}"], ["resend.from_email is missing", "api_key, from_email"]),
-        (["github", f"token={KEY}", f"token={KEY}"], ["github.token is given twice"]),
-        (["github", f"token={KEY} {KEY}"], ["github.token holds white space"]),
+        (["resend", "--env", "api_key=GIVEN"], ["resend.from_email is missing", "api_key, from_email"]),
+        (["github", "--env", "token=GIVEN", "--env", "token=GIVEN"], ["github.token is given twice"]),
+        (["github", "--env", "token=BROKEN"], ["github.token holds white space"]),
         (["github", "--env", f"token={KEY}"], ["variable for github.token is not set", "not its value"]),
         (["github", "--env", KEY], ["--env number 1 is not of the form"]),
         (["github", "--env", f"{KEY}=HOME"], ["--env number 1 names no field"]),
         (["github", "--stdin", KEY], ["--stdin number 1 names no field"]),
         (["github", "--stdin", "token"], ["holds no line for github.token"]),
         (["github"], ["github.token is missing"]),
-        (["vercel", f"deploy_hook_url=http://hooks.example.com/{KEY}"], ["not https"]),
-        (["vercel", f"deploy_hook_url=https://127.0.0.1/{KEY}"], ["127.0.0.1"]),
-        (["vercel", f"deploy_hook_url=https://169.254.169.254/{KEY}"], ["169.254.169.254"]),
-        (["vercel", f"deploy_hook_url=https://localhost/{KEY}"], []),
-        (["vercel", f"deploy_hook_url=https://hooks.example.com:8443/{KEY}"], ["port 8443"]),
     ],
 )
 def test_what_cannot_be_used_is_named_and_never_repeated(
@@ -125,7 +136,29 @@ def test_what_cannot_be_used_is_named_and_never_repeated(
     said: list[str],
 ) -> None:
     typed(monkeypatch, "")
+    monkeypatch.setenv("GIVEN", KEY)
+    monkeypatch.setenv("BROKEN", f"{KEY} {KEY}")
     ran = greenlight("projects", "integrations", "set", project, *given)
+    ran.fails(*said)
+    assert KEY not in ran.err
+    assert integrations.find(db, project) == []
+
+
+@pytest.mark.parametrize(
+    ("hook", "said"),
+    [
+        (f"http://hooks.example.com/{KEY}", ["not https"]),
+        (f"https://127.0.0.1/{KEY}", ["127.0.0.1"]),
+        (f"https://169.254.169.254/{KEY}", ["169.254.169.254"]),
+        (f"https://localhost/{KEY}", []),
+        (f"https://hooks.example.com:8443/{KEY}", ["port 8443"]),
+    ],
+)
+def test_a_hook_that_would_not_be_visited_is_not_saved(
+    greenlight: Greenlight, db: Database, project: UUID, monkeypatch: pytest.MonkeyPatch, hook: str, said: list[str]
+) -> None:
+    typed(monkeypatch, f"{hook}\n")
+    ran = greenlight("projects", "integrations", "set", project, "vercel", "--stdin", "deploy_hook_url")
     ran.fails(*said)
     assert KEY not in ran.err
     assert integrations.find(db, project) == []
@@ -135,13 +168,16 @@ def test_without_an_encryption_key_the_variable_is_named(
     greenlight: Greenlight, db: Database, project: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PROJECT_INTEGRATION_ENCRYPTION_KEY")
-    ran = greenlight("projects", "integrations", "set", project, "github", f"token={KEY}")
+    typed(monkeypatch, f"{KEY}\n")
+    ran = greenlight("projects", "integrations", "set", project, "github", "--stdin", "token")
     ran.fails("PROJECT_INTEGRATION_ENCRYPTION_KEY is not set", "openssl rand")
     assert KEY not in ran.err
     assert integrations.find(db, project) == []
 
 
-@pytest.mark.parametrize("command", [["list"], ["set", "github", "token=abc"], ["remove", "github"], ["off", "github"]])
+@pytest.mark.parametrize(
+    "command", [["list"], ["set", "meta", "ad_account_id=4711"], ["remove", "github"], ["off", "github"]]
+)
 def test_there_must_be_such_a_project(greenlight: Greenlight, command: list[str]) -> None:
     name, *rest = command
     greenlight("projects", "integrations", name, NOBODY, *rest).fails("There is no project")

@@ -50,5 +50,16 @@ def test_what_cannot_be_set_is_named_and_changes_nothing(
     assert greenlight("projects", "mail", project_id, "--json").json == before
 
 
+def test_a_change_is_audited_with_what_was_there_before(greenlight: Greenlight, project_id: UUID) -> None:
+    greenlight("projects", "mail", project_id, "--cap", "20", "--quiet", "22:00-07:30")
+    greenlight("projects", "mail", project_id, "--cap", "20")
+    greenlight("projects", "mail", project_id)
+    (entry,) = greenlight("projects", "audit", project_id, "--json").json
+    assert (entry["actor"], entry["what"]) == ("local-owner", "mail")
+    assert entry["before"]["quiet"] is None
+    assert entry["after"] == {"timezone": "UTC", "quiet": "22:00-07:30", "daily_cap": 20}
+    assert 'quiet "22:00-07:30", daily_cap 20' in greenlight("projects", "audit", project_id).said
+
+
 def test_an_unknown_project_is_said(greenlight: Greenlight) -> None:
     greenlight("projects", "mail", NOBODY).fails("no project")

@@ -9,12 +9,16 @@ from uuid import UUID
 import pytest
 
 from greenlight_dagster.cli import output
+from studio import lifecycle, outbox, queue
 from studio.approvals import Approval
 from studio.database.connection import Database
+from studio.errors import JobBusy
 from tests.support.actions import Stage, action_settings, hook_client
-from tests.support.approvals import HOOK, REPOSITORY, Company
+from tests.support.approvals import FOUNDER, HOOK, REPOSITORY, Company
 from tests.support.cli import NOBODY, Greenlight
 from tests.support.providers import providers
+from tests.support.queue import InBackground, separate_connection
+from tests.support.waiting import eventually
 
 Held = tuple[Stage, Company, Approval]
 
@@ -146,6 +150,52 @@ def test_a_persons_word_settles_a_mail(greenlight: Greenlight, held: Held, word:
     assert (event["data"]["by"], event["data"]["note"]) == ("local-owner", "I have asked.")
     greenlight("outbox", "resolve", letter, word).fails(f"is {status}, and nothing about it is unknown")
     greenlight("outbox", "resolve", NOBODY, word).fails("Nothing in the outbox has the id")
+
+
+def test_a_mail_of_a_killed_project_is_not_sent_anew(greenlight: Greenlight, held: Held) -> None:
+    stage, company, _ = held
+    letter, sent = mail(stage.db, company.id), mail(stage.db, company.id)
+    stage.db.execute("update public.email_jobs set status = 'unknown' where id = any (%s)", [[letter, sent]])
+    lifecycle.set_status(stage.db, company.id, "killed", FOUNDER)
+    ran = greenlight("outbox", "resolve", letter, "--retry")
+    assert "It is failed now." in ran.out
+    assert "It is not done again" in ran.out
+    shown = greenlight("outbox", "show", letter, "--json").json
+    assert (shown["status"], shown["error"]) == ("failed", "The project is killed.")
+    (event,) = company.events("email.outbound.resolved")
+    assert event["message"] == "A held mail was not sent"
+    assert greenlight("outbox", "resolve", sent, "--done", "--json").json["status"] == "sent"
+
+
+def test_a_word_on_what_a_job_is_at_does_not_wait_for_it(held: Held) -> None:
+    stage, company, approval = held
+    queue.retry(stage.db, stage.job(approval).id)
+    claim = stage.claimed(approval)
+    entry = stage.effect(approval).id
+    with separate_connection(stage.db) as begins, begins.transaction():
+        begins.execute("select public.hold_agent_job(%s, %s)", [claim.job_id, claim.claim_no])
+        word = InBackground(lambda: outbox.resolve(stage.db, entry, "retry", by=FOUNDER))
+        with pytest.raises(JobBusy, match="working on effect"):
+            word.result(timeout=20.0)
+        # What begins an execution takes next.
+        begins.execute("select 1 from public.projects where id = %s for no key update nowait", [company.id])
+
+
+def test_a_word_takes_the_job_before_the_project(held: Held) -> None:
+    stage, company, approval = held
+    job_id = stage.job(approval).id
+    queue.retry(stage.db, job_id)
+    entry = stage.effect(approval).id
+    with separate_connection(stage.db) as other, other.transaction():
+        other.execute("select 1 from public.agent_jobs where id = %s for no key update", [job_id])
+        word = InBackground(lambda: outbox.resolve(stage.db, entry, "done", by=FOUNDER))
+        blocked = "select count(*) as n from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
+        eventually(
+            lambda: stage.db.fetch_one(blocked, [other.info.backend_pid]) == {"n": 1},
+            what="the word waiting for the job",
+        )
+        other.execute("select 1 from public.projects where id = %s for no key update nowait", [company.id])
+    assert word.result().status == "done"
 
 
 def test_the_file_holds_nothing_secret(stage: Stage, tmp_path: Path) -> None:

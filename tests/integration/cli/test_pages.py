@@ -53,6 +53,15 @@ def test_a_page_is_listed_and_rolled_back(greenlight: Greenlight, db: Database, 
     assert found[0]["published_by"] == "local-owner"
 
 
+def test_the_page_of_a_killed_project_does_not_come_back(greenlight: Greenlight, db: Database, project: UUID) -> None:
+    for html in ("A", "B"):
+        publish(db, project, html)
+    assert greenlight("projects", "kill", project, "--yes").code == 0
+    greenlight("pages", "rollback", project).fails("is killed, so nobody sees a page of it", "stays so")
+    assert [page.publication_no for page in pages.history(db, project)] == [2, 1]
+    assert pages.published(db, project) is None
+
+
 def test_what_cannot_be_done_is_one_sentence(greenlight: Greenlight, db: Database, project: UUID) -> None:
     for arguments, said in (
         (("rollback", project), "has published no page"),

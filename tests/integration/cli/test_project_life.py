@@ -133,6 +133,13 @@ def test_what_a_permission_makes_possible_waits_at_once(greenlight: Greenlight, 
     assert "now:" not in greenlight("projects", "permissions", company.id, "--no-ads").out
 
 
+def test_what_a_permission_does_not_help_yet_is_told_with_the_reason(greenlight: Greenlight, company: Company) -> None:
+    company.packet(2, paid_acquisition={"enabled": False, "budget_cap_per_day": 0})
+    ran = greenlight("projects", "permissions", company.id, "--ads", "--ads-cap", "5")
+    assert "1 approval waits now: refine_phase_assets." in ran.out
+    assert "Not asked for: activate_meta_ads_campaign. The Phase 2 packet runs no ads" in ran.said
+
+
 def test_in_a_paused_project_a_permission_is_only_changed(greenlight: Greenlight, company: Company) -> None:
     company.packet(1)
     assert greenlight("projects", "pause", company.id).code == 0

@@ -80,6 +80,19 @@ def test_what_waits_and_why_is_said_in_artifact_and_log(instance: DagsterInstanc
     assert {name: line["data"][name] for name in counted} == counted
 
 
+def test_a_job_that_an_earlier_release_began_is_finished(instance: DagsterInstance, database: Database) -> None:
+    add_mails(database, sending_project(database), 2)
+    job_id = enqueued(database, DUE_MAIL)
+    database.execute(
+        "insert into public.agent_job_steps (job_id, step, output, claim_no, attempt)"
+        " values (%s, 'enroll', '{\"queued\": 0}', 1, 1)",
+        [job_id],
+    )
+    assert execute(instance, DUE_MAIL, job_id).success
+    (artifact,) = events(database, job_id, "artifact")
+    assert artifact["message"].endswith("Due mail: 2 sent.")
+
+
 def test_what_a_job_leaves_behind_gets_another_job(instance: DagsterInstance, database: Database) -> None:
     project_id = sending_project(database)
     add_mails(database, project_id, 5)

@@ -221,7 +221,7 @@ def test_a_projects_account_that_is_switched_off_sends_nothing_under_another(
     project_id, other = sending_project(db), sending_project(db)
     own_account(db, settings, project_id)
     with db.transaction() as conn:
-        integrations.disable(conn, project_id, "resend", by="ada")
+        integrations.set_enabled(conn, project_id, "resend", False, by="ada")
     add_mail(db, project_id)
     add_mail(db, other)
     assert send(db, settings).counts == {"later": 1, "sent": 1}

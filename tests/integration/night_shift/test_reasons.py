@@ -13,6 +13,7 @@ from tests.integration.night_shift.candidates import (
     LANDING,
     LIFECYCLE,
     NEXT,
+    REFINE,
     REPO,
     WELCOME,
     approvals,
@@ -69,6 +70,29 @@ def test_each_condition_is_named(nights: Nights, name: str, columns: dict[str, A
     assert ending == "skipped"
     assert said.startswith(why)
     assert approvals(nights.db, made) == []
+
+
+NO_ADS = {"enabled": False, "budget_cap_per_day": 0.0}
+
+
+def test_ads_that_the_packet_runs_none_of_are_proposed_in_no_night(nights: Nights) -> None:
+    made = ready(nights.db, phase=2)
+    packet(nights.db, made, 2, action(ADS), paid_acquisition=NO_ADS)
+    for night in range(2):
+        ending, why = nights.outcomes(made, DAY + timedelta(days=night))[ADS]
+        assert (ending, "Have Phase 2 revised" in why) == ("skipped", True)
+    assert approvals(nights.db, made) == []
+
+
+def test_what_could_not_be_carried_out_waits_for_no_other_night(nights: Nights) -> None:
+    made = ready(nights.db, phase=3, repo_url="https://git.example.org/a/b")
+    packet(nights.db, made, 2, *map(action, (LIFECYCLE, ADS)), paid_acquisition=NO_ADS)
+    packet(nights.db, made, 3, *map(action, (REPO, DEPLOY, REFINE)))
+    found = nights.outcomes(made)
+    assert "Have Phase 2 revised" in found[ADS][1]
+    assert "names no repository on GitHub" in found[REPO][1]
+    # All the room there is has gone before the ads are looked at.
+    assert [name for name, (ending, _) in found.items() if ending == "proposed"] == [DEPLOY, REFINE, LIFECYCLE]
 
 
 def test_nothing_to_carry_out_is_a_reason(nights: Nights) -> None:

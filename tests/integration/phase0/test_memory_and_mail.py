@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from studio import memory, research
+import pytest
+
+from studio import approvals, decisions, memory, research
 from studio.database.connection import Database
+from studio.model import spend
+from studio.packets import versions
 from studio.packets.fields import Source
 from studio.text import sha256_hex
 from tests.support.model import model_settings, open_model, overheard, scripted_model
@@ -85,6 +89,42 @@ def test_the_founder_is_told_once(studio: Studio) -> None:
     assert rows(studio.db, "email_jobs", project_id) == first
     # The ledger tells of both packets.
     assert len(events(studio.db, project_id, "phase0.summary_ready")) == 2
+
+
+@pytest.mark.parametrize("why", ["overtaken", "passed", "denied"])
+def test_a_packet_without_a_gate_is_not_announced(studio: Studio, why: str) -> None:
+    project_id = studio.project(email="founder@example.org")
+    claim = studio.launched(project_id)
+    run_steps(studio.phase0(claim), until="open_gate")
+    version = studio.packet(project_id)
+    if why == "passed":
+        studio.db.execute("update public.projects set phase = 1 where id = %s", [project_id])
+    elif why == "denied":
+        with studio.db.transaction() as conn:
+            approvals.open_gate(conn, version, title="Gate", description="Look", supersede=False, job_id=claim.job_id)
+        (gate,) = rows(studio.db, "approval_queue", project_id)
+        decisions.decide(studio.db, gate["id"], "denied", version=gate["version"], decided_by="ada")
+    else:
+        with studio.db.transaction() as conn:
+            versions.save(
+                conn,
+                project_id,
+                0,
+                version.packet,
+                synopsis=version.packet["reasoning_synopsis"],
+                job_id=claim.job_id,
+                claim_no=claim.claim_no,
+                model="sandbox",
+                prompt_version="1",
+                spent=spend.spent_by_job_in(conn, claim.job_id),
+                provenance={},
+            )
+    outputs = run_steps(studio.phase0(claim))
+    assert outputs["open_gate"]["outcome"] == why
+    assert outputs["announce"] == {"mail": "no gate"}
+    assert events(studio.db, project_id, "phase0.summary_ready") == []
+    assert rows(studio.db, "email_jobs", project_id) == []
+    assert "phase0_complete" in {row["description"] for row in rows(studio.db, "tasks", project_id)}
 
 
 def test_a_job_that_runs_again_does_not_send_again(studio: Studio) -> None:

@@ -53,6 +53,28 @@ def test_what_was_permitted_when_asked_is_not_approved_when_revoked_since(
     assert decide(company, approval, "denied").status == "denied"
 
 
+def test_ads_of_a_packet_without_them_are_not_approved(make_company: MakeCompany) -> None:
+    company = make_company(phase=2)
+    company.packet(paid_acquisition={"enabled": False, "budget_cap_per_day": 0.0})
+    approval = company.foreign(ADS)
+    before = company.snapshot()
+    with pytest.raises(PermissionRefused, match="runs no ads") as caught:
+        decide(company, approval, "approved")
+    assert "Revise it" in caught.value.remedy
+    assert company.snapshot() == before
+    revised = decide(company, approval, "revised", guidance="Plan ads within the cap.")
+    assert (revised.status, revised.job_outcome) == ("revised", "created")
+    company.packet(paid_acquisition={"enabled": True, "budget_cap_per_day": "12.50"})
+    assert decide(company, company.foreign(ADS), "approved").status == "approved"
+
+
+def test_what_another_client_asks_holds_for_the_repository_of_that_moment(make_company: MakeCompany) -> None:
+    company = make_company(phase=3)
+    company.packet()
+    approval = company.foreign(REPOSITORY)
+    assert approval.payload["executes"] == {"repository": "https://github.com/acme/shop"}
+
+
 def test_a_page_is_not_approved_in_an_attached_runtime_or_when_it_is_gone(company: Company) -> None:
     company.packet()
     asset_id, _ = company.page()

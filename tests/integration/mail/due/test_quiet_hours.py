@@ -7,18 +7,22 @@ from uuid import UUID
 
 import pytest
 
+from studio import permissions
 from studio.database.connection import Database
 from studio.errors import InvalidInput
 from studio.mail import quiet_hours
-from studio.mail.quiet_hours import MailHours
+from studio.mail.quiet_hours import Given, MailHours
 from tests.integration.mail.due.senders import claim
 from tests.support.mail import add_mail, sending_project
+from tests.support.queue import InBackground, separate_connection, wait_until_blocked
 
 
 def quiet_project(db: Database, zone: str, start: time, end: time) -> UUID:
     project_id = sending_project(db)
     with db.transaction() as conn:
-        quiet_hours.change(conn, project_id, MailHours(zone, start, end, None), by="ada")
+        quiet_hours.change(
+            conn, project_id, {"timezone": zone, "start": start, "end": end, "daily_cap": None}, by="ada"
+        )
     return project_id
 
 
@@ -73,18 +77,41 @@ def test_quiet_hours_are_those_of_each_project_and_let_through_what_somebody_wai
 
 
 @pytest.mark.parametrize(
-    ("hours", "said"),
+    ("given", "said"),
     [
-        (MailHours("Atlantis5", None, None, None), "There is no time zone 'Atlantis5'."),
-        (MailHours("Europe/Berlin; drop", None, None, None), "There is no time zone"),
-        (MailHours("UTC", time(22), None, None), "a beginning and an end"),
-        (MailHours("UTC", time(22), time(22), None), "end when they begin"),
-        (MailHours("UTC", None, None, -1), "The daily cap is -1."),
+        ({"timezone": "Atlantis5"}, "There is no time zone 'Atlantis5'."),
+        ({"timezone": "Europe/Berlin; drop"}, "There is no time zone"),
+        ({"start": time(22)}, "a beginning and an end"),
+        ({"start": time(22), "end": time(22)}, "end when they begin"),
+        ({"daily_cap": -1}, "The daily cap is -1."),
     ],
 )
-def test_hours_that_make_no_sense_are_refused(db: Database, hours: MailHours, said: str) -> None:
+def test_hours_that_make_no_sense_are_refused(db: Database, given: Given, said: str) -> None:
     project_id = sending_project(db)
     with pytest.raises(InvalidInput, match=said), db.transaction() as conn:
-        quiet_hours.change(conn, project_id, hours, by="ada")
+        quiet_hours.change(conn, project_id, given, by="ada")
     with db.connection() as conn:
         assert quiet_hours.get(conn, project_id) == MailHours("UTC", None, None, 1000)
+
+
+def test_two_who_change_different_settings_at_once_undo_nothing(db: Database) -> None:
+    project_id = sending_project(db)
+    with separate_connection(db) as ours, separate_connection(db) as theirs:
+        pid = theirs.info.backend_pid
+
+        def cap() -> MailHours:
+            with theirs.transaction():
+                return quiet_hours.change(theirs, project_id, {"daily_cap": 5}, by="ben")
+
+        with ours.transaction():
+            quiet_hours.change(ours, project_id, {"timezone": "Europe/Berlin"}, by="ada")
+            other = InBackground(cap)
+            wait_until_blocked(db, pid)
+        assert other.result() == MailHours("Europe/Berlin", None, None, 5)
+    with db.connection() as conn:
+        assert quiet_hours.get(conn, project_id) == MailHours("Europe/Berlin", None, None, 5)
+    changed = [
+        (entry.actor, entry.before["timezone"], entry.after["timezone"], entry.after["daily_cap"])
+        for entry in permissions.audit(db, project_id)
+    ]
+    assert changed == [("ben", "Europe/Berlin", "Europe/Berlin", 5), ("ada", "UTC", "Europe/Berlin", 1000)]

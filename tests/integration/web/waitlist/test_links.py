@@ -33,9 +33,26 @@ def test_an_answer_leads_back_to_the_page_only_while_there_is_one(town: Town) ->
     project = town.project()
     town.join(project)
     assert f"/launch/{project}" in town.http.post(town.confirm_path()).text
-    town.db.execute("update projects set status = 'killed' where id = %s", [project])
+    town.db.execute("delete from project_deployments where project_id = %s", [project])
     answer = town.http.post(town.confirm_path())
     assert (answer.status_code, "/launch/" in answer.text) == (200, False)
+
+
+def test_nobody_gets_on_the_list_of_a_killed_project(town: Town) -> None:
+    project = town.project()
+    town.join(project)
+    path, before = town.confirm_path(), town.signup(project)
+    town.db.execute("update projects set status = 'killed' where id = %s", [project])
+    for method in ("GET", "POST"):
+        answer = town.http.request(method, path)
+        assert (answer.status_code, "This list no longer exists" in answer.text) == (404, True)
+        assert ANN not in answer.text
+    # Also where it was killed only after the link was looked at.
+    row = town.db.fetch_one("select confirm_waitlist(%s) as outcome", [before["id"]])
+    assert row == {"outcome": "killed"}
+    assert town.signup(project) == before
+    assert town.count("waitlist_submit", project) == 0
+    assert "waitlist.confirmed" not in town.events(project)
 
 
 def test_a_confirmation_that_comes_too_late_is_told_so(town: Town) -> None:
