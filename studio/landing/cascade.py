@@ -1,4 +1,4 @@
-"""What colour an element has and what stands behind it, worked out from a page's own styles as a browser would.
+"""What colour and typeface an element has and what stands behind it, by a page's own styles and a browser's rules.
 
 Only what can be known is said: type, class and structure selectors, custom properties, media queries for colour
 schemes and widths, solid colours and gradients. Where a ground depends on a picture, on blending or on where
@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
 import cssselect2
 import tinycss2
-from tinycss2.color5 import parse_color
 
-from studio.brand.colors import channels, from_oklch
-from studio.landing import media
+from studio.landing import media, typefaces
 from studio.landing.media import Scheme
+from studio.landing.paint import BLACK, WHITE, Rgba, color_of
 from studio.landing.problems import DocumentRefused, Problem
 from studio.landing.tree import find, is_element, name_of, walk
 from studio.landing.vocabulary import words
@@ -29,44 +28,33 @@ _MAX_SUBSTITUTIONS = 400
 # Rules times elements: what a page of ordinary size stays far below, and what takes seconds to match.
 _MAX_MATCHES = 2_000_000
 
-# Properties that colours depend on; the last ones make a ground unknown.
+# Properties that colours and typefaces depend on; some of them make a ground unknown.
 _WANTED = words(
     "color background background-color background-image display position mix-blend-mode opacity "
-    "background-clip -webkit-background-clip -webkit-text-fill-color filter visibility"
+    "background-clip -webkit-background-clip -webkit-text-fill-color filter visibility font font-family"
+)
+# `:lang()`, `:nth-child(2n+)` and the like: the compiler of selectors fails on some that are none, each in another way.
+_UNREADABLE = (
+    cssselect2.SelectorError,
+    *(SyntaxError, AttributeError, TypeError, ValueError, LookupError, RecursionError, MemoryError),
 )
 _LENGTHS = frozenset({"calc", "min", "max", "clamp"})
-_INHERITED = frozenset({"color", "visibility"})
-
-
-class Rgba(NamedTuple):
-    """A colour; channels and alpha from 0 to 1."""
-
-    red: float
-    green: float
-    blue: float
-    alpha: float
-
-    @property
-    def hex(self) -> str:
-        """As `#RRGGBB`, without the alpha."""
-        return "#" + "".join(f"{round(255 * min(1, max(0, channel))):02X}" for channel in self[:3])
-
-    def over(self, ground: Rgba) -> Rgba:
-        """Return this colour as it looks on an opaque ground."""
-        red, green, blue = (a * self.alpha + b * (1 - self.alpha) for a, b in zip(self[:3], ground[:3], strict=True))
-        return Rgba(red, green, blue, 1.0)
-
-
-WHITE, BLACK, CLEAR = Rgba(1, 1, 1, 1), Rgba(0, 0, 0, 1), Rgba(0, 0, 0, 0)
+_INHERITED = frozenset({"color", "visibility", "font-family"})
+# The longhands that a shorthand takes back.
+_TAKES_BACK = {"background": ("background-color", "background-image"), "font": ("font-family",)}
 
 
 @dataclass(frozen=True)
 class Look:
-    """How an element's text looks: its colour and every colour that may stand behind it; empty where unknown."""
+    """How an element's text looks: its colour and every colour that may stand behind it; empty where unknown.
+
+    `family` is the first typeface it asks for, in lower case; empty where it asks for none.
+    """
 
     color: Rgba | None
     grounds: tuple[Rgba, ...]
     shown: bool = True
+    family: str = ""
 
 
 class _Rule(NamedTuple):
@@ -110,7 +98,8 @@ def _descend(
     if not is_element(element) or name_of(element).startswith("svg:"):
         return
     style = _computed(wrapper, matcher, above)
-    look = _look(style, behind, scheme)
+    family = typefaces.first(style.values.get("font-family", ()))
+    look = replace(_look(style, behind, scheme), family=family)
     found[element] = look
     for child in wrapper.iter_children():
         _descend(child, matcher, style, look, scheme, found)
@@ -129,7 +118,10 @@ def _computed(wrapper: Any, matcher: Any, above: _Style) -> _Style:
     values = {name: value for name, value in above.values.items() if name in _INHERITED}
     for name, value in own.items():
         if not name.startswith("--"):
-            values[name] = tuple(_Substitution(custom).of(value))
+            values[name] = tuple(Substitution(custom).of(value))
+    family = values["font-family"] if "font-family" in own else ()
+    inherited = above.values.get("font-family", ())
+    values["font-family"] = typefaces.computed(family, values.pop("font", ()), inherited)
     return _Style(values, custom)
 
 
@@ -156,12 +148,12 @@ def _grounds(style: _Style, behind: tuple[Rgba, ...], color: Rgba | None, scheme
             stops += [stop for stop in seen if stop is not None]
             if None in seen:
                 return ()
-        elif (found := _one(token, scheme, color)) is not None:
+        elif (found := color_of(token, scheme, color)) is not None:
             base = found
         elif token.type == "url" or (token.type == "function" and token.lower_name not in _LENGTHS):
             return ()
     for token in style.values.get("background-color", ()):
-        base = _one(token, scheme, color)
+        base = color_of(token, scheme, color)
         if base is None:
             return ()
     if base is not None and base.alpha > 0:
@@ -175,7 +167,7 @@ def _grounds(style: _Style, behind: tuple[Rgba, ...], color: Rgba | None, scheme
 
 def _colors(tokens: Iterable[Any], current: Rgba | None, scheme: Scheme) -> Iterator[Rgba | None]:
     for token in tokens:
-        found = _one(token, scheme, current)
+        found = color_of(token, scheme, current)
         if found is not None:
             yield found
         elif token.type == "function" and token.lower_name not in _LENGTHS:
@@ -190,14 +182,14 @@ def _declared(nodes: Iterable[Any]) -> Iterator[tuple[str, tuple[Any, ...], bool
         if node.type == "declaration" and (node.lower_name in _WANTED or node.name.startswith("--")):
             value = tuple(token for token in node.value if token.type not in ("whitespace", "comment"))
             name = node.name if node.name.startswith("--") else node.lower_name
+            if name == "font" and typefaces.is_void(value):
+                continue
             yield name, value, node.important
-            if name == "background":
-                # The shorthand takes back what the longhands said.
-                yield "background-color", (), node.important
-                yield "background-image", (), node.important
+            for longhand in _TAKES_BACK.get(name, ()):
+                yield longhand, (), node.important
 
 
-class _Substitution:
+class Substitution:
     """Puts the values of custom properties in their places. Each may name others, so there is a limit to the work."""
 
     def __init__(self, custom: Mapping[str, tuple[Any, ...]]) -> None:
@@ -234,28 +226,7 @@ def _color(tokens: Iterable[Any], scheme: Scheme, inherited: Rgba | None) -> Rgb
     found = list(tokens)
     if not found or (found[0].type == "ident" and found[0].lower_value in ("inherit", "currentcolor", "unset")):
         return inherited
-    return _one(found[0], scheme, inherited)
-
-
-def _one(token: Any, scheme: Scheme, current: Rgba | None) -> Rgba | None:
-    """Return the colour that a token names, None where it names none that is known."""
-    try:
-        parsed = parse_color(token, (scheme,))
-    except (ValueError, AttributeError, TypeError, IndexError):
-        return None
-    if parsed is None:
-        return None
-    if parsed == "currentcolor":
-        return current
-    if parsed.space == "oklch":
-        lightness, chroma, hue = (float(value or 0) for value in parsed.coordinates)
-        red, green, blue = (value / 255 for value in channels(from_oklch(lightness, chroma, hue)))
-        return Rgba(red, green, blue, float(parsed.alpha))
-    try:
-        red, green, blue, alpha = parsed.to("srgb")
-    except NotImplementedError:
-        return None
-    return Rgba(float(red or 0), float(green or 0), float(blue or 0), float(alpha))
+    return color_of(found[0], scheme, inherited)
 
 
 def _text(color: str) -> tuple[Any, ...]:
@@ -281,7 +252,7 @@ def _add(matcher: Any, rule: Any) -> int:
         return 0
     try:
         selectors = cssselect2.compile_selector_list(rule.prelude)
-    except cssselect2.SelectorError:
+    except _UNREADABLE:
         return 0
     for selector in selectors:
         matcher.add_selector(selector, payload)

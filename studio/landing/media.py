@@ -40,7 +40,8 @@ def _holds(query: str, scheme: Scheme) -> bool:
 
 
 def _pixels(text: str) -> float | None:
-    found = re.fullmatch(r"([\d.]+)(px|em|rem)", text)
+    # Only what CSS calls a number: ".px" and "1..px" are none, and a query that cannot be read is not judged.
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)(px|em|rem)", text)
     if found is None:
         return None
     return float(found.group(1)) * (1 if found.group(2) == "px" else 16)

@@ -13,12 +13,16 @@ NEAR = 200
 
 LETS = re.compile(r"\b(?P<verb>lets|helps|allows|enables|reminds|teaches|let|help|allow|enable)\s+", re.IGNORECASE)
 _GIVES = re.compile(r"\b(?:gives|shows|tells|sends|warns|alerts|offers)\s+", re.IGNORECASE)
-_FOR = re.compile(r"\b(?:for|aimed at|aimed towards|used by|built for)\s+", re.IGNORECASE)
+_FOR = re.compile(r"\b(?:for|aimed at|aimed towards|used by|built for|(?:with|through|by) which)\s+", re.IGNORECASE)
 _SIDES = re.compile(
     r"\b(?:connect|connects|connecting|match|matches|matching|bring together|brings together|between|pairs|pair)\s+",
     re.IGNORECASE,
 )
-_GERMAN_FOR = re.compile(r"\b(?:[Ff]ür|[Hh]ilft|[Hh]elfen|[Uu]nterstützt|[Vv]erbindet|zwischen)\s+")
+# "Die Nachbarn melden …" only mentions them; "mit der Nachbarn teilen" and "damit Nachbarn teilen können" say who does.
+_GERMAN_FOR = re.compile(
+    r"\b(?:[Ff]ür|[Hh]ilft|[Hh]elfen|[Uu]nterstützt|[Vv]erbindet|zwischen|(?:ermöglicht|erlaubt)(?: es)?"
+    r"|mit (?:der|dem|denen|deren Hilfe)|damit(?=[^.;:!?]{1,200}\bkönnen\b))\s+"
+)
 
 _MODIFIERS = 3
 # "checking contracts *for* freelancers": the people behind one of these are not described by what stands before.
@@ -87,11 +91,16 @@ def _described_from(row: list[Token], head: int) -> int:
     return first
 
 
-def _is_subject(row: list[Token], first: int, head: int) -> bool:
-    """Say whether the group opens a clause or can do something: people who are only mentioned are no audience."""
-    opens = first == 0 or row[first].after_break or (first == 1 and row[0].lower in lexicon.DETERMINERS)
-    acts = head + 1 < len(row) and row[head + 1].lower in {"can", "could", "will", "need", "want", "who"}
-    return opens or acts
+def _is_served(row: list[Token], first: int, head: int) -> bool:
+    """Say whether the words around a group make it the audience: "so owners can …", "parents who want …".
+
+    People who are only mentioned are none: a bakery's bakers shape the loaves and do not buy them.
+    """
+    behind = [token.lower for token in row[head + 1 : head + 3]]
+    enabled = behind[:1] in (["can"], ["could"]) and any(
+        token.lower == "so" for token in row[max(0, first - 3) : first]
+    )
+    return enabled or (behind[:1] == ["who"] and behind[1:] in (["need"], ["want"]))
 
 
 def _vague(group: str) -> bool:
@@ -99,9 +108,9 @@ def _vague(group: str) -> bool:
 
 
 def audiences_of(told: list[str], language: Language) -> tuple[str, ...]:
-    """Return whom the sentences are about, at most two groups.
+    """Return whom the sentences say that it is for, at most two groups; nobody where they do not say it.
 
-    Who stands behind "for", "helps" or "connects" comes before who only opens a clause, and a telling name
+    Who stands behind "for", "helps" or "connects" comes before who gets to do or wants something, and a telling name
     ("beekeepers") before a vague one ("users").
     """
     strong: list[str] = []
@@ -126,7 +135,7 @@ def audiences_of(told: list[str], language: Language) -> tuple[str, ...]:
         row = words.tokens(sentence)
         for index, token in enumerate(row):
             first = _described_from(row, index)
-            if is_people(token.text, language) and (language == "de" or _is_subject(row, first, index)):
+            if language == "en" and is_people(token.text, language) and _is_served(row, first, index):
                 weak.append(group_at(sentence, row[first].start, language))
     telling = [group for group in words.unique(strong) if not _vague(group)]
     telling = telling or [group for group in words.unique(weak) if not _vague(group)]

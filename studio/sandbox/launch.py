@@ -16,7 +16,8 @@ _HEADLINE = re.compile(r"\b(?:headline|tagline|title|überschrift|titel|slogan)\
 _SUBJECT = re.compile(r"\b(?:subject|betreff)\b", re.IGNORECASE)
 _BUTTON = re.compile(r"\b(?:button|cta|call to action|knopf|schaltfläche)\b", re.IGNORECASE)
 _MAX_SECTIONS = 6
-_HEADLINE_CHARS = 90
+# What a layout can set in large type beside its picture.
+_HEADLINE_CHARS = 80
 _SUBHEADLINE_CHARS = 220
 # So many words more than the headline, and a sentence is worth its place below it.
 _WORTH_SAYING = 5
@@ -44,7 +45,7 @@ def headline(facts: Facts) -> str:
     if wished := wished_headline(facts):
         return wished
     text = words.plain(synthesis.tagline(facts.reading)).rstrip(".")
-    text = words.clip_words(text, _HEADLINE_CHARS)
+    text = words.shortened(text, _HEADLINE_CHARS)
     return text if len(text) >= 8 else say(facts.reading.language, "headline_open", idea=text)
 
 
@@ -95,12 +96,8 @@ def _said(text: str, before: str) -> bool:
 
 
 def _subheadline(facts: Facts) -> str:
-    reading, language = facts.reading, facts.reading.language
     lead, _ = _told(facts)
-    if lead:
-        return words.sentence_case(lead)
-    made_for = say(language, "sub_made_for", audience=reading.audience) if reading.audience else ""
-    return " ".join(part for part in (made_for, say(language, "sub_early")) if part)
+    return words.sentence_case(lead) if lead else say(facts.reading.language, "sub_early")
 
 
 def _sections(facts: Facts) -> list[tuple[str, str]]:

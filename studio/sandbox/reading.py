@@ -197,4 +197,4 @@ def _tagline(main: str, audiences: tuple[str, ...], does: Doing, language: Langu
     if len(first) <= MAX_TAGLINE:
         return words.capitalise(first)
     clause = clause_at(first, 0)
-    return words.capitalise(words.clip_words(clause if len(clause) >= 20 else first, MAX_TAGLINE))
+    return words.capitalise(words.shortened(clause if len(clause) >= 20 else first, MAX_TAGLINE))

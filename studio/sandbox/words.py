@@ -27,6 +27,15 @@ MAX_TEXT = 20_000
 
 
 _SHORTEST_STEM = 3
+_SHORTEST_PHRASE = 8
+
+# Where a sentence may end early; "to" and "of" are none, because what stands before them asks for what follows.
+_JOINT = re.compile(
+    r"[,;:]\s|\s[-–—]\s|—|\s(?:and|or|but|so|because|for|that|which|who|where|when|while|with|without|before|after|from"
+    r"|und|oder|aber|sodass|damit|weil|für|mit|ohne|vor|nach|wenn|wo)\s",
+    re.IGNORECASE,
+)
+_LONGEST_JOINT = 9
 
 
 @dataclass(frozen=True)
@@ -194,6 +203,24 @@ def clip_words(text: str, limit: int) -> str:
     if at > limit / 2 and not text[limit - 1].isspace():
         cut = cut[:at]
     return cut.rstrip(" ,;:–-") + "…"
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return `text`, or the longest beginning of it that fits and can stand alone: up to a comma or a joining word.
+
+    Only where there is no such beginning is it cut as `clip_words` does.
+    """
+    if len(text) <= limit:
+        return text
+    fitting = (text[: joint.start()].rstrip(" ,;:–-") for joint in _JOINT.finditer(text[: limit + _LONGEST_JOINT]))
+    whole = [part for part in fitting if len(part) <= limit and _stands_alone(part)]
+    return whole[-1] if whole else clip_words(text, limit)
+
+
+def _stands_alone(text: str) -> bool:
+    row = tokens(text)
+    open_marks = text.count('"') % 2 or text.count("(") > text.count(")") or text.count("<") > text.count(">")
+    return len(text) >= _SHORTEST_PHRASE and bool(row) and not open_marks and not is_stop(row[-1].lower)
 
 
 def unique(items: Iterable[str]) -> list[str]:

@@ -63,6 +63,50 @@ def test_who_it_is_for_and_how_it_introduces_itself(idea: str, audiences: tuple[
         assert reading.tagline == tagline
 
 
+@pytest.mark.parametrize(
+    ("idea", "audiences"),
+    [
+        ("A bakery that delivers bread to offices. Bakers shape the loaves in the evening.", ()),
+        ("Bakers can rent an oven by the hour.", ()),
+        ("Riders will bring warm loaves at dawn, and drivers who know the way help.", ()),
+        ("A puppet kit. Families get buttons and wool.", ()),
+        ("Bread at dawn. So that neighbours can sleep, riders are quiet.", ("neighbours",)),
+        ("A kit with which children build a theatre. Families get wool.", ("children",)),
+        ("A quiet room. Nurses who need a break book it.", ("Nurses",)),
+        ("Ein Lieferdienst für Brot. Die Bäcker backen am Abend und die Fahrer liefern früh.", ()),
+        ("Brot vom Rad. Die Fahrer liefern früh, damit Familien länger schlafen können.", ("Familien",)),
+        ("Ein Kalender, der es zeigt. Er ermöglicht Vereinen die Planung.", ("Vereinen",)),
+    ],
+)
+def test_people_who_are_only_mentioned_are_no_audience(idea: str, audiences: tuple[str, ...]) -> None:
+    assert read(idea).audiences == audiences
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("Neighbours share tools", "Neighbours share tools"),
+        ("Neighbours share garden tools and ladders and other things", "Neighbours share garden tools and ladders"),
+        (
+            "Neighbours share garden tools, ladders, saws and other things",
+            "Neighbours share garden tools, ladders, saws",
+        ),
+        ("Nachbarn teilen Gartengeräte und Leitern, damit alle sparen", "Nachbarn teilen Gartengeräte und Leitern"),
+        ('A sewing kit and "a box for children and parents" that sews', "A sewing kit"),
+        ("An app that is for and with", "An app that is for and with"),
+        ("x" * 60, "x" * 44 + "…"),
+    ],
+)
+def test_a_text_is_shortened_to_what_can_stand_alone(text: str, short: str) -> None:
+    assert words.shortened(text, 45) == short
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=120), st.integers(min_value=10, max_value=80))
+def test_a_shortened_text_fits(text: str, limit: int) -> None:
+    assert len(words.shortened(text, limit)) <= limit
+
+
 def test_what_it_does_costs_and_leaves_for_later_are_told_apart() -> None:
     reading = read(BAKERIES)
     assert reading.action == "predict how much bread to bake so they throw away less"

@@ -12,8 +12,10 @@ import pytest
 
 from studio.decks.scene import Grid, Page, Text
 from studio.landing.tree import find, text_of, walk
+from studio.sandbox import words
+from studio.sandbox.reading import read
 from tests.support import sandbox_packets as sandbox
-from tests.support.landing import IDEAS
+from tests.support.landing import IDEAS, landing_facts
 
 # Shorter ones are names and labels, which a deck repeats on purpose.
 LEAST_WORDS = 6
@@ -58,6 +60,27 @@ def test_no_sentence_stands_twice_on_a_page(of: str) -> None:
     named = {inner for nav in find(root, "nav", "dl") for inner in walk(nav)}
     told = find(root, "h1", "h2", "p", "li", "dd", "label", "button")
     assert repeated(text_of(node) for node in told if node not in named) == []
+
+
+@pytest.mark.parametrize("of", IDEAS)
+def test_no_headline_of_a_page_is_cut(of: str) -> None:
+    (headline,) = find(html5lib.parse(sandbox.landing(of)), "h1")
+    said, idea = words.folded(text_of(headline)), words.folded(IDEAS[of][1])
+    assert "…" not in text_of(headline)
+    # Long ones run over the picture beside them.
+    assert len(text_of(headline)) <= 80
+    # It is a phrase of the idea, as it stands there; two words are no headline yet.
+    assert said in idea or of == "two words"
+
+
+@pytest.mark.parametrize("of", IDEAS)
+def test_a_page_says_whom_it_is_for_once(of: str) -> None:
+    copy = landing_facts(of).copy
+    texts = [copy.subheadline, *(section.body for section in copy.section_copy)]
+    told = [text for text in texts if re.search(r"\b(?:made|it is|gemacht|es ist) (?:for|für)\b", text, re.IGNORECASE)]
+    audience = read(IDEAS[of][1]).audience
+    assert len(told) == (1 if audience else 0)
+    assert all(audience in text for text in told)
 
 
 def test_the_means_of_these_tests_notice_a_repetition() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import io
 import re
 from collections.abc import Callable
@@ -11,13 +12,13 @@ import pptx
 import pytest
 
 from studio.brand import Brand, brand_of, contrast, turned
-from studio.brand.colors import TEXT_CONTRAST, mix
+from studio.brand.colors import TEXT_CONTRAST, channels, mix
 from studio.landing.document import check
 from studio.packets.phase1 import BrandKit
 from studio.sandbox.landing.compose import LAYOUTS, page
 from studio.sandbox.landing.inks import TINTS, Inks
 from tests.support import sandbox_packets as sandbox
-from tests.support.landing import branded, landing_facts, sandbox_facts
+from tests.support.landing import IDEAS, branded, landing_facts, sandbox_facts
 from tests.support.landing import page as plain_page
 
 # A palette that has to be mended: text too pale, an accent too light for lines, a ground in the middle.
@@ -128,6 +129,105 @@ def test_a_page_in_other_colours_or_fonts_is_told(change: Callable[[str, Brand],
     broken = plain_page(style=change(branded(facts), facts.brand), facts=facts)
     assert [problem.rule for problem in check(broken, brand=facts.brand)] == ["brand"]
     assert told in check(broken, brand=facts.brand)[0].message
+
+
+def whole_hsl(color: str) -> str:
+    """Return a colour as `hsl()` in the whole numbers in which models write it."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(channel / 255 for channel in channels(color)))
+    return f"{round(hue * 360)} {round(saturation * 100)}% {round(lightness * 100)}%"
+
+
+def spelled(color: str) -> str:
+    red, green, blue = channels(color)
+    return f"rgb({red}, {green} ,{blue})"
+
+
+def without_accent(brand: Brand) -> str:
+    return branded(landing_facts("bakery")).replace(brand.accent_fill, "currentcolor")
+
+
+DRAWING = '<svg aria-hidden="true"><path d="M0 0h9" {}/></svg>'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda brand: ("", f"h2 {{ border-color: {spelled(brand.accent_fill)} }}"),
+        lambda brand: ("", f"h2 {{ border-image: linear-gradient(hsl({whole_hsl(brand.accent_fill)}), #fff) }}"),
+        lambda brand: ("", f":root {{ --a: {whole_hsl(brand.accent_fill)} }} h2 {{ border: 1px solid hsl(var(--a)) }}"),
+        lambda brand: ("", f"@media (width > 9px) {{ h2 {{ border-color: {brand.accent_fill} }} }}"),
+        lambda brand: (f'<p style="border: 1px solid {spelled(brand.accent_fill)}">x</p>', ""),
+        lambda brand: (DRAWING.format(f'fill="{brand.accent_fill}"'), ""),
+        lambda brand: (DRAWING.format(f'stroke="{spelled(brand.accent_fill)}"'), ""),
+        lambda brand: (DRAWING.format(f'style="fill: {spelled(brand.accent_fill)}"'), ""),
+    ],
+    ids=["rgb", "hsl in a gradient", "hsl of a property", "media", "style attribute", "fill", "stroke", "svg style"],
+)
+def test_an_accent_counts_however_it_is_written(written: Callable[[Brand], tuple[str, str]]) -> None:
+    facts = landing_facts("bakery")
+    body, style = written(facts.brand)
+    bare = without_accent(facts.brand)
+    assert ["accent" in p.message for p in check(plain_page(style=bare, facts=facts), brand=facts.brand)] == [True]
+    assert check(plain_page(body, style=bare + style, facts=facts), brand=facts.brand) == []
+
+
+@pytest.mark.parametrize(
+    "style",
+    ["/* {} */", 'h2::before {{ content: "{}" }}', "h2 {{ border-color: {}40 }}"],
+    ids=["a comment", "a text", "a tint"],
+)
+def test_what_only_looks_like_the_accent_does_not_count(style: str) -> None:
+    facts = landing_facts("bakery")
+    source = plain_page(style=without_accent(facts.brand) + style.format(facts.brand.accent_fill), facts=facts)
+    assert ["accent" in problem.message for problem in check(source, brand=facts.brand)] == [True]
+
+
+@pytest.mark.parametrize("of", IDEAS)
+def test_ground_and_text_count_in_whole_numbers_of_hsl(of: str) -> None:
+    facts = landing_facts(of)
+    style = branded(facts)
+    for color in facts.brand.palette.colors().values():
+        style = style.replace(color, f"hsl({whole_hsl(color)})")
+    assert [p for p in check(plain_page(style=style, facts=facts), brand=facts.brand) if p.rule == "brand"] == []
+
+
+@pytest.mark.parametrize(
+    ("style", "told"),
+    [
+        ("h1 { font-family: Papyrus, serif }", "headings are set in papyrus"),
+        ("h1 { font: bold 3rem/1 'Papyrus', serif }", "headings are set in papyrus"),
+        ("main > h1 { font-family: Papyrus } h1 { font-family: inherit }", "headings are set in papyrus"),
+        (":root { --display: Papyrus, serif } h1 { font-family: var(--display) }", "headings are set in papyrus"),
+        ("main { font-family: Papyrus }", "text are set in papyrus"),
+        ("p, li { font-family: Papyrus }", "text are set in papyrus"),
+        ("h1 { font: initial }", "headings are set in initial"),
+    ],
+)
+def test_a_font_that_is_named_and_not_used_does_not_count(style: str, told: str) -> None:
+    facts = landing_facts("bakery")
+    found = check(plain_page(style=branded(facts) + style, facts=facts), brand=facts.brand)
+    assert [told in problem.message.replace("text is", "text are") for problem in found] == [True]
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        ":root { --d: STACK } h1 { font-family: var(--d) }",
+        ":root { --d: STACK } h1 { font: 700 clamp(2rem, 5vw, 4rem)/1.05 var(--d) }",
+        ":root { --d: 2rem/1 STACK } h1 { font: italic var(--d) }",
+        "h1 { font-family: STACK; font: bold Papyrus }",
+        "h1 { font: 2rem Papyrus; font-family: STACK }",
+        "h1 { font-family: STACK !important; font: 2rem Papyrus }",
+        "@media print { h1 { font-family: Papyrus } }",
+        "h2, button, code { font-family: Papyrus }",
+        "form p { font-family: Papyrus }",
+    ],
+)
+def test_a_font_counts_wherever_it_comes_from(style: str) -> None:
+    facts = landing_facts("bakery")
+    for stack in (facts.brand.heading_stack, facts.brand.heading_stack.replace("'", "").upper()):
+        source = plain_page(style=branded(facts) + style.replace("STACK", stack), facts=facts)
+        assert check(source, brand=facts.brand) == []
 
 
 def test_a_tint_has_one_of_few_shares() -> None:
