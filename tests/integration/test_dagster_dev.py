@@ -70,6 +70,8 @@ def start(site: Site, **settings: str | None) -> Dev:
     return Dev(process, f"http://{LOOPBACK}:{port}")
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: another daemon, UI, proxy and code server")
 def test_sensors_wait_and_starve_nobody(site: Site) -> None:
     dev = start(site)
     site.sensors_wait(dev.process)
