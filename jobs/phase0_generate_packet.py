@@ -70,8 +70,8 @@ OPS = (
     AgentOp(
         "announce",
         "Tell the founder, once, that the packet is ready.",
-        lambda work, conn, saved, _remembered: _phase0(work).announce(conn, saved),
-        needs=("save_packet", "remember"),
+        lambda work, conn, saved, gate, _remembered: _phase0(work).announce(conn, saved, gate),
+        needs=("save_packet", "open_gate", "remember"),
         transactional=True,
         after=send_notice,
     ),

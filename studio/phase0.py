@@ -213,26 +213,16 @@ class Phase0(Attempt):
         """Remember the verdict for every later agent, unless a newer one stands already."""
         return {"remembered": remember(self, conn, saved)}
 
-    def announce(self, conn: Connection, saved: Json) -> Json:
+    def announce(self, conn: Connection, saved: Json, gate: Json) -> Json:
         """Tell the founder that the packet waits at its gate, once; return what became of the mail."""
         self.list_completion(conn, saved)
-        if self._gate_outcome(conn) not in ("opened", "moved", "unchanged"):
+        if gate["outcome"] not in ("opened", "moved", "unchanged"):
             return {"mail": "no gate"}
         version, _ = self.held_version(conn, saved)
         project = projects.get_in(conn, self.project_id)
         return {"mail": notices.phase0_ready(conn, self.settings, project, version).mail}
 
     # --- helpers
-
-    def _gate_outcome(self, conn: Connection) -> str:
-        """Return what the step before has come to: "opened", "moved", "unchanged", or why there is no gate."""
-        row = conn.execute(
-            "select output ->> 'outcome' as outcome from public.agent_job_steps"
-            " where job_id = %s and step = 'open_gate'",
-            [self.claim.job_id],
-        ).fetchone()
-        assert row is not None  # noqa: S101 - the gate's step comes before
-        return str(row["outcome"])
 
     def _paid(self, step: str, work: Callable[[], Any]) -> Json:
         return self.claim.once(step, lambda: work().model_dump(mode="json"))

@@ -10,13 +10,12 @@ import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-import psutil
 import pytest
 
 from studio.paths import ROOT
+from tests.support.demos import left_behind
 
 KEYS = {
     "job_id",
@@ -47,16 +46,6 @@ def demo(folder: Path, *arguments: str, **settings: str) -> subprocess.Completed
         timeout=LIMIT_SECONDS,
         check=False,
     )
-
-
-def left_behind(folder: Path) -> list[Any]:
-    """Return the files and processes of a demo that is over."""
-    processes = [
-        process.info["cmdline"]
-        for process in psutil.process_iter(["cmdline"])
-        if any(str(folder) in word for word in process.info["cmdline"] or [])
-    ]
-    return [*folder.glob("greenlight-*"), *processes]
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ STEPS = (
     Step("deck", ("save_packet",)),
     Step("open_gate", ("save_packet",), transactional=True),
     Step("remember", ("save_packet",), transactional=True),
-    Step("announce", ("save_packet",), transactional=True),
+    Step("announce", ("save_packet", "open_gate"), transactional=True),
 )
 
 

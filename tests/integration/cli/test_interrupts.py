@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psutil
 import pytest
 from rich.console import Console
 
@@ -27,6 +26,7 @@ from studio.database.connection import Database
 from studio.paths import ROOT
 from studio.settings import Settings
 from tests.support.cli import Greenlight
+from tests.support.demos import left_behind
 from tests.support.size import FULL
 
 LIMIT_SECONDS = 120
@@ -85,16 +85,6 @@ class Demo:
 def _take(terminal: int) -> None:
     os.setsid()
     os.close(os.open(os.ttyname(terminal), os.O_RDWR))
-
-
-def left_behind(folder: Path) -> list[Any]:
-    """Return the files and processes of a demo that is over."""
-    processes = [
-        process.info["cmdline"]
-        for process in psutil.process_iter(["cmdline"])
-        if any(str(folder) in word for word in process.info["cmdline"] or [])
-    ]
-    return [*folder.glob("greenlight-*"), *processes]
 
 
 @pytest.fixture
