@@ -58,6 +58,7 @@ def color_of(token: Any, scheme: Scheme, current: Rgba | None = None) -> Rgba | 
         return Rgba(red, green, blue, alpha)
     try:
         red, green, blue = map(_number, parsed.to("srgb").coordinates)
+    # tinycss2's own word for a space that it cannot convert.
     except (NotImplementedError, ValueError, ArithmeticError):
         return None
     return Rgba(red, green, blue, alpha)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ WITHOUT_GATE = {
 
 
 @dataclass(frozen=True)
-class Attempt:
+class Attempt(ABC):
     """One attempt at a phase of a project: the claim it works under, and what it works with."""
 
     claim: Claim
@@ -55,9 +56,9 @@ class Attempt:
     storage: Callable[[], Storage]
 
     @property
+    @abstractmethod
     def phase(self) -> int:
         """The phase that is worked on."""
-        raise NotImplementedError
 
     @property
     def db(self) -> Database:
