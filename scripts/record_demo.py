@@ -31,7 +31,7 @@ def main(target: Path) -> None:
     settings = get_settings().model_copy(update={"database_url": None, "dagster_database_url": None})
     with (
         tempfile.TemporaryDirectory(prefix="greenlight-record-") as folder,
-        Stack(Path(folder) / "data", settings, webserver=False, log=print) as stack,
+        Stack(Path(folder) / "data", settings, webserver=False, studio=False, log=print) as stack,
     ):
         adopt(stack.environment())
         with Database.from_settings(get_settings()) as db:

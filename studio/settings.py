@@ -250,7 +250,7 @@ class Settings(BaseSettings):
     app_base_url: str | None = Field(
         default=None,
         validation_alias="APP_BASE_URL",
-        description="Where the pages live, for links in mails and metadata.",
+        description="Where the studio is, for links in mails and metadata. The embedded stack says so by itself.",
     )
     pages_base_url: str | None = Field(
         default=None,
@@ -261,6 +261,77 @@ class Settings(BaseSettings):
         default=None,
         validation_alias="GREENLIGHT_LINK_SECRET",
         description="Signs links to files, confirmations and unsubscriptions. The embedded stack makes one.",
+    )
+
+    # --- the studio in the browser
+    clerk_issuer: str | None = Field(
+        default=None,
+        validation_alias="CLERK_ISSUER",
+        description="Who signs session tokens, such as https://clerk.example.org. Unset: sign-in by a one-time link.",
+    )
+    clerk_jwks_url: str | None = Field(
+        default=None,
+        validation_alias="CLERK_JWKS_URL",
+        description="Where its public keys are. Unset: `/.well-known/jwks.json` of the issuer.",
+    )
+    clerk_audience: str | None = Field(
+        default=None, validation_alias="CLERK_AUDIENCE", description="The `aud` that a session token must have."
+    )
+    clerk_authorized_parties: str | None = Field(
+        default=None,
+        validation_alias="CLERK_AUTHORIZED_PARTIES",
+        description="Origins of the front ends, comma-separated: a token's `azp` must be one. Unset: APP_BASE_URL.",
+    )
+    clerk_publishable_key: str | None = Field(
+        default=None,
+        validation_alias="CLERK_PUBLISHABLE_KEY",
+        description="Lets the sign-in page of the studio load Clerk's own script.",
+    )
+    clock_leeway_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=300,
+        validation_alias="GREENLIGHT_CLOCK_LEEWAY_SECONDS",
+        description="How far the clock of whoever signs tokens may be off.",
+    )
+    session_days: float = Field(
+        default=30.0,
+        gt=0,
+        le=365,
+        validation_alias="GREENLIGHT_SESSION_DAYS",
+        description="How long a browser that signed in by link stays so without being used.",
+    )
+    stream_seconds: float = Field(
+        default=25.0,
+        gt=0,
+        validation_alias="GREENLIGHT_STREAM_SECONDS",
+        description="How long an event stream lasts before the browser connects again.",
+    )
+    stream_ping_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        validation_alias="GREENLIGHT_STREAM_PING_SECONDS",
+        description="How often a silent event stream says that it lives.",
+    )
+    dagster_ui_url: str | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_DAGSTER_UI_URL",
+        description="Where the Dagster UI is, for the links from jobs to their runs.",
+    )
+    cron_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias="CRON_SECRET",
+        description="Lets a foreign scheduler call `/api/nightshift/run`. Unset: nobody can.",
+    )
+    night_shift_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias="NIGHT_SHIFT_SECRET",
+        description="The same by the header `x-night-shift-secret`.",
+    )
+    worker_health_secret: SecretStr | None = Field(
+        default=None,
+        validation_alias="WORKER_HEALTH_SECRET",
+        description="Lets a monitor call `/api/worker/health`. Unset: nobody can.",
     )
 
     trusted_proxies: str | None = Field(

@@ -4,37 +4,73 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from studio.errors import Conflict, DatabaseError, InvalidInput, LinkRefused, NotFound, RateLimited, StudioError
+from studio.errors import (
+    BudgetExhausted,
+    Conflict,
+    DatabaseError,
+    DecisionConflict,
+    InvalidInput,
+    LinkRefused,
+    NoHandler,
+    NotFound,
+    PermissionRefused,
+    RateLimited,
+    StorageConflict,
+    StorageRefused,
+    StudioError,
+    UnknownJobType,
+)
+from studio.text import storable
 from web import headers
 
 log = logging.getLogger(__name__)
 
 _environment = Environment(
-    loader=PackageLoader("web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    loader=ChoiceLoader([PackageLoader("web", "templates/public"), PackageLoader("web", "templates/shared")]),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
 )
 # What nobody outside can do anything about is in the log, and not in the answer.
 _OUT_OF_ORDER = "This does not work at the moment. Please try again in a few minutes."
 _RETRY_SECONDS = 30
+_COMMAND = "`greenlight "
+# Whoever corrects these sends it again, and hears of the others.
+_PROBLEMS_TOLD = 10
 _PLAIN: dict[int, str] = {
+    400: "This request cannot be read.",
+    403: "This is not allowed.",
     404: "There is no such page.",
     405: "This address is not asked like that.",
     413: "This is more than is taken here.",
     415: "Send JSON or a form.",
 }
 _TITLES: dict[int, str] = {
+    403: "Not from here",
     404: "Nothing here",
     422: "That did not work",
     429: "A little too fast",
     503: "Back in a moment",
 }
+_STATUSES: tuple[tuple[tuple[type[StudioError], ...], int], ...] = (
+    ((RateLimited,), 429),
+    ((NotFound,), 404),
+    ((InvalidInput, UnknownJobType, NoHandler), 422),
+    ((Conflict, StorageConflict, BudgetExhausted), 409),
+    ((StorageRefused,), 422),
+    ((PermissionRefused,), 403),
+)
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -61,11 +97,17 @@ def for_program(request: Request) -> bool:
 
 
 def refusal(
-    request: Request, status: int, message: str, extra: dict[str, str] | None = None, *, title: str | None = None
+    request: Request,
+    status: int,
+    message: str,
+    extra: dict[str, str] | None = None,
+    *,
+    title: str | None = None,
+    details: dict[str, Any] | None = None,
 ) -> Response:
-    """Return an error: `{"error": message}` for a program, a page for a person."""
+    """Return an error: `{"error": message}` with `details` for a program, a page for a person."""
     if for_program(request):
-        answer: Response = JSONResponse({"error": message}, status)
+        answer: Response = JSONResponse({"error": message, **(details or {})}, status)
     else:
         answer = page("error.html", status, title=title or _TITLES.get(status, "That did not work"), message=message)
     answer.headers.update(extra or {})
@@ -81,14 +123,9 @@ def status_of(exc: StudioError) -> int:
     """Return the HTTP status that says what `exc` says."""
     if isinstance(exc, LinkRefused):
         return 410 if exc.expired else 404
-    if isinstance(exc, RateLimited):
-        return 429
-    if isinstance(exc, NotFound):
-        return 404
-    if isinstance(exc, InvalidInput):
-        return 422
-    if isinstance(exc, Conflict):
-        return 409
+    for kinds, status in _STATUSES:
+        if isinstance(exc, kinds):
+            return status
     return 503
 
 
@@ -97,6 +134,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StudioError, _studio_error)
     app.add_exception_handler(psycopg.Error, _database_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _misfit)
     app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -110,9 +148,20 @@ def _studio_error(request: Request, exc: Exception) -> Response:
     if isinstance(exc, LinkRefused):
         return refusal(request, status, exc.remedy or exc.message, title=exc.message.rstrip("."))
     extra = {"Retry-After": str(exc.retry_after)} if isinstance(exc, RateLimited) else {}
-    # A remedy of these is meant for whoever asked; that of a NotFound names commands of the studio's own people.
-    told = exc.message if isinstance(exc, NotFound) else str(exc)
-    return refusal(request, status, told, extra)
+    # A remedy that names commands is for the studio's own people, and not for whoever asked here.
+    told = exc.message if _COMMAND in exc.remedy else str(exc)
+    details = {"expectedVersion": exc.expected_version} if isinstance(exc, DecisionConflict) else None
+    return refusal(request, status, told, extra, details=details)
+
+
+def _misfit(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, RequestValidationError)  # noqa: S101 - this handler's own kind
+    problems = "; ".join(
+        # Where it is, without "body", "query" or "path", which say nothing to whoever wrote it.
+        f"{'.'.join(str(part) for part in error['loc'][1:]) or 'The body'}: {error['msg']}"
+        for error in exc.errors()[:_PROBLEMS_TOLD]
+    )
+    return refusal(request, 422, storable(f"{problems}. Correct it and send it again."))
 
 
 def _database_error(request: Request, exc: Exception) -> Response:
@@ -121,6 +170,9 @@ def _database_error(request: Request, exc: Exception) -> Response:
 
 def _http_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)  # noqa: S101 - this handler's own kind
+    if exc.status_code == 401 and request.method == "GET" and not for_program(request):
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/sign-in?{urlencode({'next': asked})}", 303, {"Cache-Control": "no-store"})
     # A detail of our own; the framework's are phrases of the protocol.
     own = exc.detail if exc.detail and exc.detail[-1] in ".!?" else None
     message = own or _PLAIN.get(exc.status_code, "This request cannot be answered.")

@@ -1,24 +1,48 @@
-"""The application."""
+"""The studio's own application: the HTTP API, the event streams and the pages, for owners who have signed in."""
 
 from __future__ import annotations
+
+import re
 
 from fastapi import FastAPI
 
 from studio.database.connection import Database
 from studio.settings import Settings
-from web import answers, files, health, launch, unsubscribe, waitlist
-from web.guard import Guard
-from web.site import Site
+from web import answers, health
+from web.api import ROUTERS as API
+from web.guard import Guard, Limits
+from web.pages import ROUTERS as PAGES
+from web.pages.rendering import VERSION
+from web.pages.static import VersionedFiles
+from web.public import waitlist
+from web.studio_site import StudioSite
+
+# An onboarding with all its texts at their longest is a quarter of this.
+MAX_BODY_BYTES = 256 * 1024
+# The largest artifact there may be, and what a form puts around it.
+MAX_UPLOAD_BYTES = 26 * 1024 * 1024
+_UPLOADS = re.compile(r"PUT /api/projects/[^/]+/assets/[^/]+/content")
+_STREAMS = re.compile(r"/api/(projects/[^/]+/)?events")
+_LIMITS = Limits(max_body_bytes=MAX_BODY_BYTES, uploads=_UPLOADS, max_upload_bytes=MAX_UPLOAD_BYTES, streams=_STREAMS)
 
 
 def create_app(settings: Settings, db: Database) -> FastAPI:
-    """Return the application for a studio; the caller closes `db` when it has ended."""
-    # What it offers is public and small: no description of it is served.
-    app = FastAPI(title="Greenlight", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    site = Site(settings, db)
+    """Return the application for a studio's owners; the caller closes its `state.site` and then `db` at the end."""
+    app = FastAPI(
+        title="Greenlight",
+        version="1",
+        description="The studio's API. Long work is a job: a route enqueues it and answers with its id.",
+        openapi_url="/api/openapi.json",
+        # Their pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    site = StudioSite(settings, db)
     app.state.site = site
-    app.add_middleware(Guard, site=site)
+    app.add_middleware(Guard, site=site, limits=_LIMITS)
     answers.install(app)
-    for part in (launch, waitlist, unsubscribe, files, health):
-        app.include_router(part.router)
+    for router in (*API, waitlist.api, health.router, *PAGES):
+        app.include_router(router)
+    app.mount("/static", VersionedFiles(VERSION))
     return app

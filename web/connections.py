@@ -22,6 +22,10 @@ REQUEST_SECONDS = 10.0
 ANSWER_SECONDS = 300.0
 # Fewer than the 1,024 open files that a process usually may have.
 MAX_CONNECTIONS = 600
+# The largest upload, 25 MiB, through a line of 2 Mbit/s.
+UPLOAD_SECONDS = 120.0
+# 500 event streams with twice their number to spare; `python -m web studio` raises the limit of open files for them.
+STUDIO_CONNECTIONS = 1500
 # A browser opens six; this is an office of them behind one address.
 MAX_PER_ADDRESS = 60
 
@@ -56,6 +60,18 @@ class WebConnection(H11Protocol):
         self._request_deadline = _Deadline(self.loop, self.drop)
         self._answer_deadline = _Deadline(self.loop, self.drop)
 
+    def request_seconds(self) -> float:
+        """How long a request may take to come."""
+        return REQUEST_SECONDS
+
+    def most(self) -> int:
+        """How many connections there may be."""
+        return MAX_CONNECTIONS
+
+    def most_per_address(self) -> int:
+        """How many of them one address may have."""
+        return MAX_PER_ADDRESS
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request, in somebody's place where all are taken."""
         super().connection_made(transport)
@@ -63,8 +79,9 @@ class WebConnection(H11Protocol):
         self._network = network_of(host)
         self._settle()
         if not _is_trusted(host, self.config.forwarded_allow_ips):
-            self._make_room([one for one in self._others() if one._network == self._network], MAX_PER_ADDRESS)
-        self._make_room(self._others(), MAX_CONNECTIONS)
+            crowd = [one for one in self._others() if one._network == self._network]
+            self._make_room(crowd, self.most_per_address())
+        self._make_room(self._others(), self.most())
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request."""
@@ -109,7 +126,7 @@ class WebConnection(H11Protocol):
             self._request_deadline.cancel()
             self._waiting_since = None
         elif self._waiting_since is None:
-            self._request_deadline.start(REQUEST_SECONDS)
+            self._request_deadline.start(self.request_seconds())
             self._waiting_since = self.loop.time()
 
     def _others(self) -> list[WebConnection]:
@@ -121,6 +138,22 @@ class WebConnection(H11Protocol):
             return
         waiting = [(one._waiting_since, id(one), one) for one in crowd if one._waiting_since is not None]
         (min(waiting)[2] if waiting else self).drop()
+
+
+class StudioConnection(WebConnection):
+    """A connection to the studio's own application: it may bring an upload, and last as an event stream."""
+
+    def request_seconds(self) -> float:
+        """How long a request may take to come: 25 MiB through a line of 2 Mbit/s."""
+        return UPLOAD_SECONDS
+
+    def most(self) -> int:
+        """How many connections there may be."""
+        return STUDIO_CONNECTIONS
+
+    def most_per_address(self) -> int:
+        """As many as there may be in all: an owner's front end speaks from one address for everybody who uses it."""
+        return STUDIO_CONNECTIONS
 
 
 def _is_trusted(host: str, said: list[str] | str | None) -> bool:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from web.site import Site
+
+if TYPE_CHECKING:
+    # The public application knows nothing of sign-in, nor needs what that needs.
+    from web.studio_site import StudioSite
 
 # On every answer. A token in an address goes to nobody else, and no page is taken for what it does not say it is.
 ALWAYS = {
@@ -32,3 +38,25 @@ def file(site: Site) -> str:
 def own_page() -> str:
     """Return the policy of the pages in `templates`."""
     return f"{_SELF_CONTAINED}; form-action 'self'; frame-ancestors 'none'"
+
+
+def studio_page(site: StudioSite) -> str:
+    """Return the policy of the studio's own pages: their own scripts and styles, and generated pages in frames.
+
+    With Clerk its script may run, and whatever it needs (https://clerk.com/docs/security/clerk-csp).
+    """
+    frames = " ".join(["'self'", *site.origins])
+    clerk = site.settings.clerk_issuer if site.clerk is not None else None
+    script, connect, extra = "'self'", "'self'", ""
+    if clerk:
+        script = f"'self' {clerk} https://challenges.cloudflare.com"
+        connect = f"'self' {clerk}"
+        frames += " https://challenges.cloudflare.com"
+        extra = "; worker-src 'self' blob:"
+    style = "'self' 'unsafe-inline'" if clerk else "'self'"
+    images = "'self' data: https://img.clerk.com" if clerk else "'self' data:"
+    return (
+        f"default-src 'none'; script-src {script}; style-src {style}; img-src {images}; font-src 'self';"
+        f" connect-src {connect}; frame-src {frames}; form-action 'self'; frame-ancestors 'none';"
+        f" base-uri 'none'; object-src 'none'; manifest-src 'self'{extra}"
+    )

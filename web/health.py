@@ -10,7 +10,8 @@ from web.site import site
 router = APIRouter()
 
 
-@router.api_route("/healthz", methods=["GET", "HEAD"])
+@router.head("/healthz", include_in_schema=False)
+@router.get("/healthz", tags=["operations"], responses={503: {"description": "The database cannot be reached."}})
 def health(request: Request) -> JSONResponse:
     """Say that requests are answered, and whether the database is there for them."""
     if site(request).pulse.beats():

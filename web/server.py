@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
@@ -21,13 +22,22 @@ STOP_SECONDS = 3
 class WebServer(uvicorn.Server):
     """Serves an application until `stop()`; signals are the business of whoever runs it.
 
-    `trusted_proxies` are the addresses whose word about a visitor's address counts, separated by commas.
+    `trusted_proxies` are the addresses whose word about a visitor's address counts, separated by commas. `at_end` is
+    called when it begins to stop: it ends what would last.
     """
 
-    def __init__(self, app: FastAPI, *, port_file: Path | None = None, trusted_proxies: str | None = None) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        port_file: Path | None = None,
+        trusted_proxies: str | None = None,
+        http: type[WebConnection] = WebConnection,
+        at_end: Callable[[], None] = lambda: None,
+    ) -> None:
         config = uvicorn.Config(
             app,
-            http=WebConnection,
+            http=http,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -39,6 +49,7 @@ class WebServer(uvicorn.Server):
         )
         super().__init__(config)
         self._port_file = port_file
+        self._at_end = at_end
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
     @contextlib.contextmanager
@@ -56,6 +67,7 @@ class WebServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End what is open, and take the port file away."""
+        await asyncio.to_thread(self._at_end)
         await super().shutdown(sockets=sockets)
         if self._port_file:
             self._port_file.unlink(missing_ok=True)

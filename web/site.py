@@ -34,6 +34,10 @@ class Site:
         """The artifacts that are served from here; None where they lie in a bucket, which serves them itself."""
         return folder_storage(self.settings) if self.settings.supabase_url is None else None
 
+    def forbids(self, request: Request) -> str | None:
+        """Return why a request is refused because of the page that made it: never, where nobody can sign in."""
+        return None
+
     @cached_property
     def origins(self) -> list[str]:
         """The origins that belong to this studio, as far as they are configured."""

@@ -72,7 +72,7 @@ def _run(
         def say(line: str) -> None:
             status.update(line)
 
-        stack = Stack(folder / "data", settings, ui_port=0, web_port=0, log=say)
+        stack = Stack(folder / "data", settings, ui_port=0, web_port=0, studio=False, log=say)
         stack.start()
     try:
         out.print(

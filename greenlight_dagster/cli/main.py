@@ -30,6 +30,7 @@ from greenlight_dagster.cli import (
     outbox,
     pages,
     projects,
+    sign_in,
     stack,
     work,
 )
@@ -65,6 +66,7 @@ app.command(
     epilog="Example: greenlight enqueue phase0.generate_packet --project 7b0e1c9a-…"
     ' --payload \'{"ownerClerkId": "local-owner"}\''
 )(work.enqueue)
+app.command("sign-in", epilog="Example: greenlight sign-in --json")(sign_in.sign_in)
 app.command(epilog='Example: eval "$(greenlight env)"')(stack.env)
 app.command(epilog="Example: greenlight doctor --json")(doctor.doctor)
 projects.app.command(epilog="Example: greenlight projects budget 7b0e1c9a-… --usd 40 --reason 'The second round'")(

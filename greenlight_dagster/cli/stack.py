@@ -10,17 +10,24 @@ from typing import Annotated
 
 import typer
 
+from greenlight_dagster.cli import sign_in
 from greenlight_dagster.cli.output import JsonFlag, err, out, print_json
 from greenlight_dagster.stack.stack import UI_PORT, Stack
 from greenlight_dagster.stack.state import running_environment
-from studio.settings import get_settings
+from studio.settings import Settings, get_settings
+
+# As a person calls them.
+_OTHERS = {"ui": "Dagster UI", "web": "published pages"}
 
 
 def up(
+    port: Annotated[
+        int | None, typer.Option(help="The studio's port; by default that of the last time, or 3030.")
+    ] = None,
     ui_port: Annotated[int, typer.Option(help="The Dagster UI's port; the next free one where it is taken.")] = UI_PORT,
     web_port: Annotated[
         int | None,
-        typer.Option(help="The web application's port; by default that of the last time, or 3080."),
+        typer.Option(help="The port of published pages; by default that of the last time, or 3080."),
     ] = None,
     webserver: Annotated[bool, typer.Option("--ui/--no-ui", help="Whether to start the Dagster UI.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as JSON; the rest goes aside.")] = False,
@@ -33,22 +40,44 @@ def up(
     def say(line: str) -> None:
         console.print(line, style="dim", highlight=False, soft_wrap=True, markup=False)
 
-    stack = Stack(settings.data_dir, settings, webserver=webserver, ui_port=ui_port, web_port=web_port, log=say)
+    stack = Stack(
+        settings.data_dir,
+        settings,
+        webserver=webserver,
+        ui_port=ui_port,
+        web_port=web_port,
+        studio_port=port,
+        log=say,
+    )
     try:
         with stack:
-            console.print(f"[bold green]Greenlight is up[/] on {stack.folder}", highlight=False, soft_wrap=True)
+            link = sign_in.link_to(Settings.model_validate(stack.environment()))
             if as_json:
-                print_json({"folder": stack.folder, "addresses": stack.addresses})
+                print_json({"folder": stack.folder, "addresses": stack.addresses, "sign_in": link})
             else:
-                for name, address in stack.addresses.items():
-                    out.print(f"  {name:<12}{address}", highlight=False, soft_wrap=True)
-            console.print(f'Try: {_program()} projects create "An idea"    Stop with Ctrl-C.', highlight=False)
+                _welcome(stack, link)
             stack.wait()
             console.print("Stopping; runs in flight get time to finish. Ctrl-C again hurries.")
     except KeyboardInterrupt:
         # Ctrl-C is how a person ends this command.
         pass
     console.print("Stopped.")
+
+
+def _welcome(stack: Stack, link: str) -> None:
+    """Print the one link that a person needs; where the other parts are, for whoever looks for them."""
+    out.print(f"[bold green]Greenlight is up[/] on {stack.folder}", highlight=False, soft_wrap=True)
+    out.print()
+    out.print(f"  Open the studio:  [bold]{link}[/]", highlight=False, soft_wrap=True)
+    out.print()
+    others = {name: address for name, address in stack.addresses.items() if name in _OTHERS}
+    told = ", ".join(f"{_OTHERS[name]} on port {address.rpartition(':')[2]}" for name, address in others.items())
+    out.print(
+        f"The link works once, within an hour; `{_program()} sign-in` prints another. {told}. Stop with Ctrl-C.",
+        style="dim",
+        highlight=False,
+        markup=False,
+    )
 
 
 def env(as_json: JsonFlag = False) -> None:

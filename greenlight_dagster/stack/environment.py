@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.descent import MARKER
 from greenlight_dagster.stack.folders import Folders
-from greenlight_dagster.stack.parts import Sandbox, Web
+from greenlight_dagster.stack.parts import Sandbox, Ui, Web
 from greenlight_dagster.stack.secrets import Secrets
 from sensors.code_server import SIZES
 from studio.settings import Settings
@@ -41,20 +41,23 @@ def needs_sandbox(settings: Settings) -> bool:
     return model_key(settings) == SANDBOX_KEY or not (settings.anthropic_base_url or model_key(settings))
 
 
-def of_pages(settings: Settings, web: Web | None) -> dict[str, str]:
-    """Return where pages live: where the user says, else where the stack serves them.
+def of_pages(settings: Settings, studio: Web | None, web: Web | None, ui: Ui | None) -> dict[str, str]:
+    """Return where the studio and the public pages are: where the user says, else where the stack serves them.
 
-    What needs a sign-in (`APP_BASE_URL`) the stack does not serve, so a mail must not lead there by itself.
     Where the folder's last stack served them is no wish of the user's: a shell that took `greenlight env` over
     still has that address, and the port may be another by now.
     """
-    own = web.url if web is not None else None
-    stale = {web.url, web.last_url} if web is not None else set()
-    app, pages = (
-        None if address is None or address.rstrip("/") in stale else address
-        for address in (settings.app_base_url, settings.pages_base_url)
-    )
-    found = {"APP_BASE_URL": app, "GREENLIGHT_PAGES_URL": pages or (own if app is None else None)}
+
+    def where(said: str | None, own: Web | None) -> str | None:
+        stale = {own.url, own.last_url} if own is not None else set()
+        asked = None if said is None or said.rstrip("/") in stale else said
+        return asked or (own.url if own is not None else None)
+
+    found = {
+        "APP_BASE_URL": where(settings.app_base_url, studio),
+        "GREENLIGHT_PAGES_URL": where(settings.pages_base_url, web),
+        "GREENLIGHT_DAGSTER_UI_URL": (ui.url if ui is not None else None) or settings.dagster_ui_url,
+    }
     return {name: address for name, address in found.items() if address}
 
 

@@ -27,6 +27,7 @@ class Folders:
         self.logs = self.root / "logs"
         self.sandbox_port = self.root / "sandbox.port"
         self.web_port = self.root / "web.port"
+        self.studio_port = self.root / "studio.port"
         self.secrets = self.root / "secrets.json"
         self.stopping = self.root / "stopping"
         self.code_socket = socket_path(self.root, "code")

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from greenlight_dagster.stack import probes
 from greenlight_dagster.stack.child import Child
@@ -21,8 +22,23 @@ SANDBOX = "sandbox"
 CODE_SERVER = "code-server"
 DAEMON = "daemon"
 UI = "ui"
-WEB = "web"
-WEB_PORT = 3080
+
+
+@dataclass(frozen=True)
+class Application:
+    """A web application of the stack. `part` is what it is called there, `option` what sets its port."""
+
+    name: str
+    part: str
+    what: str
+    option: str
+    host: str
+    port: int
+
+
+# By another name than the public one's: a cookie goes to all ports of a host name, and must not go there.
+STUDIO = Application("studio", "studio", "the studio", "--port", "localhost", 3030)
+PUBLIC = Application("public", "web", "the published pages", "--web-port", LOOPBACK, 3080)
 
 # All of them import Dagster first, which takes a slow or busy machine a while.
 START_TIMEOUT_SECONDS = 120.0
@@ -156,33 +172,34 @@ class Ui(Part):
 
 
 class Web(Part):
-    """The web application: published pages, waitlists, files.
+    """A web application: the studio for its owners, or what is public of it.
 
     The stack itself holds the socket. So the address is known before anything that mentions it in a mail starts, it
     stays the same when the program dies, and who comes meanwhile waits for the next one. `preferred_port` is that of
     the folder's last stack where it is None, and any where it is 0.
     """
 
-    def __init__(self, folders: Folders, preferred_port: int | None) -> None:
-        self._port_file = folders.web_port
+    def __init__(self, application: Application, port_file: Path, preferred_port: int | None) -> None:
+        self._application = application
+        self._port_file = port_file
         self._preferred_port = preferred_port
         self._socket: socket.socket | None = None
         last = probes.written_port(self._port_file)
-        self.last_url = web_address(last) if last else None
-        super().__init__(WEB, self._command, self._ready, descriptors=self._descriptors)
+        self.last_url = web_address(application, last) if last else None
+        super().__init__(application.part, self._command, self._ready, descriptors=self._descriptors)
 
     def listen(self) -> None:
         """Take a port, and keep it until `close`; what arrives waits for the program."""
         preferred = self._preferred_port
         if preferred is None:
-            preferred = probes.written_port(self._port_file) or WEB_PORT
+            preferred = probes.written_port(self._port_file) or self._application.port
         self._socket = listen_near(preferred)
         if self._preferred_port and self.port != self._preferred_port:
             self.close()
             # Links that were mailed lead to the port that was asked for.
             raise StackError(
-                f"Port {self._preferred_port} is taken, so the pages cannot be served there.",
-                "End what listens there, or choose another with --web-port.",
+                f"Port {self._preferred_port} is taken, so {self._application.what} cannot be served there.",
+                f"End what listens there, or choose another with {self._application.option}.",
             )
         self._port_file.write_text(f"{self.port}\n")
 
@@ -203,7 +220,7 @@ class Web(Part):
     @property
     def url(self) -> str | None:
         """Where it listens, once it does."""
-        return web_address(self.port) if self.port else None
+        return web_address(self._application, self.port) if self.port else None
 
     def _descriptors(self) -> list[int]:
         return [self._socket.fileno()] if self._socket else []
@@ -212,9 +229,10 @@ class Web(Part):
         return self.port is not None and probes.http_answers(self.port, "/healthz")
 
     def _command(self) -> list[str]:
-        return [sys.executable, "-m", "web", "--descriptor", *map(str, self._descriptors())]
+        descriptors = map(str, self._descriptors())
+        return [sys.executable, "-m", "web", self._application.name, "--descriptor", *descriptors]
 
 
-def web_address(port: int) -> str:
-    """Return where the web application of a stack listens."""
-    return f"http://{LOOPBACK}:{port}"
+def web_address(application: Application, port: int) -> str:
+    """Return where a web application of a stack listens."""
+    return f"http://{application.host}:{port}"

@@ -35,13 +35,14 @@ CLEAN_UP_SECONDS = 60.0
 
 
 class Stack:
-    """Database, sandbox model, web application, code server, daemon and UI on one data folder, as a context manager.
+    """Database, sandbox model, web applications, code server, daemon and UI on one data folder, as a context manager.
 
     The parts live in processes of their own, kept by a thread of this process. `log` takes lines for a
-    person. `ui_port` and `web_port` are the preferred ports of the UI and the web application, 0 for any; without a
-    `web_port` it is that of the folder's last stack. While the stack runs, SIGTERM and SIGHUP
-    do what Ctrl-C does: raise `KeyboardInterrupt` in the main thread; during `stop` they cut the drain
-    short. `profile` says how Dagster is run. `timings` holds seconds from start to readiness per part, and `total`.
+    person. `ui_port`, `web_port` and `studio_port` are the preferred ports of the UI, the public application and the
+    studio, 0 for any; without one of the latter two it is that of the folder's last stack. While the stack runs,
+    SIGTERM and SIGHUP do what Ctrl-C does: raise `KeyboardInterrupt` in the main thread; during `stop` they cut the
+    drain short. `profile` says how Dagster is run. `timings` holds seconds from start to readiness per part, and
+    `total`.
     """
 
     def __init__(
@@ -51,9 +52,11 @@ class Stack:
         *,
         webserver: bool = True,
         web: bool = True,
+        studio: bool = True,
         log: Callable[[str], None] = lambda _line: None,
         ui_port: int = UI_PORT,
         web_port: int | None = None,
+        studio_port: int | None = None,
         definitions_module: str = "greenlight_dagster.definitions",
         profile: Profile = DEFAULT,
     ) -> None:
@@ -70,7 +73,8 @@ class Stack:
         self._code_server = parts.CodeServer(self.folders, definitions_module)
         self._daemon = parts.Daemon(self.folders, self._databases.require_dagster_url, profile)
         self._ui = parts.Ui(self.folders, ui_port) if webserver else None
-        self._web = parts.Web(self.folders, web_port) if web else None
+        self._web = parts.Web(parts.PUBLIC, self.folders.web_port, web_port) if web else None
+        self._studio = parts.Web(parts.STUDIO, self.folders.studio_port, studio_port) if studio else None
         self._secrets: Secrets | None = None
         self._keeper = Keeper(self.folders.logs, self._child_environment, say=self._say, changed=self._write_state)
 
@@ -153,10 +157,11 @@ class Stack:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Where the parts can be reached: `ui`, `web`, `sandbox`, `database` (without its password)."""
+        """Where the parts can be reached: `studio`, `ui`, `web`, `sandbox`, `database` (without its password)."""
         database_url = self._databases.studio_url
         found = {
             "ui": self._ui.url if self._ui else None,
+            "studio": self._studio.url if self._studio else None,
             "web": self._web.url if self._web else None,
             "sandbox": self._sandbox.url if self._sandbox else None,
             "database": redact(database_url) if database_url else None,
@@ -251,15 +256,18 @@ class Stack:
 
     def _bring_up(self) -> None:
         began = time.monotonic()
-        if self._web is not None:
-            self._web.listen()
+        for part in (self._studio, self._web):
+            if part is not None:
+                part.listen()
         self._write_state()
         self._warden = Warden(self.folder, self.id)
         # Each row needs the one before it: the code server makes Dagster's tables, which two programs
         # cannot do at once, and the programs of the last row load their workspace from it.
         self._keeper.together(self._timed(parts.POSTGRES, self._databases.prepare), *self._starters(self._sandbox))
         self._keeper.together(self._timed("migrations", self._databases.migrate), *self._starters(self._code_server))
-        self._keeper.together(*self._starters(self._daemon, self._ui, self._web))
+        # The studio links to the UI, whose port is known when it answers.
+        pages = self._starters(self._ui, self._studio)
+        self._keeper.together(*self._starters(self._daemon, self._web), lambda: [start() for start in pages])
         self._phase = "running"
         self._write_state()
         self.timings["total"] = time.monotonic() - began
@@ -299,8 +307,9 @@ class Stack:
         finally:
             # What is left of the parts is the watchman's to end; a database that nobody looks after is nobody's.
             self._databases.stop()
-            if self._web is not None:
-                self._web.close()
+            for part in (self._studio, self._web):
+                if part is not None:
+                    part.close()
         state.remove(self.folder)
         self.folders.tidy()
         if self._warden is not None:
@@ -308,7 +317,7 @@ class Stack:
 
     def _exports(self, *, secret: bool) -> dict[str, str]:
         variables = environment.exports(self._settings, self.folders, self._databases, self._sandbox, secret=secret)
-        variables |= environment.of_pages(self._settings, self._web)
+        variables |= environment.of_pages(self._settings, self._studio, self._web, self._ui)
         if self._secrets is not None:
             variables |= environment.of_secrets(self._settings, self._secrets, secret=secret)
         return variables

@@ -66,7 +66,7 @@ def stack(listener: Listener) -> Iterator[Stack]:
         for name, field in Settings.model_fields.items():
             patch.delenv(str(field.validation_alias or name), raising=False)
         # The last test wants to see a run interrupted, not finished.
-        running = Stack(folder, Settings(drain_seconds=0), ui_port=0, web_port=0, log=listener)
+        running = Stack(folder, Settings(drain_seconds=0), ui_port=0, web_port=0, studio_port=0, log=listener)
         try:
             with running:
                 yield running

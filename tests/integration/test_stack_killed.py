@@ -31,7 +31,7 @@ import sys
 from pathlib import Path
 from greenlight_dagster.stack.stack import Stack
 from studio.settings import Settings
-with Stack(Path(sys.argv[1]), Settings(), webserver=False, web=False, log=print) as stack:
+with Stack(Path(sys.argv[1]), Settings(), webserver=False, web=False, studio=False, log=print) as stack:
     print("up", flush=True)
     stack.wait()
 print("down", flush=True)

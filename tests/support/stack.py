@@ -34,7 +34,9 @@ import sys
 from pathlib import Path
 from greenlight_dagster.stack.stack import Stack
 from studio.settings import Settings
-with Stack(Path(sys.argv[1]), Settings(), ui_port=0, web_port=0, definitions_module=sys.argv[2], log=print) as stack:
+with Stack(
+    Path(sys.argv[1]), Settings(), ui_port=0, web_port=0, studio_port=0, definitions_module=sys.argv[2], log=print
+) as stack:
     stack.wait()
 """
 
@@ -48,7 +50,16 @@ class UpStack(SandboxClient):
         self.folder = Path(tempfile.mkdtemp(prefix="gl-chaos-", dir=memory if os.access(memory, os.W_OK) else None))
         self._settings = {"GREENLIGHT_DATA_DIR": str(self.folder / "data"), **settings}
         self._log = self.folder / "up.log"
-        self._command = [str(Path(sys.executable).with_name("greenlight")), "up", "--ui-port", "0", "--web-port", "0"]
+        self._command = [
+            str(Path(sys.executable).with_name("greenlight")),
+            "up",
+            "--ui-port",
+            "0",
+            "--web-port",
+            "0",
+            "--port",
+            "0",
+        ]
         if definitions_module is not None:
             self._command = [sys.executable, "-c", _SUPERVISOR, str(self.folder / "data"), definitions_module]
         self._process: subprocess.Popen[bytes] | None = None

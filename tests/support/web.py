@@ -6,11 +6,13 @@ import asyncio
 import threading
 from pathlib import Path
 
+import httpx
+
+from studio import sign_in
 from studio.database.connection import Database
 from studio.listening import listening_socket
 from studio.settings import Settings
-from web.app import create_app
-from web.server import WebServer
+from web.__main__ import Application, server_of
 
 DEADLINE_SECONDS = 20.0
 LINK_SECRET = "a secret for links, of a test"
@@ -22,15 +24,19 @@ def web_settings(folder: Path, **values: object) -> Settings:
 
 
 class WebThread:
-    """The server in a thread of the test process, on `url`; `settings` name that as the address of pages."""
+    """The public server in a thread of the test process, on `url`; `settings` name that as the address of pages."""
+
+    application: Application = "public"
+    host = "127.0.0.1"
+    setting = "pages_base_url"
 
     def __init__(self, database: Database, folder: Path, **values: object) -> None:
         # The socket listens from here on: whoever connects early waits in its backlog.
         self._socket = listening_socket("127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self.settings = web_settings(folder, **{"pages_base_url": self.url, **values})
+        self.url = f"http://{self.host}:{self._socket.getsockname()[1]}"
+        self.settings = web_settings(folder, **{self.setting: self.url, **values})
         self.database = database
-        self._server = WebServer(create_app(self.settings, database), trusted_proxies=self.settings.trusted_proxies)
+        self._server = server_of(self.application, self.settings, database)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
     @property
@@ -51,3 +57,22 @@ class WebThread:
         self._socket.close()
         if self._thread.is_alive():
             raise TimeoutError("the web server did not stop")
+
+
+class StudioThread(WebThread):
+    """The studio's own server in a thread; `sign_in` gives a client that has signed in by a link."""
+
+    application: Application = "studio"
+    host = "localhost"
+    setting = "app_base_url"
+
+    def sign_in(self, owner: str = "ada") -> httpx.Client:
+        """Return a client with the session of `owner`, which says as a browser does where its requests come from."""
+        token = sign_in.make_link_token(self.database, owner)
+        client = httpx.Client(base_url=self.url, verify=False, headers={"Origin": self.url}, timeout=30)
+        assert client.post(f"/sign-in/{token}").status_code == 303
+        return client
+
+    def stranger(self) -> httpx.Client:
+        """Return a client that has not signed in."""
+        return httpx.Client(base_url=self.url, verify=False, headers={"Origin": self.url}, timeout=30)

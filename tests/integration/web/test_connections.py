@@ -137,7 +137,7 @@ def test_a_trusted_proxy_is_told_apart() -> None:
 
 
 def test_too_many_requests_at_work_are_told_to_come_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "MAX_REQUESTS", 0)
+    monkeypatch.setattr(guard, "DEFAULT_LIMITS", guard.Limits(max_requests=0))
     refused = town.http.get("/healthz")
     assert (refused.status_code, refused.headers["retry-after"], set(refused.json())) == (503, "30", {"error"})
     monkeypatch.undo()

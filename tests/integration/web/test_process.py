@@ -20,7 +20,7 @@ from web.__main__ import main
 
 def start(*arguments: str, descriptors: tuple[int, ...] = (), **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "web", *arguments],
+        [sys.executable, "-m", "web", "public", *arguments],
         cwd=ROOT,
         env={**os.environ, **variables},
         pass_fds=descriptors,
@@ -69,13 +69,13 @@ def test_a_socket_of_its_parent_outlives_it(database_url: str) -> None:
 def test_what_keeps_it_from_starting_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--port", "0"]) == 1
+    assert main(["public", "--port", "0"]) == 1
     assert "No database is configured" in caplog.text
     monkeypatch.setenv("DATABASE_URL", "postgresql://h/d")
     get_settings.cache_clear()
-    assert main(["--host", "192.0.2.1", "--port", "80"]) == 1
+    assert main(["public", "--host", "192.0.2.1", "--port", "80"]) == 1
     assert "cannot start on 192.0.2.1:80" in caplog.text
     with pytest.raises(SystemExit):
-        main(["--port", "99999"])
+        main(["public", "--port", "99999"])
     assert "is no port" in capsys.readouterr().err
     assert "Traceback" not in caplog.text

@@ -27,6 +27,8 @@ from web.answers import is_form, media_type, page
 from web.site import Site, site
 from web.visitors import visitor
 
+# Programs ask the studio itself, as the seed's clients do; the form of a published page asks the public origin.
+api = APIRouter()
 router = APIRouter()
 
 # The names that a published page's form has (`studio.landing.form`); all others are answers to the page's questions.
@@ -50,7 +52,7 @@ class Body(BaseModel):
     website: str = ""
 
 
-@router.post("/api/waitlist")
+@api.post("/api/waitlist")
 async def join(request: Request) -> Response:
     """Put somebody on a list, and ask by mail whether it is meant."""
     here, who = site(request), visitor(request)
@@ -62,6 +64,9 @@ async def join(request: Request) -> Response:
         raise HTTPException(415)
     await run_in_threadpool(waitlist.join, here.db, here.settings, _signup(_json(await request.body())), who)
     return JSONResponse({"ok": True, "status": "pending", "message": _MESSAGE})
+
+
+router.include_router(api)
 
 
 @router.api_route("/waitlist/confirm/{token}", methods=["GET", "HEAD"])

@@ -1,0 +1,35 @@
+"""No page of another origin changes anything in the name of a signed-in browser.
+
+A browser says with every unsafe request from where it comes (`Origin`, RFC 6454; `Sec-Fetch-Site`, Fetch Metadata). One
+that comes from elsewhere, or does not say, is refused wherever it could ride on a cookie. A bearer token is put into a
+request by a program that has it, and by no browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from fastapi import Request
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# Anybody may use these, from any page, with or without a cookie: what they do is not done in anybody's name.
+FOR_EVERYBODY = frozenset({"/api/waitlist", "/api/onboarding/scan"})
+# Called by programs with a secret of their own.
+_SECRETS = ("x-night-shift-secret", "x-worker-health-secret")
+
+
+def is_foreign(request: Request, front_ends: Collection[str]) -> bool:
+    """Say whether a request may have been made by a page of another origin, and would change something.
+
+    `front_ends` are the other origins whose pages are the studio's own. The Host header has been looked at before.
+    """
+    if request.method in SAFE or request.url.path in FOR_EVERYBODY:
+        return False
+    if request.headers.get("authorization", "").lower().startswith("bearer ") or any(
+        name in request.headers for name in _SECRETS
+    ):
+        return False
+    origin = request.headers.get("origin")
+    if origin is not None:
+        return origin not in (f"{request.url.scheme}://{request.headers.get('host', '')}", *front_ends)
+    return request.headers.get("sec-fetch-site", "absent") not in ("same-origin", "none")

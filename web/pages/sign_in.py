@@ -1,0 +1,75 @@
+"""Getting in and out: `GET /sign-in`, `GET` and `POST /sign-in/{token}`, `POST /sign-out`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from studio import sign_in
+from studio.errors import LinkRefused
+from web.identity import cookies
+from web.identity.owner import found_owner
+from web.pages.rendering import page
+from web.studio_site import studio_site
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/sign-in")
+def ask(request: Request, next: str = "/") -> Response:
+    """Say how one signs in; whoever has done so goes on."""
+    where = _inside(next)
+    if found_owner(request) is not None:
+        return RedirectResponse(where, 303)
+    return page(request, "sign_in.html", None, next=where, token=None, problem=None)
+
+
+@router.get("/sign-in/{token}")
+def confirm(token: str, request: Request) -> Response:
+    """Ask for a click: what looks at links ahead of people must not use one up."""
+    here = studio_site(request)
+    if found_owner(request) is not None:
+        return RedirectResponse("/", 303)
+    if here.clerk is not None or not sign_in.is_open(here.db, token):
+        return page(
+            request, "sign_in.html", None, 410, next="/", token=None, problem="This link has been used or has expired."
+        )
+    return page(request, "sign_in.html", None, next="/", token=token, problem=None)
+
+
+@router.post("/sign-in/{token}")
+def redeem(token: str, request: Request) -> Response:
+    """Use a link up, and let this browser be its owner's."""
+    here = studio_site(request)
+    if here.clerk is not None:
+        raise LinkRefused("This studio signs people in elsewhere.", "Open its sign-in page.")
+    life = timedelta(days=here.settings.session_days)
+    try:
+        session = sign_in.redeem(here.db, token, life=life, user_agent=request.headers.get("user-agent"))
+    except LinkRefused as exc:
+        return page(request, "sign_in.html", None, 410, next="/", token=None, problem=exc.message)
+    answer = RedirectResponse("/", 303)
+    cookies.set_session(request, answer, session)
+    return answer
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, everywhere: bool = Form(False)) -> Response:
+    """End this browser's session, or all of its owner's."""
+    here = studio_site(request)
+    owner = found_owner(request)
+    if owner is not None and owner.session_id is not None:
+        sign_in.end(here.db, owner.clerk_id, None if everywhere else owner.session_id)
+    answer = RedirectResponse("/sign-in", 303)
+    cookies.forget_session(request, answer)
+    return answer
+
+
+def _inside(address: str) -> str:
+    """Return a path of this studio: an address that leads elsewhere is not followed."""
+    parts = urlsplit(address)
+    safe = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    return address if safe and address.isprintable() and "\\" not in address else "/"

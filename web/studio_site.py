@@ -1,0 +1,63 @@
+"""What a route of the studio's own application works with: event streams, artifacts and sign-in beside the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlsplit
+
+from fastapi import Request
+
+from studio.event_hub import EventHub
+from studio.listener import Listener
+from studio.storage import Storage, storage_from_settings
+from web.identity import origin
+from web.identity.clerk import ClerkVerifier
+from web.site import Site
+
+
+@dataclass(frozen=True)
+class StudioSite(Site):
+    """A studio whose owners are served. Routes find it with `studio_site(request)`; `close` it at the end."""
+
+    @cached_property
+    def listener(self) -> Listener:
+        """The process's ear at the database."""
+        return Listener(self.db, listen=self.settings.db_listen)
+
+    @cached_property
+    def hub(self) -> EventHub:
+        """Everybody's event streams."""
+        return EventHub(self.db, self.listener)
+
+    @cached_property
+    def clerk(self) -> ClerkVerifier | None:
+        """Who verifies session tokens; None where browsers sign in by link."""
+        return ClerkVerifier(self.settings) if self.settings.clerk_issuer else None
+
+    @property
+    def storage(self) -> Storage:
+        """The artifacts; raise `SettingsError` where their storage is half configured."""
+        return storage_from_settings(self.settings)
+
+    @cached_property
+    def front_ends(self) -> frozenset[str]:
+        """The origins whose pages may speak for a signed-in owner."""
+        named = (self.settings.clerk_authorized_parties or "").split(",")
+        parts = [urlsplit(address.strip()) for address in (*named, self.settings.app_base_url or "")]
+        return frozenset(f"{part.scheme}://{part.netloc}" for part in parts if part.scheme and part.netloc)
+
+    def forbids(self, request: Request) -> str | None:
+        """Return why a request is refused: a page of another origin may change nothing in a session's name."""
+        return "A page of another site may not do this." if origin.is_foreign(request, self.front_ends) else None
+
+    def close(self) -> None:
+        """End every stream, and the connection that hears of news."""
+        self.hub.close()
+        self.listener.close()
+
+
+def studio_site(request: Request) -> StudioSite:
+    """Return the site that a request is for."""
+    found: StudioSite = request.app.state.site
+    return found
