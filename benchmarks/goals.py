@@ -21,6 +21,9 @@ CHATS_P50_MS = at_most(400, 100)
 CHATS_P99_MS = at_most(1500, 400)
 # Behind a burst a chat shares two cores with it, but neither lane nor slot.
 REALTIME_DURING_BURST_P50_MS = at_most(500, 150)
+# What a founder waits for a chat's first word, besides the model: route, pickup, context, first flush, stream.
+FIRST_DELTA_P50_MS = at_most(300, 180)
+FIRST_DELTA_P99_MS = at_most(900, 400)
 
 # --- many at once
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -79,11 +80,8 @@ def findings() -> Iterator[Finding]:
         "ok" if settings.outbound_enabled else "warning",
         "allowed, to public addresses only" if settings.outbound_enabled else "turned off: presence is not measured",
     )
-    yield Finding(
-        "page links",
-        "ok" if settings.app_base_url else "warning",
-        settings.app_base_url or "APP_BASE_URL is not set: mails and metadata carry no link to a project's page",
-    )
+    yield _studio(settings)
+    yield _sign_in(settings)
     yield _web(settings)
     yield _storage(settings)
 
@@ -204,20 +202,51 @@ def _model(settings: Settings) -> Iterator[Finding]:
     yield Finding("model", "ok", f"{settings.model} at {where}")
 
 
+def _studio(settings: Settings) -> Finding:
+    base = settings.app_base_url
+    if base is None:
+        return Finding(
+            "studio", "warning", "APP_BASE_URL is not set: mails and metadata carry no link to a project's page"
+        )
+    return _answers("studio", "the studio", base.rstrip("/"))
+
+
+def _sign_in(settings: Settings) -> Finding:
+    if settings.clerk_issuer is None:
+        return Finding("sign-in", "ok", "by a one-time link (`greenlight sign-in`)")
+    where = settings.clerk_jwks_url or f"{settings.clerk_issuer.rstrip('/')}/.well-known/jwks.json"
+    try:
+        keys = httpx.get(where, timeout=REACH_SECONDS).raise_for_status().json()["keys"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as exc:
+        return Finding("sign-in", "problem", f"the keys of {settings.clerk_issuer} cannot be fetched: {exc}")
+    return Finding("sign-in", "ok", f"by {settings.clerk_issuer}, which has {len(keys)} keys")
+
+
 def _web(settings: Settings) -> Finding:
     try:
         base = links.base_url(settings)
         links.sign(settings, links.FILE, "doctor")
     except SettingsError as exc:
         return Finding("web", "warning", str(exc))
+    if settings.app_base_url and urlsplit(base).netloc == urlsplit(settings.app_base_url).netloc:
+        return Finding(
+            "web",
+            "problem",
+            f"published pages would have the studio's own origin {base}, and with it its sessions:"
+            " set GREENLIGHT_PAGES_URL to another one",
+        )
+    return _answers("web", "published pages", base)
+
+
+def _answers(what: str, name: str, base: str) -> Finding:
     try:
         answer = httpx.get(f"{base}/healthz", timeout=REACH_SECONDS)
         said = answer.json()
     except (httpx.HTTPError, ValueError) as exc:
-        return Finding("web", "problem", f"published pages at {base} cannot be reached: {exc}")
+        return Finding(what, "problem", f"{name} at {base} cannot be reached: {exc}")
     if answer.is_success:
-        return Finding("web", "ok", f"published pages at {base}")
-    return Finding("web", "problem", f"{base} answers, but its database is {said.get('database', 'in trouble')}")
+        return Finding(what, "ok", f"{name} at {base}")
+    return Finding(what, "problem", f"{base} answers, but its database is {said.get('database', 'in trouble')}")
 
 
 def _storage(settings: Settings) -> Finding:

@@ -22,6 +22,8 @@ SANDBOX = "sandbox"
 CODE_SERVER = "code-server"
 DAEMON = "daemon"
 UI = "ui"
+STUDIO_PART = "studio"
+WEB = "web"
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Application:
 
 
 # By another name than the public one's: a cookie goes to all ports of a host name, and must not go there.
-STUDIO = Application("studio", "studio", "the studio", "--port", "localhost", 3030)
-PUBLIC = Application("public", "web", "the published pages", "--web-port", LOOPBACK, 3080)
+STUDIO = Application("studio", STUDIO_PART, "the studio", "--port", "localhost", 3030)
+PUBLIC = Application("public", WEB, "the published pages", "--web-port", LOOPBACK, 3080)
 
 # All of them import Dagster first, which takes a slow or busy machine a while.
 START_TIMEOUT_SECONDS = 120.0

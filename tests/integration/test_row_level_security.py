@@ -31,6 +31,8 @@ SERVER_ONLY = {
     "page_visits",
     "project_event_counters",
     "request_counts",
+    "sign_in_links",
+    "sign_in_sessions",
     "visitor_salts",
     "worker_heartbeats",
 }

@@ -22,7 +22,7 @@ import psutil
 import pytest
 
 from greenlight_dagster.stack import descent, state
-from greenlight_dagster.stack.parts import CODE_SERVER, DAEMON, POSTGRES, SANDBOX, UI, WEB
+from greenlight_dagster.stack.parts import CODE_SERVER, DAEMON, POSTGRES, SANDBOX, STUDIO_PART, UI, WEB
 from greenlight_dagster.stack.ports import LOOPBACK
 from greenlight_dagster.stack.stack import Stack
 from studio import projects, queue
@@ -135,8 +135,12 @@ def test_every_part_answers(stack: Stack) -> None:
     with urllib.request.urlopen(f"{stack.addresses['web']}/healthz", timeout=30) as reply:
         assert json.load(reply) == {"status": "ok", "database": "ok"}
     assert stack.addresses["web"] == stack.environment()["GREENLIGHT_PAGES_URL"]
-    assert "APP_BASE_URL" not in stack.environment()
-    assert {POSTGRES, SANDBOX, CODE_SERVER, DAEMON, UI, WEB, "migrations", "total"} <= stack.timings.keys()
+    with urllib.request.urlopen(f"{stack.addresses['studio']}/healthz", timeout=30) as reply:
+        assert json.load(reply) == {"status": "ok", "database": "ok"}
+    assert stack.addresses["studio"] == stack.environment()["APP_BASE_URL"]
+    assert stack.addresses["ui"] == stack.environment()["GREENLIGHT_DAGSTER_UI_URL"]
+    parts = {POSTGRES, SANDBOX, CODE_SERVER, DAEMON, UI, WEB, STUDIO_PART, "migrations", "total"}
+    assert parts <= stack.timings.keys()
 
 
 def test_another_process_works_on_it_with_what_it_exports(stack: Stack) -> None:
@@ -202,7 +206,7 @@ def test_nothing_listens_beyond_this_machine_and_ctrl_c_reaches_the_supervisor_a
         if entry.status == psutil.CONN_LISTEN
     }
     assert {address.ip for address in listening} == {LOOPBACK}
-    assert len(listening) == 3  # the UI, the sandbox and the web application; the rest have sockets in private folders
+    assert len(listening) == 4  # UI, sandbox, studio and public pages; the rest have sockets in private folders
     assert os.getsid(0) not in {os.getsid(process.pid) for process in everyone}
 
 

@@ -17,6 +17,8 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("page_publications", "content_hash"): "0" * 64,
     ("research_sources", "url"): "https://example.org/",
     ("research_sources", "quote_sha256"): "0" * 64,
+    ("sign_in_links", "token_hash"): lambda: secrets.token_hex(32),
+    ("sign_in_sessions", "token_hash"): lambda: secrets.token_hex(32),
     ("visitor_salts", "day"): lambda: date(2026, 1, 1) + timedelta(days=secrets.randbelow(100_000)),
 }
 

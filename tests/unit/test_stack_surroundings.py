@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -21,7 +23,7 @@ from greenlight_dagster.stack import environment, ports, secrets
 from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.descent import MARKER
 from greenlight_dagster.stack.folders import CODE_LOCATION, Folders
-from greenlight_dagster.stack.parts import Daemon, Sandbox, Web
+from greenlight_dagster.stack.parts import PUBLIC, STUDIO, Application, Daemon, Sandbox, Web
 from greenlight_dagster.stack.profile import Profile
 from greenlight_dagster.stack.signals import Signals
 from greenlight_dagster.stack.stack import Stack
@@ -157,32 +159,33 @@ def test_a_server_that_speaks_the_models_protocol_needs_no_sandbox(tmp_path: Pat
     assert "ANTHROPIC_API_KEY" not in found
 
 
-def web(folder: Path, *, last: int | None = None) -> Web:
+def web(folder: Path, application: Application = PUBLIC, *, last: int | None = None) -> Web:
     folders = Folders(folder)
     folders.make_root()
+    port_file = folders.web_port if application is PUBLIC else folders.studio_port
     if last is not None:
-        folders.web_port.write_text(f"{last}\n")
-    return Web(folders, None)
+        port_file.write_text(f"{last}\n")
+    return Web(application, port_file, None)
 
 
 def test_pages_live_where_the_user_says_and_else_where_the_stack_serves_them(tmp_path: Path) -> None:
-    part = web(tmp_path)
-    part.listen()
-    try:
-        here, theirs = part.url, "https://pages.example.org"
-        assert here
-        for settings, app, pages in (
-            # What needs a sign-in is not served here, and a mail must not lead to it.
-            (Settings(), None, here),
-            (Settings(app_base_url=theirs), theirs, None),
-            (Settings(pages_base_url=theirs), None, theirs),
-            (Settings(app_base_url=theirs, pages_base_url=f"{theirs}/p"), theirs, f"{theirs}/p"),
+    public, studio = web(tmp_path), web(tmp_path, STUDIO)
+    with contextlib.ExitStack() as listening:
+        for part in (public, studio):
+            part.listen()
+            listening.callback(part.close)
+        own, theirs = (studio.url, public.url), "https://pages.example.org"
+        # By another host name, because a cookie is sent to every port of one.
+        assert urlsplit(str(own[0])).hostname != urlsplit(str(own[1])).hostname
+        for settings, addresses in (
+            (Settings(), own),
+            (Settings(app_base_url=theirs), (theirs, own[1])),
+            (Settings(pages_base_url=theirs), (own[0], theirs)),
+            (Settings(app_base_url=theirs, pages_base_url=f"{theirs}/p"), (theirs, f"{theirs}/p")),
         ):
-            found = environment.of_pages(settings, part)
-            assert (found.get("APP_BASE_URL"), found.get("GREENLIGHT_PAGES_URL")) == (app, pages)
-    finally:
-        part.close()
-    assert environment.of_pages(Settings(), None) == {}
+            found = environment.of_pages(settings, studio, public, None)
+            assert (found["APP_BASE_URL"], found["GREENLIGHT_PAGES_URL"]) == addresses
+    assert environment.of_pages(Settings(), None, None, None) == {}
 
 
 def test_the_address_of_the_last_stack_is_no_wish_of_the_users(tmp_path: Path) -> None:
@@ -192,15 +195,15 @@ def test_the_address_of_the_last_stack_is_no_wish_of_the_users(tmp_path: Path) -
         part = web(tmp_path, last=last)
         part.listen()
         try:
-            stale = Settings(app_base_url=f"http://127.0.0.1:{last}", pages_base_url=f"http://127.0.0.1:{last}/")
+            stale = Settings(pages_base_url=f"http://127.0.0.1:{last}/")
             assert part.port != last
-            assert set(environment.of_pages(stale, part).values()) == {part.url}
+            assert set(environment.of_pages(stale, None, part, None).values()) == {part.url}
         finally:
             part.close()
 
 
 def test_a_folders_pages_keep_their_port(tmp_path: Path) -> None:
-    first = Web(Folders(tmp_path), 0)
+    first = Web(PUBLIC, Folders(tmp_path).web_port, 0)
     first.listen()
     port = first.port
     first.close()

@@ -18,7 +18,7 @@ from tests.support.model import scripted_model
 from tests.support.providers import providers
 from tests.support.sandbox import SandboxThread
 from tests.support.supabase_storage import KEY, SupabaseServer
-from tests.support.web import LINK_SECRET, WebThread
+from tests.support.web import LINK_SECRET, StudioThread, WebThread
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +29,17 @@ def no_home_of_dagster(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_healthy_studio_is_said_to_be_healthy(
     greenlight: Greenlight, monkeypatch: pytest.MonkeyPatch, db: Database, tmp_path: Path
 ) -> None:
-    with SandboxThread() as sandbox, WebThread(db, tmp_path / "data") as web:
+    with (
+        SandboxThread() as sandbox,
+        WebThread(db, tmp_path / "data") as web,
+        StudioThread(db, tmp_path / "data") as studio,
+    ):
         monkeypatch.setenv("GREENLIGHT_PAGES_URL", web.url)
         monkeypatch.setenv("GREENLIGHT_LINK_SECRET", LINK_SECRET)
         monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
         monkeypatch.setenv("ANTHROPIC_BASE_URL", sandbox.url)
         monkeypatch.setenv("CLAUDE_DIRECT_MODEL", "sandbox")
-        monkeypatch.setenv("APP_BASE_URL", "https://studio.test")
+        monkeypatch.setenv("APP_BASE_URL", studio.url)
         ran, plain = greenlight("doctor", "--json"), greenlight("doctor")
         assert sandbox.requests() == [], "doctor called the model"
     assert ran.code == plain.code == 0
@@ -44,6 +48,7 @@ def test_a_healthy_studio_is_said_to_be_healthy(
     assert "PostgreSQL" in found["database"]["detail"]
     assert sandbox.url in found["model"]["detail"]
     assert web.url in found["web"]["detail"]
+    assert studio.url in found["studio"]["detail"]
     assert "0 files" in found["storage"]["detail"]
     assert "sk-secret" not in ran.out + plain.out
     assert LINK_SECRET not in ran.out + plain.out
@@ -56,7 +61,7 @@ def test_what_is_only_missing_is_a_warning(greenlight: Greenlight, monkeypatch: 
     ran = greenlight("doctor", "--json")
     assert ran.code == 0
     found = findings(ran)
-    for what in ("stack", "database", "model", "outbound requests", "page links", "web"):
+    for what in ("stack", "database", "model", "outbound requests", "studio", "web"):
         assert found[what]["state"] == "warning", what
 
 
@@ -66,7 +71,9 @@ def test_what_is_only_missing_is_a_warning(greenlight: Greenlight, monkeypatch: 
         ({"DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/studio"}, "database"),
         ({"DATABASE_URL": "postgresql://me:sec/ret@127.0.0.1/studio"}, "database"),
         ({"SUPABASE_URL": "https://sec.supabase.test"}, "storage"),
-        ({"APP_BASE_URL": "http://127.0.0.1:1", "GREENLIGHT_LINK_SECRET": "sec" * 9}, "web"),
+        ({"GREENLIGHT_PAGES_URL": "http://127.0.0.1:1", "GREENLIGHT_LINK_SECRET": "sec" * 9}, "web"),
+        ({"APP_BASE_URL": "http://127.0.0.1:1"}, "studio"),
+        ({"CLERK_ISSUER": "http://127.0.0.1:1"}, "sign-in"),
         ({"ANTHROPIC_API_KEY": "k", "CLAUDE_DIRECT_MODEL": "nobody-prices-this"}, "model"),
     ],
 )
@@ -78,7 +85,7 @@ def test_what_is_broken_is_a_problem_and_exit_code_1(
     ran = greenlight("doctor", "--json")
     assert ran.code == 1
     assert [name for name, finding in findings(ran).items() if finding["state"] == "problem"] == [what]
-    assert "sec" not in ran.out
+    assert not [told for told in ("secsec", ":secret", "sec/ret", "sec.supabase") if told in ran.out]
     plain = greenlight("doctor")
     assert plain.code == 1
     assert f"✗ {what}" in plain.out

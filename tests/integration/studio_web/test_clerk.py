@@ -1,0 +1,168 @@
+"""A session token of Clerk is believed where its issuer signed it for us and for now, and no other one is."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from studio.settings import Settings
+from web.identity import clerk
+from web.identity.clerk import ClerkVerifier, KeysUnavailable, TokenRefused
+
+APP = "https://studio.example.org"
+_OLD, _NEW, _THEIRS = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3))
+
+
+class Issuer:
+    """A server with the keys of a Clerk instance; `asked` counts how often it was asked for them."""
+
+    def __init__(self) -> None:
+        self.keys = {"old": _OLD}
+        self.asked = 0
+        self.broken = False
+        issuer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                issuer.asked += 1
+                keys = [
+                    {**json.loads(RSAAlgorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig", "alg": "RS256"}
+                    for kid, key in issuer.keys.items()
+                ]
+                self.send_response(500 if issuer.broken else 200)
+                self.end_headers()
+                self.wfile.write(json.dumps({"keys": keys}).encode())
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True)
+        self._thread.start()
+
+    def token(self, kid: str | None = "old", key: Any = None, **claims: Any) -> str:
+        now = int(time.time())
+        said = {"iss": self.url, "sub": "user_1", "iat": now, "nbf": now, "exp": now + 60, "azp": APP, **claims}
+        headers = {"kid": kid} if kid else {}
+        kept = {name: value for name, value in said.items() if value is not None}
+        return jwt.encode(kept, key or self.keys.get(kid or "", _OLD), algorithm="RS256", headers=headers)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    issuer = Issuer()
+    yield issuer
+    issuer.close()
+
+
+def verifier(issuer: Issuer, **values: Any) -> ClerkVerifier:
+    return ClerkVerifier(Settings.model_validate({"clerk_issuer": issuer.url, "app_base_url": APP, **values}))
+
+
+def test_nothing_is_fetched_before_it_is_needed_and_then_once(issuer: Issuer) -> None:
+    here = verifier(issuer)
+    assert issuer.asked == 0
+    assert {here.subject(issuer.token()) for _ in range(3)} == {"user_1"}
+    assert issuer.asked == 1
+
+
+def test_a_new_key_is_fetched_and_a_removed_one_is_believed_no_longer(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clerk, "REFRESH_PAUSE_SECONDS", 0)
+    here = verifier(issuer)
+    before = issuer.token()
+    assert here.subject(before) == "user_1"
+    issuer.keys = {"new": _NEW}
+    assert here.subject(issuer.token("new")) == "user_1"
+    with pytest.raises(TokenRefused, match="old"):
+        here.subject(before)
+
+
+def test_made_up_keys_do_not_become_requests(issuer: Issuer) -> None:
+    here = verifier(issuer)
+    for number in range(20):
+        with pytest.raises(TokenRefused):
+            here.subject(issuer.token(f"made-up-{number}", _THEIRS))
+    assert issuer.asked == 1
+
+
+def test_while_the_issuer_is_down_known_keys_go_on(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clerk, "REFRESH_PAUSE_SECONDS", 0)
+    here = verifier(issuer)
+    issuer.broken = True
+    with pytest.raises(KeysUnavailable, match=issuer.url):
+        here.subject(issuer.token())
+    issuer.broken = False
+    assert here.subject(issuer.token())
+    issuer.broken = True
+    monkeypatch.setattr(clerk, "KEYS_LIFE_SECONDS", 0)
+    assert here.subject(issuer.token())
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "https://evil.example"},
+        {"exp": int(time.time()) - 60},
+        {"nbf": int(time.time()) + 600},
+        {"iat": None},
+        {"exp": None},
+        {"sub": None},
+        {"sub": ""},
+        {"azp": "https://evil.example"},
+        {"sts": "pending"},
+        {"kid": None},
+        {"key": _THEIRS},
+    ],
+    ids=str,
+)
+def test_whatever_is_wrong_with_a_token_makes_it_nobodys(issuer: Issuer, claims: dict[str, Any]) -> None:
+    with pytest.raises(TokenRefused):
+        verifier(issuer).subject(issuer.token(**claims))
+
+
+def test_a_token_that_names_its_own_way_of_being_checked_is_refused(issuer: Issuer) -> None:
+    now = int(time.time())
+    said = {"iss": issuer.url, "sub": "user_1", "iat": now, "exp": now + 60}
+    unsigned = jwt.encode(said, None, algorithm="none", headers={"kid": "old"})
+    shared = jwt.encode(said, "k" * 32, algorithm="HS256", headers={"kid": "old"})
+    for token in (unsigned, shared, "", "a.b.c", "x" * 10_000, "\0", "é.é.é"):
+        with pytest.raises(TokenRefused):
+            verifier(issuer).subject(token)
+
+
+def test_clocks_may_differ_a_little(issuer: Issuer) -> None:
+    here = verifier(issuer)
+    now = int(time.time())
+    assert here.subject(issuer.token(exp=now - 5, iat=now - 65, nbf=now - 65))
+    assert here.subject(issuer.token(iat=now + 5, nbf=now + 5))
+
+
+def test_an_audience_is_asked_for_where_one_is_configured(issuer: Issuer) -> None:
+    here = verifier(issuer, clerk_audience="greenlight")
+    assert here.subject(issuer.token(aud="greenlight"))
+    for aud in (None, "another"):
+        with pytest.raises(TokenRefused):
+            here.subject(issuer.token(aud=aud))
+
+
+def test_front_ends_are_named_by_their_origins(issuer: Issuer) -> None:
+    here = verifier(issuer, clerk_authorized_parties=f"https://other.example.org/, {APP}")
+    assert here.subject(issuer.token(azp="https://other.example.org"))
+    assert here.subject(issuer.token(azp=None))
