@@ -50,9 +50,13 @@ class Site:
 
     @cached_property
     def hosts(self) -> frozenset[str]:
-        """The host names under which this studio may be asked."""
-        named = {urlsplit(origin).hostname or "" for origin in self.origins}
-        return LOOPBACK_HOSTS | named
+        """The host names under which this application may be asked."""
+        return LOOPBACK_HOSTS | {urlsplit(self.address or "").hostname or ""}
+
+    @property
+    def address(self) -> str | None:
+        """Where this application is; None where nobody has said so."""
+        return self.settings.pages_base_url or self.settings.app_base_url
 
 
 def site(request: Request) -> Site:

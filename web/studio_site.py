@@ -47,6 +47,11 @@ class StudioSite(Site):
         parts = [urlsplit(address.strip()) for address in (*named, self.settings.app_base_url or "")]
         return frozenset(f"{part.scheme}://{part.netloc}" for part in parts if part.scheme and part.netloc)
 
+    @property
+    def address(self) -> str | None:
+        """Where this application is; None where nobody has said so."""
+        return self.settings.app_base_url
+
     def forbids(self, request: Request) -> str | None:
         """Return why a request is refused: a page of another origin may change nothing in a session's name."""
         return "A page of another site may not do this." if origin.is_foreign(request, self.front_ends) else None

@@ -22,6 +22,8 @@ router = APIRouter(include_in_schema=False)
 def ask(request: Request, next: str = "/") -> Response:
     """Say how one signs in; whoever has done so goes on."""
     where = _inside(next)
+    if (elsewhere := _at_home(request)) is not None:
+        return elsewhere
     if found_owner(request) is not None:
         return RedirectResponse(where, 303)
     return page(request, "sign_in.html", None, next=where, token=None, problem=None)
@@ -31,6 +33,8 @@ def ask(request: Request, next: str = "/") -> Response:
 def confirm(token: str, request: Request) -> Response:
     """Ask for a click: what looks at links ahead of people must not use one up."""
     here = studio_site(request)
+    if (elsewhere := _at_home(request)) is not None:
+        return elsewhere
     if found_owner(request) is not None:
         return RedirectResponse("/", 303)
     if here.clerk is not None or not sign_in.is_open(here.db, token):
@@ -66,6 +70,18 @@ def sign_out(request: Request, everywhere: bool = Form(False)) -> Response:
     answer = RedirectResponse("/sign-in", 303)
     cookies.forget_session(request, answer)
     return answer
+
+
+def _at_home(request: Request) -> Response | None:
+    """Return the way to the studio's own host name, None for who is there.
+
+    A machine's other name is that of the published pages: a session's cookie must not go there.
+    """
+    home = studio_site(request).address
+    if home is None or urlsplit(home).netloc == request.headers.get("host"):
+        return None
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"{home.rstrip('/')}{request.url.path}{query}", 303)
 
 
 def _inside(address: str) -> str:

@@ -145,5 +145,12 @@ def test_what_a_browser_opens_by_itself_is_from_here(desk: Desk) -> None:
     client.close()
 
 
+def test_one_signs_in_under_the_studios_own_name(desk: Desk) -> None:
+    port = desk.web.url.rpartition(":")[2]
+    for path in ("/sign-in?next=/inbox", f"/sign-in/{sign_in.make_link_token(desk.db, 'eve')}"):
+        sent = desk.stranger.get(path, headers={"Host": f"127.0.0.1:{port}"})
+        assert (sent.status_code, sent.headers["location"]) == (303, f"{desk.web.url}{path}")
+
+
 def test_another_host_name_that_leads_here_is_not_answered(desk: Desk) -> None:
     assert desk.ada.get("/sign-in", headers={"Host": "evil.example"}).status_code == 400

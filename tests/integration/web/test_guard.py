@@ -13,7 +13,7 @@ import pytest
 
 from studio.database.connection import Database
 from tests.integration.web.conftest import Town
-from tests.support.web import WebThread
+from tests.support.web import StudioThread, WebThread
 
 ROUTES = [
     "/launch/x",
@@ -56,16 +56,16 @@ def test_only_its_own_names_are_answered(town: Town) -> None:
     assert raw(town, b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 400")
 
 
-def test_the_names_of_the_settings_are_its_own(database: Database, tmp_path: Path) -> None:
-    with (
-        WebThread(
-            database, tmp_path, pages_base_url="https://Pages.example.org", app_base_url="https://app.example.org:8"
-        ) as web,
-        httpx.Client(base_url=web.url, verify=False) as http,
-    ):
-        for host in ("pages.example.org", "app.example.org", "app.example.org:443"):
-            assert http.get("/healthz", headers={"Host": host}).status_code == 200, host
-        assert http.get("/healthz", headers={"Host": "example.org"}).status_code == 400
+@pytest.mark.parametrize(("application", "own"), [(WebThread, "pages"), (StudioThread, "app")])
+def test_each_application_is_asked_under_its_own_name(
+    database: Database, tmp_path: Path, application: type[WebThread], own: str
+) -> None:
+    """So that a proxy's slip does not show the studio on the origin of what strangers have made."""
+    addresses = {"pages_base_url": "https://Pages.example.org", "app_base_url": "https://app.example.org:8"}
+    with application(database, tmp_path, **addresses) as web, httpx.Client(base_url=web.url, verify=False) as http:
+        asked = ("pages.example.org", "app.example.org", "app.example.org:443", "example.org")
+        answers = {host: http.get("/healthz", headers={"Host": host}).status_code for host in asked}
+    assert answers == {host: 200 if host.startswith(own) else 400 for host in asked}
 
 
 def test_every_answer_says_what_a_browser_must_not_do(town: Town) -> None:
