@@ -31,7 +31,7 @@ SWITCHES = {
 }
 
 # Queue and activity noise: agents want to know what happened, and tasks have a section of their own.
-_NO_NEWS = ["job.%", "task.%", "brain.%"]
+_NO_NEWS = ["job.%", "task.%", "brain.%", "chat.%"]
 
 _PACKETS = """
 select p.phase, p.version, p.confidence, p.ceo_recommendation as verdict, v.created_at as at,

@@ -1,8 +1,9 @@
 """The event writer of one claim: takes events from any thread, writes them in batches from its own.
 
-Model text (`delta`) is joined before it is written, because a token a row would flood the table. A failed
-write never fails the job: it is sent again under the same ids, so that what did arrive is not written twice,
-and what cannot be written is counted and logged.
+Model text (`delta`) is joined before it is written, because a token a row would flood the table; only the first
+words after a pause go out at once, because somebody waits for them. A failed write never fails the job: it is sent
+again under the same ids, so that what did arrive is not written twice, and what cannot be written is counted and
+logged.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from studio.events import NewEvent
 
 log = logging.getLogger(__name__)
 
-# A delta is written at the next flush, or at once when this much text has gathered.
+# A delta is written when the flush interval since the last one is over, or when this much text has gathered.
 DELTA_CHARS = 500
 # More than a job ever has waiting while the database answers; beyond it the oldest deltas go first.
 BACKLOG_LIMIT = 10_000
@@ -54,6 +55,7 @@ class EventWriter:
         self._closed = False
         self._hurry = False
         self._delta_chars = 0
+        self._text_after = 0.0
         self.dropped = 0
         self._thread = threading.Thread(target=self._run, name=f"events-{claim.job_id}", daemon=True)
         self._thread.start()
@@ -76,7 +78,7 @@ class EventWriter:
             if self._closed:
                 return
             if not self._pending:
-                # The writer then waits for the flush interval, and gathers what comes until its end.
+                # The writer then waits for the rest of the flush interval, and gathers what comes until its end.
                 self._wake.notify_all()
             last = self._pending[-1] if self._pending else None
             # Text that was sent before may have been written: what comes now is an event of its own.
@@ -134,8 +136,11 @@ class EventWriter:
                 if not self._pending:
                     return
                 hurry = self._hurry or self._closed or self._delta_chars >= DELTA_CHARS
-                if self._pending[-1].type == "delta" and not hurry:
-                    self._wake.wait(self._flush_seconds)
+                rest = self._text_after - time.monotonic()
+                if self._pending[-1].type == "delta" and not hurry and rest > 0:
+                    self._wake.wait(rest)
+                if self._delta_chars:
+                    self._text_after = time.monotonic() + self._flush_seconds
                 batch = [event if event.id else replace(event, id=uuid4()) for event in self._pending]
                 self._pending.clear()
                 self._delta_chars = 0

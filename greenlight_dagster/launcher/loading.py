@@ -29,6 +29,8 @@ log = logging.getLogger("greenlight.launcher.template")
 
 # What a module of the code imports only when a run needs it, because code servers and commands never do.
 IMPORTED_WHEN_USED = {"resources.model": "studio.model.client"}
+# What a module's runs can have gone through before them, by the function `rehearse` of another.
+REHEARSED = {"jobs.chat_reply": "studio.chat.rehearsal"}
 
 
 def load(order: Message) -> DagsterInstance:
@@ -48,10 +50,13 @@ def load(order: Message) -> DagsterInstance:
 
 
 def import_what_runs_use() -> None:
-    """Import what the loaded code would import in its runs, so that no worker does it again."""
+    """Import and build what the loaded code would in its runs, so that no worker does it again."""
     for module, used in IMPORTED_WHEN_USED.items():
         if module in sys.modules:
             importlib.import_module(used)
+    for module, rehearsal in REHEARSED.items():
+        if module in sys.modules:
+            importlib.import_module(rehearsal).rehearse()
 
 
 # Nothing is handed to an IO manager, which would write a file of it.

@@ -34,6 +34,11 @@ TAGS = (
     "page",
     "critique",
     "mail",
+    "packet",
+    "assets",
+    "actions",
+    "conversation",
+    "message",
 )
 # In every block, whether or not the prompt has such a part: a page may not pretend to be the founder's guidance.
 _ANY_TAG = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(TAGS)})\b)", re.IGNORECASE)

@@ -37,6 +37,11 @@ TAGS = (
     "page",
     "critique",
     "mail",
+    "packet",
+    "assets",
+    "actions",
+    "conversation",
+    "message",
 )
 # A tag that is only mentioned before its block ("the <idea> below") opens nothing.
 _BLOCK = re.compile(rf"<(?P<tag>{'|'.join(TAGS)})>(?P<body>(?:(?!<(?P=tag)>).)*?)</(?P=tag)>", re.DOTALL)
@@ -117,7 +122,7 @@ def collect(system: str, user_texts: Sequence[str]) -> Facts:
     idea = blocks.get("idea") or described or next((text for text in free if text), "")
     return Facts(
         idea=words.clean(idea),
-        question=words.clean(free[-1]) if free else "",
+        question=words.clean(blocks.get("message") or (free[-1] if free else "")),
         guidance=words.clean(blocks.get("guidance", "")),
         memory=words.clean(blocks.get("memory", "")),
         research=words.clean(blocks.get("research", "")),
@@ -126,7 +131,7 @@ def collect(system: str, user_texts: Sequence[str]) -> Facts:
         competitors=_json(blocks.get("competitors", "")),
         market=_json(blocks.get("market", "")),
         presence=_json(blocks.get("presence", "")),
-        prior=_json_object(blocks.get("prior_packet", "")),
+        prior=_json_object(blocks.get("prior_packet", "") or blocks.get("packet", "")),
         blocks=blocks,
     )
 

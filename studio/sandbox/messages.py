@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.sandbox import answers, prose, search, tools
+from studio.sandbox import answers, prose, search, tools, wishes
 from studio.sandbox.errors import invalid
 from studio.sandbox.landing import compose as landing
 from studio.sandbox.reply import Reply, finish, text_reply
@@ -22,9 +22,10 @@ def compose(request: MessagesRequest, corpus: Corpus) -> Reply:
 
 def _compose(request: MessagesRequest, corpus: Corpus) -> Reply:
     call = tools.call_for(request)
-    if call is not None:
-        return Reply((call,), stop_reason="tool_use")
     facts = request.facts
+    if call is not None:
+        said = ({"type": "text", "text": wishes.announced(facts)},) if call["name"] == wishes.TOOL else ()
+        return Reply((*said, call), stop_reason="tool_use")
     if request.schema is not None:
         try:
             return text_reply(answers.compose_text(request.schema, facts))

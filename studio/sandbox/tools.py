@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from studio.sandbox import words
+from studio.sandbox import wishes, words
 from studio.sandbox.facts import Facts
 from studio.sandbox.reply import Block
 from studio.sandbox.request import MessagesRequest, blocks_of, text_of
@@ -36,6 +36,11 @@ def call_for(request: MessagesRequest) -> Block | None:
     best: tuple[float, Block] | None = None
     for tool in request.tools:
         if (tool.get("type") or "custom") != "custom":
+            continue
+        if tool["name"] == wishes.TOOL and choice == "auto":
+            ordered = wishes.order(facts)
+            if ordered is not None:
+                return ordered
             continue
         wanted = choice == "any" or (choice == "tool" and request.tool_choice.get("name") == tool["name"])
         score = _match(tool, said)

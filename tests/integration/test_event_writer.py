@@ -35,6 +35,31 @@ def test_a_short_delta_is_written_without_anything_following(database: Database)
     assert [event.message for event in found] == ["a word"]
 
 
+def test_the_first_words_go_out_at_once_and_what_follows_is_joined(database: Database) -> None:
+    project = make_project(database)
+    enqueue(database, project)
+    claim = claim_next(database)
+    # An interval that no test waits for: whatever is written before its end did not wait for it.
+    writer = EventWriter(claim, "run", flush_seconds=3600)
+
+    def written() -> list[str | None]:
+        return [event.message for event in events.read_after(database, project, 0) if event.type == "delta"]
+
+    try:
+        writer.delta("one ", {"step": "s"})
+        eventually(lambda: written() == ["one "], timeout=10, what="the first words")
+        for word in ("two ", "three "):
+            writer.delta(word, {"step": "s"})
+        writer.flush()
+        assert written() == ["one ", "two three "]
+        writer.delta("four", {"step": "s"})
+        writer.delta("x" * event_writer.DELTA_CHARS, {"step": "s"})
+        eventually(lambda: len(written()) == 3, timeout=10, what="the long text")
+    finally:
+        writer.close()
+    assert written()[2:] == ["four" + "x" * event_writer.DELTA_CHARS]
+
+
 class LosesAcknowledgements(Database):
     """A database whose connection breaks right after a commit, as often as it is told."""
 

@@ -159,7 +159,7 @@ def test_a_batch_bounds_a_tick(instance: DagsterInstance, database: Database, mo
     ("job_type", "lane", "error"),
     [
         ("astrology.cast", "standard", "There is no job type 'astrology.cast'. Known job types: "),
-        ("chat.reply", "realtime", "Job type 'chat.reply' has no handler yet. Can be enqueued today: "),
+        ("browser.check_page", "heavy", "Job type 'browser.check_page' has no handler yet. Can be enqueued today: "),
     ],
 )
 def test_a_job_that_nobody_can_run_fails_at_once_and_says_why(

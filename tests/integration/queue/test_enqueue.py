@@ -182,7 +182,7 @@ def test_nobody_sees_or_claims_a_job_before_its_transaction_commits(database: Da
     ("new", "error", "says"),
     [
         (lambda p: NewJob("no.such.type", p), UnknownJobType, r"phase0\.generate_packet"),
-        (lambda p: NewJob("chat.reply", p), NoHandler, "no handler yet"),
+        (lambda p: NewJob("browser.check_page", p), NoHandler, "no handler yet"),
         (lambda p: NewJob("phase0.generate_packet", p), InvalidPayload, "ownerClerkId"),
         (lambda p: phase0(p, payload={"ownerClerkId": 7}), InvalidPayload, "ownerClerkId"),
         (lambda p: phase0(p, payload={"colour": "green"}), InvalidPayload, "colour"),
