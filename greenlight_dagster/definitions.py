@@ -6,10 +6,12 @@ import dagster as dg
 
 from jobs.approval_execute import approval_execute
 from jobs.bench import bench_jobs
+from jobs.chat_reply import chat_reply
 from jobs.drip_process_digests import drip_process_digests
 from jobs.drip_process_nudges import drip_process_nudges
 from jobs.email_process_due import email_process_due
 from jobs.nightshift_cycle_project import nightshift_cycle_project
+from jobs.onboarding_scan import onboarding_scan
 from jobs.phase0_generate_packet import phase0_generate_packet
 from jobs.phase_generate_packet import phase_generate_packet
 from resources.agent_job import AgentJobResource
@@ -30,9 +32,11 @@ _agent_jobs = [
     phase_generate_packet,
     approval_execute,
     nightshift_cycle_project,
+    chat_reply,
     email_process_due,
     drip_process_digests,
     drip_process_nudges,
+    onboarding_scan,
     *bench_jobs,
 ]
 _pace = pace(len(SENSORS))

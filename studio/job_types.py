@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AliasChoices, AnyUrl, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, AnyUrl, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from studio.errors import InvalidPayload, NoHandler, UnknownJobType
 from studio.text import canonical_json, require_storable_json, sha1_hex
@@ -26,11 +26,15 @@ LANES: tuple[Lane, ...] = ("realtime", "standard", "heavy")
 
 REALTIME = 120
 USER_BLOCKING = 100
+USER_INTERACTIVE = 80
 DEFAULT = 50
 BACKGROUND = 10
 
 GUIDANCE_LIMIT = 2000
 MESSAGE_LIMIT = 3000
+# A name of DNS has 253 characters; as a person writes it, with scheme and path, it may have some more.
+DOMAIN_LIMIT = 500
+ADDRESS_LIMIT = 500
 
 
 class Payload(BaseModel):
@@ -117,6 +121,20 @@ class BrowserPayload(ProjectPayload):
     checks: list[Literal["screenshot", "mobile_responsive", "waitlist_form", "meta_tags"]] = Field(min_length=1)
 
 
+class ScanPayload(Payload):
+    """`onboarding.scan`. A domain, a repository, or both; the idea is not needed to look, and so not kept."""
+
+    domain: str | None = Field(default=None, min_length=1, max_length=DOMAIN_LIMIT)
+    repo_url: str | None = Field(default=None, alias="repoUrl", min_length=1, max_length=ADDRESS_LIMIT)
+    requested_by: str | None = Field(default=None, alias="requestedBy", max_length=200)
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.domain is None and self.repo_url is None:
+            raise ValueError("a domain or a repository is needed")
+        return self
+
+
 class BenchPayload(ProjectPayload):
     """`bench.realtime`, `bench.standard`, `bench.heavy`."""
 
@@ -142,6 +160,11 @@ def _hashed(prefix: str) -> KeyBuilder:
 
 def _phase0_key(project_id: UUID, payload: Phase0Payload) -> str:
     return f"phase0:{project_id}:{sha1_hex(payload.revision_guidance or '')}:{int(payload.force_new_approval)}"
+
+
+def scan_key(domain: str | None, repo_url: str | None, at: datetime) -> str:
+    """Return the key of a scan: what is looked at, and the minute in which it was asked for."""
+    return f"scan:{sha1_hex(canonical_json([domain, repo_url]))}:{at.astimezone(UTC).strftime('%Y-%m-%dT%H:%M')}"
 
 
 @dataclass(frozen=True)
@@ -257,6 +280,21 @@ _ROWS: tuple[JobType, ...] = (
         timeout_seconds=240,
         key=lambda project_id, payload: f"chat:{project_id}:{payload.user_message_id}",
         description="Answer a chat message, streamed live.",
+        has_handler=True,
+    ),
+    JobType(
+        name="onboarding.scan",
+        payload=ScanPayload,
+        agent_key="research",
+        priority=USER_INTERACTIVE,
+        # Somebody watches. As a job of the studio's own it shares one project's limit, and so never fills the lane.
+        lane="realtime",
+        timeout_seconds=60,
+        key=lambda _project_id, payload: scan_key(payload.domain, payload.repo_url, datetime.now(UTC)),
+        description="Look at a domain or a repository for somebody who is about to start a project.",
+        # What could not be reached is part of the answer; whoever waits asks again sooner than a second attempt.
+        max_attempts=1,
+        has_handler=True,
     ),
     JobType(
         name="code.generate_mvp",

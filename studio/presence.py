@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -61,11 +61,24 @@ class Presence(BaseModel):
     evidence: Evidence | None
 
 
-class _Sighting(NamedTuple):
+class Sighting(NamedTuple):
+    """One answer of a web server: what was fetched, what it shows, and the sign that it is parked, if any."""
+
     rank: int  # 0 is a page that settles the question; the lowest of several counts
     fetched: Fetched
     page: Page
     parked: ParkedSign | None
+
+
+class Look(NamedTuple):
+    """A look at a domain: its presence, whether DNS knows an address (None: unknown), and the answer that counts."""
+
+    presence: Presence
+    in_dns: bool | None
+    sighting: Sighting | None
+
+
+Note = Callable[[str], None]
 
 
 def normalise_domain(text: str) -> str:
@@ -97,27 +110,44 @@ def look_at_domain(domain: str, client: OutboundClient, *, seconds: float = LOOK
     DNS first, then https and http, with and without www., until a page settles it. Network failures are
     part of the answer, never raised. Raise `InvalidInput` where `domain` contains no domain.
     """
+    return survey_domain(domain, client, seconds=seconds).presence
+
+
+def survey_domain(
+    domain: str, client: OutboundClient, *, seconds: float = LOOK_SECONDS, note: Note = lambda _line: None
+) -> Look:
+    """Do what `look_at_domain` does, and return with the presence what it was told from.
+
+    `note` is given a line for each step as it happens. Raise as `look_at_domain` does.
+    """
     name = normalise_domain(domain)
     if not client.enabled:
-        return _not_measured(name, "Not measured: outbound requests are turned off.")
+        return Look(_not_measured(name, "Not measured: outbound requests are turned off."), None, None)
     deadline = time.monotonic() + seconds
     failures: list[OutboundFailed | OutboundRefused] = []
+    note(f"Looking up {name} in DNS")
     hosts = _hosts_in_dns(name, client, deadline, failures)
     if not hosts:
-        return _without_address(name, client, deadline, failures)
-    best: _Sighting | None = None
+        presence = _without_address(name, client, deadline, failures)
+        note(presence.detail)
+        return Look(presence, False if presence.status == "none" else None, None)
+    note(f"DNS has an address for {' and '.join(hosts)}")
+    best: Sighting | None = None
     failures.clear()
     for url in _urls(hosts):
+        note(f"Fetching {url}")
         try:
             sighting = _sighted(name, client.get(url, max_bytes=PAGE_BYTES, timeout=_share(deadline)))
         except (OutboundFailed, OutboundRefused) as exc:
+            note(exc.message)
             failures.append(exc)
             continue
+        note(f"{shown(sighting.fetched.final_url)} answers with HTTP {sighting.fetched.status}")
         if best is None or sighting.rank < best.rank:
             best = sighting
         if best.rank == 0:
             break
-    return _unreached(name, failures) if best is None else _reached(name, best)
+    return Look(_unreached(name, failures) if best is None else _reached(name, best), True, best)
 
 
 def _hosts_in_dns(
@@ -144,7 +174,7 @@ def _share(deadline: float) -> float:
     return min(ATTEMPT_SECONDS, deadline - time.monotonic())
 
 
-def _sighted(name: str, fetched: Fetched) -> _Sighting:
+def _sighted(name: str, fetched: Fetched) -> Sighting:
     is_html = fetched.content_type in ("", "text/html", "application/xhtml+xml")
     page = read_page(fetched.text) if is_html else Page(has_substance=bool(fetched.body))
     parked = parked_sign(name, fetched.hops, page)
@@ -156,10 +186,10 @@ def _sighted(name: str, fetched: Fetched) -> _Sighting:
         rank = 1
     else:
         rank = 2 if page.blank else 0
-    return _Sighting(rank, fetched, page, parked)
+    return Sighting(rank, fetched, page, parked)
 
 
-def _reached(name: str, best: _Sighting) -> Presence:
+def _reached(name: str, best: Sighting) -> Presence:
     fetched, page, parked = best.fetched, best.page, best.parked
     where = f"{fetched.final_url} answers with HTTP {fetched.status}"
     quote = page.description or page.text or None

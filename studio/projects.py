@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import urllib.parse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -69,15 +71,19 @@ def create(
     domain: str | None = None,
     repo_url: str | None = None,
     email: str | None = None,
+    focus_areas: Sequence[str] = (),
+    scan_results: dict[str, Any] | None = None,
+    wizard_state: dict[str, Any] | None = None,
 ) -> UUID:
     """Create a project with every permission off and the default budget, in the caller's transaction.
 
-    A repository may be anywhere, but must be one by its address. Raises `InvalidInput` that names the field and what to
+    A repository may be anywhere, but must be one by its address. `scan_results` is what was measured, `wizard_state`
+    what the founder was asked; both are kept as they are. Raises `InvalidInput` that names the field and what to
     change; see `checked`.
     """
     idea, domain = checked(idea, domain)
     name = require_storable(name.strip(), "The name") if name else None
-    repo_url = _repository_address(repo_url) if repo_url is not None else None
+    repo_url = repository_address(repo_url) if repo_url is not None else None
     if email is not None:
         require_storable(email, "The mail address")
     if name is not None and not 0 < len(name) <= NAME_LIMIT:
@@ -88,9 +94,19 @@ def create(
         [owner_clerk_id, email],
     ).fetchone()
     row = conn.execute(
-        "insert into public.projects (owner_clerk_id, user_id, name, domain, idea_description, repo_url)"
-        " values (%s, %s, %s, %s, %s, %s) returning id",
-        [owner_clerk_id, user and user["id"], name or domain or name_from(idea), domain, idea, repo_url],
+        "insert into public.projects (owner_clerk_id, user_id, name, domain, idea_description, repo_url, focus_areas,"
+        " scan_results, wizard_state) values (%s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb) returning id",
+        [
+            owner_clerk_id,
+            user and user["id"],
+            name or domain or name_from(idea),
+            domain,
+            idea,
+            repo_url,
+            list(focus_areas),
+            None if scan_results is None else json.dumps(scan_results),
+            json.dumps(wizard_state or {}),
+        ],
     ).fetchone()
     assert row is not None  # noqa: S101 - an insert returns its row
     project_id = UUID(str(row["id"]))
@@ -122,7 +138,7 @@ def _idea(idea: str) -> str:
     return text
 
 
-def _repository_address(text: str) -> str | None:
+def repository_address(text: str) -> str | None:
     """Return an address that could be a repository's, trimmed, None for an empty one; raise `InvalidInput`."""
     address = require_storable(text, "The repository").strip()
     if not address:

@@ -76,6 +76,8 @@ class Page:
     text: str = ""
     embeds: list[str] = field(default_factory=list)  # URLs of scripts, frames, images, style sheets
     scripts: list[str] = field(default_factory=list)  # texts of scripts written into the page
+    loaded: list[str] = field(default_factory=list)  # URLs of scripts and style sheets alone
+    metas: dict[str, str] = field(default_factory=dict)  # contents of meta elements by name or property
     refresh: str | None = None  # where a meta refresh leads
     root: dict[str, str] = field(default_factory=dict)  # attributes of the html element
     has_substance: bool = False
@@ -100,7 +102,7 @@ def decode_text(body: bytes, content_type: str) -> str:
 def read_page(markup: str) -> Page:
     """Return what the HTML text `markup` shows. Any text is accepted; time is linear in its length."""
     page = Page()
-    metas: dict[str, str] = {}
+    metas = page.metas
     visible: list[str] = []
     heading: list[str] | None = None
     hidden = _Curtain()
@@ -128,7 +130,7 @@ def read_page(markup: str) -> Page:
                 page.headings.append(squeeze("".join(heading)))
             heading = None if token.end else []
         if not token.end:
-            _note_start(page, token, metas)
+            _note_start(page, token)
     if heading:
         page.headings.append(squeeze("".join(heading)))
     page.text = squeeze("".join(visible))
@@ -251,7 +253,7 @@ class _Curtain:
             self._depth += 1
 
 
-def _note_start(page: Page, token: Tag, metas: dict[str, str]) -> None:
+def _note_start(page: Page, token: Tag) -> None:
     attributes = token.attributes
     if token.name in _SUBSTANCE:
         page.has_substance = True
@@ -261,13 +263,15 @@ def _note_start(page: Page, token: Tag, metas: dict[str, str]) -> None:
         key = (attributes.get("name") or attributes.get("property") or "").strip().lower()
         content = attributes.get("content", "")
         if key and content:
-            metas.setdefault(key, content)
+            page.metas.setdefault(key, content)
         if attributes.get("http-equiv", "").strip().lower() == "refresh" and page.refresh is None:
             page.refresh = _refresh_url(content)
     elif token.name in _EMBEDS:
         source = attributes.get("src") or attributes.get("href")
         if source:
             page.embeds.append(source.strip())
+            if token.name == "script" or "stylesheet" in attributes.get("rel", "").lower().split():
+                page.loaded.append(source.strip())
 
 
 def _refresh_url(content: str) -> str | None:

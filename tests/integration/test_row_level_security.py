@@ -29,6 +29,7 @@ SERVER_ONLY = {
     "domain_scan_cache",
     "model_calls",
     "page_visits",
+    "project_creations",
     "project_event_counters",
     "request_counts",
     "sign_in_links",

@@ -31,6 +31,8 @@ NAMES: dict[str, Any] = {
         "drip_process_digests": ["queue_digests"],
         "drip_process_nudges": ["queue_nudges"],
         "nightshift_cycle_project": ["look", "propose", "report", "write_overview"],
+        "chat_reply": ["answer", "store"],
+        "onboarding_scan": ["conclude", "look_at_site", "read_repository"],
         "upkeep": ["sweep"],
         **{f"bench_{lane}": [f"noop_{lane}"] for lane in LANES},
     },
