@@ -1,6 +1,7 @@
 """Upkeep: what would otherwise grow for ever is deleted by age, in small batches.
 
-Streamed text of ended jobs, finished Dagster runs with their events, expired scan results, files that no row names.
+Streamed text of ended jobs, finished Dagster runs with their events, scans and their cached results, files that no row
+names, uploads that never came.
 Ticks are purged by the daemon itself (`retention` in `dagster.yaml`).
 """
 
@@ -10,9 +11,10 @@ import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
 
 from resources.database import StudioDatabase
-from studio import assets, queue
+from studio import assets, queue, uploads
 from studio.database.connection import Database
 from studio.errors import StorageError
+from studio.job_types import SYSTEM_PROJECT_ID
 from studio.settings import Settings, get_settings
 from studio.storage import storage_from_settings
 
@@ -21,6 +23,8 @@ CRON = "17 * * * *"
 RUNS_PER_SWEEP = 500
 DELTAS_PER_SWEEP = 100_000
 DELTA_BATCH = 5_000
+# A page asks for its scan within the minute; a week is for whoever looks into what went wrong.
+SCAN_JOB_LIFE = timedelta(days=7)
 
 _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
@@ -53,15 +57,25 @@ def prune_runs(instance: DagsterInstance, settings: Settings) -> int:
     return len(records)
 
 
-def prune_caches(db: Database) -> int:
-    """Delete expired scan results; return how many."""
-    return db.execute("delete from public.domain_scan_cache where expires_at < now()")
+def prune_scans(db: Database) -> int:
+    """Delete expired scan results, and the jobs of scans that nobody waits for any more; return how many."""
+    cached = db.execute("delete from public.domain_scan_cache where expires_at < now()")
+    # Anybody may ask for a scan: their jobs must not pile up as founders' own may.
+    return cached + db.execute(
+        "delete from public.agent_jobs where project_id = %s and job_type = 'onboarding.scan'"
+        " and status in ('completed', 'failed', 'canceled') and completed_at < now() - %s",
+        [SYSTEM_PROJECT_ID, SCAN_JOB_LIFE],
+    )
 
 
 def sweep_files(db: Database, settings: Settings) -> int | str:
-    """Delete old files that no row names; return how many, or why the storage could not be looked through."""
+    """Forget uploads that never came, and delete old files that no row names.
+
+    Return how many, or why the storage could not be looked through.
+    """
     try:
-        return assets.sweep(db, storage_from_settings(settings))
+        storage = storage_from_settings(settings)
+        return uploads.sweep_pending(db, storage) + assets.sweep(db, storage)
     except StorageError as exc:
         # What else is due is none the worse for it, and the next hour looks again.
         return str(exc)
@@ -76,7 +90,7 @@ def sweep(context: dg.OpExecutionContext, studio_database: StudioDatabase) -> No
             "reclaimed_jobs": queue.reclaim_stale(db),
             "deleted_deltas": prune_deltas(db, settings),
             "deleted_runs": prune_runs(context.instance, settings),
-            "deleted_scans": prune_caches(db),
+            "deleted_scans": prune_scans(db),
             "deleted_files": sweep_files(db, settings),
         }
     )

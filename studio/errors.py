@@ -4,7 +4,8 @@ StudioError                   something a person can act on; says what is wrong 
 ├── SettingsError             the configuration is missing something or contradicts itself
 ├── InvalidInput              a value from outside cannot be used
 │   ├── InvalidPayload        a job's payload does not fit its model
-│   └── LinkRefused           the token of a link is forged, damaged, expired, or meant for something else
+│   ├── LinkRefused           the token of a link is forged, damaged, expired, or meant for something else
+│   └── TooLarge              it is more than is taken
 ├── RateLimited               somebody asks more often than is allowed
 ├── NotFound                  no such project, job, packet…
 ├── Conflict                  the thing has changed, or somebody else holds it
@@ -77,6 +78,10 @@ class LinkRefused(InvalidInput):
     def __init__(self, message: str, remedy: str = "", *, expired: bool = False) -> None:
         super().__init__(message, remedy)
         self.expired = expired
+
+
+class TooLarge(InvalidInput):
+    """It is more than is taken."""
 
 
 class RateLimited(StudioError):

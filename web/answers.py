@@ -28,6 +28,7 @@ from studio.errors import (
     StorageConflict,
     StorageRefused,
     StudioError,
+    TooLarge,
     UnknownJobType,
 )
 from studio.text import storable
@@ -66,6 +67,7 @@ _TITLES: dict[int, str] = {
 _STATUSES: tuple[tuple[tuple[type[StudioError], ...], int], ...] = (
     ((RateLimited,), 429),
     ((NotFound,), 404),
+    ((TooLarge,), 413),
     ((InvalidInput, UnknownJobType, NoHandler), 422),
     ((Conflict, StorageConflict, BudgetExhausted), 409),
     ((StorageRefused,), 422),

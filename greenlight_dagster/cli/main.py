@@ -17,6 +17,7 @@ import typer
 from greenlight_dagster.cli import (
     approvals,
     bench,
+    chat,
     db,
     demo,
     doctor,
@@ -30,6 +31,7 @@ from greenlight_dagster.cli import (
     outbox,
     pages,
     projects,
+    sharing,
     sign_in,
     stack,
     work,
@@ -67,6 +69,7 @@ app.command(
     ' --payload \'{"ownerClerkId": "local-owner"}\''
 )(work.enqueue)
 app.command("sign-in", epilog="Example: greenlight sign-in --json")(sign_in.sign_in)
+app.command(epilog='Example: greenlight chat 7b0e1c9a-… "What should we do next?"')(chat.chat)
 app.command(epilog='Example: eval "$(greenlight env)"')(stack.env)
 app.command(epilog="Example: greenlight doctor --json")(doctor.doctor)
 projects.app.command(epilog="Example: greenlight projects budget 7b0e1c9a-… --usd 40 --reason 'The second round'")(
@@ -79,6 +82,10 @@ projects.app.command(epilog="Example: greenlight projects mail 7b0e1c9a-… --ti
     mail_hours.mail
 )
 projects.app.command(epilog="Example: greenlight projects files 7b0e1c9a-… --phase 1")(files.files)
+projects.app.command(epilog="Example: greenlight projects share 7b0e1c9a-… --phase 0 --days 30")(sharing.share)
+projects.app.command("shares", epilog="Example: greenlight projects shares 7b0e1c9a-…")(sharing.list_shares)
+projects.app.command(epilog="Example: greenlight projects unshare 7b0e1c9a-… 0f3c5a7e-…")(sharing.unshare)
+projects.app.command(epilog="Example: greenlight projects export 7b0e1c9a-… --phase 1 -o packet.pdf")(sharing.export)
 projects.app.command(epilog="Example: greenlight projects audit 7b0e1c9a-…")(limits.audit)
 projects.app.command(epilog="Example: greenlight projects pause 7b0e1c9a-… --reason 'Back in May'")(life.pause)
 projects.app.command(epilog="Example: greenlight projects resume 7b0e1c9a-…")(life.resume)

@@ -94,6 +94,29 @@ class SupabaseStorage:
             raise missing(path)
         return url
 
+    def signed_upload(self, path: str) -> tuple[str, str]:
+        """Return address and token with which a browser can store a file under `path` itself, once, for two hours."""
+        key = key_of(checked_path(path))
+        with _explained(path):
+            try:
+                signed = self._bucket.create_signed_upload_url(key)
+            except StorageApiError as exc:
+                if not _no_bucket(exc):
+                    raise
+                self._make_bucket()
+                signed = self._bucket.create_signed_upload_url(key)
+        return signed["signed_url"], signed["token"]
+
+    def attachment_url(self, path: str, filename: str, *, expires_seconds: int) -> str:
+        """Return a link like `signed_url`, under which a browser saves the file as `filename`."""
+        path = checked_path(path)
+        checked_lifetime(expires_seconds)
+        with _explained(path):
+            url = self._bucket.create_signed_url(key_of(path), expires_seconds, {"download": filename})["signedUrl"]
+        if url is None:
+            raise missing(path)
+        return url
+
     def list(self, prefix: str) -> builtins.list[StoredFile]:
         """See `Storage.list`."""
         folders = [key_of(checked_prefix(prefix))]

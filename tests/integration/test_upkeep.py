@@ -170,7 +170,7 @@ def test_expired_scans_go(database: Database) -> None:
             "insert into public.domain_scan_cache (domain, result, expires_at) values (%s, '{}', now() + %s)",
             [domain, lives],
         )
-    assert upkeep.prune_caches(database) == 1
+    assert upkeep.prune_scans(database) == 1
     assert database.fetch_all("select domain from public.domain_scan_cache") == [{"domain": "new.example"}]
 
 

@@ -7,14 +7,13 @@ it would not show it is told to save.
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from studio import links
+from studio import links, uploads
 from studio.errors import LinkRefused
 from web import headers
 from web.site import site
@@ -36,7 +35,7 @@ def file(path: str, request: Request, token: str = "") -> Response:
     how = "inline" if _SHOWN.match(kind) else "attachment"
     told = {
         "Content-Type": kind,
-        "Content-Disposition": f"{how}; filename*=UTF-8''{quote(PurePosixPath(path).name)}",
+        "Content-Disposition": f"{how}; filename*=UTF-8''{quote(uploads.given_name(path))}",
         "Cache-Control": "private, no-store",
         "Content-Security-Policy": headers.file(here),
     }

@@ -50,6 +50,8 @@ def test_these_are_the_commands() -> None:
         "launch",
         "enqueue",
         "env",
+        "sign-in",
+        "chat",
         "doctor",
         "projects create",
         "projects list",
@@ -59,6 +61,10 @@ def test_these_are_the_commands() -> None:
         "projects mail",
         "projects files",
         "projects audit",
+        "projects share",
+        "projects shares",
+        "projects unshare",
+        "projects export",
         "projects pause",
         "projects resume",
         "projects kill",
@@ -176,6 +182,8 @@ def test_every_json_is_one_line_alone(
         "projects integrations on": [project, "github"],
         "projects integrations remove": [project, "github"],
         "projects audit": [project],
+        "projects share": [project, "--phase", "0"],
+        "projects shares": [project],
         "projects pause": [other],
         "projects resume": [other],
         "projects kill": [other, "--yes"],
@@ -201,9 +209,10 @@ def test_every_json_is_one_line_alone(
         "jobs show": [done],
         "jobs retry": [failed],
         "jobs cancel": [failed],
+        "chat": [project],
         "doctor": [],
     }
-    elsewhere = {"jobs tail", "db reset", "env", "up", "bench latency", "bench chats", "bench burst"}
+    elsewhere = {"jobs tail", "db reset", "env", "up", "sign-in", "bench latency", "bench chats", "bench burst"}
     # They need something to decide, settle or take back.
     elsewhere |= {f"approvals {name}" for name in ("show", "approve", "deny", "revise")}
     elsewhere |= {"outbox show", "outbox resolve", "pages rollback"}
