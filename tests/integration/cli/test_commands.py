@@ -160,6 +160,7 @@ def test_every_json_is_one_line_alone(
 ) -> None:
     monkeypatch.setenv("PROJECT_INTEGRATION_ENCRYPTION_KEY", new_key())
     monkeypatch.setenv("MY_TOKEN", "abc")
+    monkeypatch.setenv("GREENLIGHT_PAGES_URL", "https://pages.example.org")
     project, done = finished
     failed = enqueue(
         db, project, job_type="phase0.generate_packet", payload={"ownerClerkId": "o", "projectId": str(project)}
