@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 IDEA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-full up check format test chaos bench docs lock clean
+.PHONY: help install demo demo-full up check format test chaos bench types docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -45,6 +45,7 @@ check: $(STAMP) ## formatting, lint, strict types, layering
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/readme.py --check
+	$(BIN)/python scripts/types_ts.py --check
 
 format: $(STAMP) ## format and sort imports
 	$(BIN)/ruff check --fix-only .
@@ -65,6 +66,9 @@ bench: $(STAMP) ## benchmarks next to stock Dagster (ARGS="--quick --only latenc
 lock: $(STAMP) ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header -c requirements-dev.lock pyproject.toml -o requirements.lock
+
+types: $(STAMP) ## write the TypeScript types of the API and the database schema (needs npm)
+	@$(BIN)/python scripts/types_ts.py
 
 docs: $(STAMP) ## write the generated parts of the README, and record the demo
 	$(BIN)/python scripts/readme.py

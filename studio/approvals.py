@@ -91,18 +91,48 @@ def get_in(conn: Connection, approval_id: UUID) -> Approval:
     return _approval(row)
 
 
+def of_owner(db: Database, owner_clerk_id: str, approval_id: UUID) -> Approval:
+    """Return the approval where it is of a project of the owner's; raise `NotFound` for another one as for none."""
+    row = db.fetch_one(
+        "select a.* from public.approval_queue a join public.projects p on p.id = a.project_id"
+        " where a.id = %s and p.owner_clerk_id = %s",
+        [approval_id, owner_clerk_id],
+    )
+    if row is None:
+        raise NotFound(f"There is no approval {approval_id}.", "See `greenlight approvals list`.")
+    return _approval(row)
+
+
 def find(
-    db: Database, *, project_id: UUID | None = None, status: ApprovalStatus | None = None, limit: int = 50
+    db: Database,
+    *,
+    project_id: UUID | None = None,
+    status: ApprovalStatus | None = None,
+    owner_clerk_id: str | None = None,
+    limit: int = 50,
 ) -> list[Approval]:
-    """Return the newest approvals first, filtered by project and status."""
+    """Return the newest approvals first, filtered by project, status and owner."""
     if status is not None and status not in STATUSES:
         raise InvalidInput(f"There is no status {status!r}.", f"One of: {', '.join(STATUSES)}.")
     rows = db.fetch_all(
         "select * from public.approval_queue where (%(project)s::uuid is null or project_id = %(project)s)"
-        " and (%(status)s::text is null or status = %(status)s) order by created_at desc, id limit %(limit)s",
-        {"project": project_id, "status": status, "limit": limit},
+        " and (%(status)s::text is null or status = %(status)s)"
+        " and (%(owner)s::text is null"
+        "  or project_id in (select id from public.projects where owner_clerk_id = %(owner)s))"
+        " order by created_at desc, id limit %(limit)s",
+        {"project": project_id, "status": status, "owner": owner_clerk_id, "limit": limit},
     )
     return [_approval(row) for row in rows]
+
+
+def count_pending(db: Database, owner_clerk_id: str) -> int:
+    """Return how many approvals wait for a decision in the projects of an owner."""
+    row = db.fetch_one(
+        "select count(*)::int as n from public.approval_queue a join public.projects p on p.id = a.project_id"
+        " where a.status = 'pending' and p.owner_clerk_id = %s",
+        [owner_clerk_id],
+    )
+    return int(row["n"]) if row else 0
 
 
 def _approval(row: dict[str, Any]) -> Approval:

@@ -140,12 +140,16 @@ def nudges(conn: Connection, scheduled: datetime) -> Enqueued:
 
 @dataclass(frozen=True)
 class Round:
-    """What one call of the night's route has queued: how many cycles, and the jobs that belong to no project."""
+    """What one call of the night's route has queued: how many cycles, and the jobs that belong to no project.
+
+    `complete` says whether every project had its turn.
+    """
 
     queued_projects: int
     email_job: Enqueued
     drip_digests: Enqueued
     drip_nudges: Enqueued
+    complete: bool = True
 
     def json(self) -> dict[str, int | str]:
         """Return it as the seed's route answers (studio-implementation-plan §5.3), jobs by their ids."""
@@ -157,8 +161,10 @@ class Round:
         }
 
 
-def whole_night(db: Database, now: datetime, day: date | None = None) -> Round:
+def whole_night(db: Database, now: datetime, day: date | None = None, *, seconds: float = float("inf")) -> Round:
     """Queue everything that the seed's nightly route does: due mail, digests, nudges, and all projects' cycles.
+
+    Of the cycles as many as are queued in `seconds`; another call goes on from there.
 
     `day` is the UTC day of the night, by default that of `now`; a past one makes up for a night that was lost.
     Raises `InvalidInput` for a day to come, whose own night would then find its work done.
@@ -175,7 +181,8 @@ def whole_night(db: Database, now: datetime, day: date | None = None) -> Round:
             return due_mail(conn, now), digests(conn, scheduled), nudges(conn, scheduled)
 
     mail, digest, nudge = patiently(lambda: transiently(jobs_of_no_project))
-    return Round(night_shift(db, scheduled).queued, mail, digest, nudge)
+    night = night_shift(db, scheduled, seconds=seconds)
+    return Round(night.queued, mail, digest, nudge, night.complete)
 
 
 def _system_job(conn: Connection, job_type: str, key: str) -> Enqueued:

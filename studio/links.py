@@ -79,9 +79,10 @@ def base_url(settings: Settings) -> str:
     return base.rstrip("/")
 
 
-def file_url(settings: Settings, path: str, expires: timedelta) -> str:
-    """Return a link to a file of the folder storage."""
-    return f"{base_url(settings)}/files/{quote(path)}?token={sign(settings, FILE, path, expires)}"
+def file_url(settings: Settings, path: str, expires: timedelta, *, saved: bool = False) -> str:
+    """Return a link to a file of the folder storage; one that is `saved` is not shown by a browser."""
+    shown = "&save=true" if saved else ""
+    return f"{base_url(settings)}/files/{quote(path)}?token={sign(settings, FILE, path, expires)}{shown}"
 
 
 def confirm_url(settings: Settings, signup_id: UUID, expires: timedelta | datetime) -> str:

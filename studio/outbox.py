@@ -81,6 +81,7 @@ def find(
     status: str | None = None,
     kind: str | None = None,
     approval_id: UUID | None = None,
+    owner_clerk_id: str | None = None,
     limit: int = 50,
 ) -> list[Listed]:
     """Return the newest effects and mails first, filtered."""
@@ -88,8 +89,17 @@ def find(
         "select * from public.outbox_entries where (%(project)s::uuid is null or project_id = %(project)s)"
         " and (%(status)s::text is null or status = %(status)s) and (%(kind)s::text is null or kind = %(kind)s)"
         " and (%(approval)s::uuid is null or approval_id = %(approval)s)"
+        " and (%(owner)s::text is null"
+        "  or project_id in (select id from public.projects where owner_clerk_id = %(owner)s))"
         " order by created_at desc, id limit %(limit)s",
-        {"project": project_id, "status": status, "kind": kind, "approval": approval_id, "limit": limit},
+        {
+            "project": project_id,
+            "status": status,
+            "kind": kind,
+            "approval": approval_id,
+            "owner": owner_clerk_id,
+            "limit": limit,
+        },
     )
     return [_listed(row) for row in rows]
 
@@ -97,6 +107,18 @@ def find(
 def listed(db: Database, entry_id: UUID) -> Listed:
     """Return one effect or mail; raise `NotFound`."""
     row = db.fetch_one("select * from public.outbox_entries where id = %s", [entry_id])
+    if row is None:
+        raise NotFound(f"Nothing in the outbox has the id {entry_id}.", "See `greenlight outbox list`.")
+    return _listed(row)
+
+
+def of_owner(db: Database, owner_clerk_id: str, entry_id: UUID) -> Listed:
+    """Return an effect or mail of a project of the owner's; raise `NotFound` for another one as for none."""
+    row = db.fetch_one(
+        "select e.* from public.outbox_entries e join public.projects p on p.id = e.project_id"
+        " where e.id = %s and p.owner_clerk_id = %s",
+        [entry_id, owner_clerk_id],
+    )
     if row is None:
         raise NotFound(f"Nothing in the outbox has the id {entry_id}.", "See `greenlight outbox list`.")
     return _listed(row)

@@ -210,6 +210,18 @@ def get(db: Database, job_id: UUID) -> Job:
     return job_from_row(row)
 
 
+def of_owner(db: Database, owner_clerk_id: str, job_id: UUID) -> Job:
+    """Return the job where it is of a project of the owner's; raise `NotFound` for another one as for none."""
+    row = db.fetch_one(
+        "select j.* from public.agent_jobs j join public.projects p on p.id = j.project_id"
+        " where j.id = %s and p.owner_clerk_id = %s",
+        [job_id, owner_clerk_id],
+    )
+    if row is None:
+        raise NotFound(f"There is no job {job_id}.", "See `greenlight jobs list`.")
+    return job_from_row(row)
+
+
 def find(
     db: Database, *, project_id: UUID | None = None, status: JobStatus | None = None, limit: int = 50
 ) -> list[Job]:
@@ -220,6 +232,26 @@ def find(
         {"project": project_id, "status": status, "limit": limit},
     )
     return [job_from_row(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class FinishedStep:
+    """A step that a job has finished, and in which attempt."""
+
+    step: str
+    attempt: int
+    duration_ms: int
+    created_at: datetime
+
+
+def finished_steps(db: Database, job_id: UUID) -> list[FinishedStep]:
+    """Return the steps that a job has finished, in their order."""
+    rows = db.fetch_all(
+        "select step, attempt, duration_ms, created_at from public.agent_job_steps where job_id = %s"
+        " order by created_at, step",
+        [job_id],
+    )
+    return [FinishedStep(**row) for row in rows]
 
 
 def cancel(db: Database, job_id: UUID, reason: str | None = None) -> str:

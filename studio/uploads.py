@@ -296,7 +296,7 @@ def download_url(settings: Settings, storage: Storage, asset: Asset, *, lifetime
     seconds = round(lifetime.total_seconds())
     if isinstance(storage, DirectStorage):
         return storage.attachment_url(asset.storage_path, asset.filename, expires_seconds=seconds)
-    return links.file_url(settings, asset.storage_path, lifetime)
+    return links.file_url(settings, asset.storage_path, lifetime, saved=True)
 
 
 def given_name(path: str) -> str:

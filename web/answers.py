@@ -23,6 +23,7 @@ from studio.errors import (
     LinkRefused,
     NoHandler,
     NotFound,
+    OutboundRefused,
     PermissionRefused,
     RateLimited,
     StorageConflict,
@@ -68,7 +69,7 @@ _STATUSES: tuple[tuple[tuple[type[StudioError], ...], int], ...] = (
     ((RateLimited,), 429),
     ((NotFound,), 404),
     ((TooLarge,), 413),
-    ((InvalidInput, UnknownJobType, NoHandler), 422),
+    ((InvalidInput, UnknownJobType, NoHandler, OutboundRefused), 422),
     ((Conflict, StorageConflict, BudgetExhausted), 409),
     ((StorageRefused,), 422),
     ((PermissionRefused,), 403),
@@ -111,9 +112,15 @@ def refusal(
     if for_program(request):
         answer: Response = JSONResponse({"error": message, **(details or {})}, status)
     else:
-        answer = page("error.html", status, title=title or _TITLES.get(status, "That did not work"), message=message)
+        # The studio's own application has pages of its own for that.
+        show = getattr(request.app.state, "error_page", _error_page)
+        answer = show(request, status, title or _TITLES.get(status, "That did not work"), message)
     answer.headers.update(extra or {})
     return answer
+
+
+def _error_page(request: Request, status: int, title: str, message: str) -> Response:
+    return page("error.html", status, title=title, message=message)
 
 
 def overloaded(request: Request) -> Response:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from studio.database.connection import Connection, Database
@@ -168,6 +169,15 @@ def settle(
             )
 
     patiently(settled)
+
+
+def calls_of_job(db: Database, job_id: UUID) -> list[dict[str, Any]]:
+    """Return a job's model calls as they are stored, in their order."""
+    return db.fetch_all(
+        "select step, agent, model, status, input_tokens, output_tokens, searches, cost_micros, reserved_micros,"
+        " duration_ms, error, created_at from public.model_calls where job_id = %s order by created_at, id",
+        [job_id],
+    )
 
 
 def spent_by_job(db: Database, job_id: UUID) -> Spent:

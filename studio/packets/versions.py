@@ -125,6 +125,16 @@ def latest(db: Database, project_id: UUID, phase: int) -> PacketVersion | None:
     return _version(row) if row else None
 
 
+def all_latest(db: Database, project_id: UUID) -> list[PacketVersion]:
+    """Return the project's latest packet of every phase that has one, in the order of the phases."""
+    rows = db.fetch_all(
+        "select v.* from public.phase_packets p join public.phase_packet_versions v on v.id = p.version_id"
+        " where p.project_id = %s order by p.phase",
+        [project_id],
+    )
+    return [_version(row) for row in rows]
+
+
 def history(db: Database, project_id: UUID, phase: int) -> list[PacketVersion]:
     """Return all versions of a packet, the newest first."""
     rows = db.fetch_all(

@@ -29,7 +29,8 @@ def is_foreign(request: Request, front_ends: Collection[str]) -> bool:
         name in request.headers for name in _SECRETS
     ):
         return False
-    origin = request.headers.get("origin")
-    if origin is not None:
-        return origin not in (f"{request.url.scheme}://{request.headers.get('host', '')}", *front_ends)
-    return request.headers.get("sec-fetch-site", "absent") not in ("same-origin", "none")
+    # Asked first: a form of a page that sends no referrer has the origin `null`, and is from here all the same.
+    if request.headers.get("sec-fetch-site") in ("same-origin", "none"):
+        return False
+    here = f"{request.url.scheme}://{request.headers.get('host', '')}"
+    return request.headers.get("origin") not in (here, *front_ends)

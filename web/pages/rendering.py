@@ -37,5 +37,10 @@ def page(request: Request, template: str, owner: Owner | None, status: int = 200
         dagster_url=(here.settings.dagster_ui_url or "").rstrip("/") or None,
         pages_url=here.settings.pages_base_url,
     )
-    own = {"Content-Security-Policy": headers.studio_page(here), "Cache-Control": "private, no-store"}
+    own = {
+        "Content-Security-Policy": headers.studio_page(here),
+        "Cache-Control": "private, no-store",
+        # Our own forms say where they come from; an address with a token in it goes nowhere else.
+        "Referrer-Policy": "same-origin",
+    }
     return HTMLResponse(html, status, headers=own)

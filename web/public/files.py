@@ -24,15 +24,15 @@ _SHOWN = re.compile(r"(image/(png|jpeg|gif|webp|avif|svg\+xml)|text/(html|plain|
 
 
 @router.api_route("/files/{path:path}", methods=["GET", "HEAD"])
-def file(path: str, request: Request, token: str = "") -> Response:
-    """Return a file to whoever has a link to it."""
+def file(path: str, request: Request, token: str = "", save: bool = False) -> Response:
+    """Return a file to whoever has a link to it, for looking at it or to `save` it."""
     here = site(request)
     if here.files is None:
         raise HTTPException(404)
     if links.verify(here.settings, links.FILE, token) != path:
         raise LinkRefused("This link is not valid.", "Open it exactly as it was sent.")
     kind = here.files.content_type(path)
-    how = "inline" if _SHOWN.match(kind) else "attachment"
+    how = "inline" if _SHOWN.match(kind) and not save else "attachment"
     told = {
         "Content-Type": kind,
         "Content-Disposition": f"{how}; filename*=UTF-8''{quote(uploads.given_name(path))}",

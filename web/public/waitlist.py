@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -24,6 +24,7 @@ from studio.job_types import SYSTEM_PROJECT_ID
 from studio.text import clip
 from studio.waitlist import DEFAULT_SOURCE, Invitation, Signup
 from web.answers import is_form, media_type, page
+from web.errors import errors
 from web.site import Site, site
 from web.visitors import visitor
 
@@ -52,7 +53,47 @@ class Body(BaseModel):
     website: str = ""
 
 
-@api.post("/api/waitlist")
+class Joined(BaseModel):
+    """What every sign-up that is taken is told."""
+
+    ok: Literal[True]
+    status: Literal["pending"]
+    message: str
+
+
+# A page for a browser's form, JSON for a program.
+_PAGE = {"text/html": {"schema": {"type": "string"}}}
+_FORM = {
+    "type": "object",
+    "required": ["email"],
+    "properties": {
+        "email": {"type": "string"},
+        "project_id": {"type": "string", "format": "uuid"},
+        "name": {"type": "string"},
+        "source": {"type": "string"},
+    },
+    "additionalProperties": {"type": "string"},
+}
+# A page says the same.
+_REFUSALS = {status: {**told, "content": _PAGE} for status, told in errors(400, 404, 413, 415, 422, 429, 503).items()}
+
+
+@api.post(
+    "/api/waitlist",
+    tags=["waitlist"],
+    operation_id="joinWaitlist",
+    response_model=Joined,
+    responses={200: {"content": _PAGE}, **_REFUSALS},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": Body.model_json_schema()},
+                "application/x-www-form-urlencoded": {"schema": _FORM},
+            },
+        }
+    },
+)
 async def join(request: Request) -> Response:
     """Put somebody on a list, and ask by mail whether it is meant."""
     here, who = site(request), visitor(request)
