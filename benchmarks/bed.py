@@ -58,7 +58,9 @@ def running(way: Way, server: Server, folder: Path, *, quick: bool, say: Callabl
             **profile.environment,
         }
     )
-    with Stack(folder, settings, webserver=False, web=False, studio=way == "ours", studio_port=0, profile=profile) as stack:
+    with Stack(
+        folder, settings, webserver=False, web=False, studio=way == "ours", studio_port=0, profile=profile
+    ) as stack:
         with Database(stack.environment()["DATABASE_URL"], application_name=APPLICATION) as db:
             with ground(db, 1) as warm:
                 for lane in LANES:

@@ -12,6 +12,7 @@ from web import answers, health
 from web.api import ROUTERS as API
 from web.guard import Guard, Limits
 from web.pages import ROUTERS as PAGES
+from web.pages.errors import error_page
 from web.pages.rendering import VERSION
 from web.pages.static import VersionedFiles
 from web.public import waitlist
@@ -40,6 +41,7 @@ def create_app(settings: Settings, db: Database) -> FastAPI:
     )
     site = StudioSite(settings, db)
     app.state.site = site
+    app.state.error_page = error_page
     app.add_middleware(Guard, site=site, limits=_LIMITS)
     answers.install(app)
     for router in (*API, waitlist.api, health.router, *PAGES):

@@ -266,11 +266,14 @@ class Stack:
         self._keeper.together(self._timed(parts.POSTGRES, self._databases.prepare), *self._starters(self._sandbox))
         self._keeper.together(self._timed("migrations", self._databases.migrate), *self._starters(self._code_server))
         # The studio links to the UI, whose port is known when it answers.
-        pages = self._starters(self._ui, self._studio)
-        self._keeper.together(*self._starters(self._daemon, self._web), lambda: [start() for start in pages])
+        self._keeper.together(*self._starters(self._daemon, self._web), self._start_ui_and_studio)
         self._phase = "running"
         self._write_state()
         self.timings["total"] = time.monotonic() - began
+
+    def _start_ui_and_studio(self) -> None:
+        for start in self._starters(self._ui, self._studio):
+            start()
 
     def _starters(self, *wanted: parts.Part | None) -> list[Callable[[], None]]:
         return [self._starter(part) for part in wanted if part is not None]

@@ -9,21 +9,49 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from studio.kpis import counted
 from studio.model.prices import MICROS
+from web.packet_view import web_address
+
+_PROVIDERS = {"github": "GitHub", "meta": "Meta", "vercel": "Vercel", "resend": "Resend"}
+_EFFECTS = {
+    "create_campaign": "Create the campaign",
+    "repository_dispatch": "Start the workflow",
+    "trigger_deploy": "Call the deploy hook",
+}
 
 
 def install(environment: Environment) -> None:
     """Give the templates their filters."""
-    environment.filters |= {"moment": moment, "usd": usd, "duration": duration, "words": words, "short": short}
+    environment.filters |= {
+        "moment": moment,
+        "usd": usd,
+        "duration": duration,
+        "words": words,
+        "short": short,
+        "counted": counted,
+        "size": size,
+        "percent": percent,
+        "agent": agent,
+        "provider": provider,
+        "web_link": web_link,
+        "effect_name": effect_name,
+    }
 
 
-def moment(value: datetime | None, style: str = "relative") -> Markup | str:
-    """Return a moment as `<time>`, in UTC; a script of the page writes it in the reader's own time and words."""
+def moment(value: datetime | None, style: str = "relative", *, running: bool = False) -> Markup | str:
+    """Return a moment as `<time>`, in UTC; a script of the page writes it in the reader's own time and words.
+
+    In the style `elapsed` and `running` it counts from there.
+    """
     if value is None:
         return "–"
     at = value.astimezone(UTC)
-    return Markup('<time datetime="{}" data-moment="{}">{}</time>').format(
-        at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), style, at.strftime("%d %b %Y, %H:%M UTC")
+    return Markup('<time datetime="{}" data-moment="{}"{}>{}</time>').format(
+        at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        style,
+        Markup(" data-running") if running else "",
+        at.strftime("%d %b %Y, %H:%M UTC"),
     )
 
 
@@ -58,3 +86,38 @@ def words(name: Any) -> str:
 def short(identifier: Any) -> str:
     """Return the beginning of an id, by which a person tells it from others."""
     return str(identifier)[:8]
+
+
+def size(count: int | None) -> str:
+    """Return a number of bytes as a person says it: 812 bytes, 14.2 kB, 3.1 MB."""
+    if count is None:
+        return "–"
+    if count < 1000:
+        return counted(count, "byte")
+    return f"{count / 1000:,.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"
+
+
+def percent(rate: Decimal | None) -> str:
+    """Return a rate in percent: 0.0312 is 3.12 %."""
+    return "–" if rate is None else f"{rate * 100:.2f} %"
+
+
+def agent(key: str | None) -> str:
+    """Return who did something as a person reads it: `ceo_agent` is CEO, `night_shift` is night shift."""
+    name = words(key or "").removesuffix(" agent")
+    return {"ceo": "CEO agent", "": "–"}.get(name, name if name in ("night shift", "system") else f"{name} agent")
+
+
+def web_link(address: str | None) -> str | None:
+    """Return an address where it is one of the web's; what else a row may hold is no link."""
+    return web_address(address) if address else None
+
+
+def provider(name: str) -> str:
+    """Return a provider as it writes itself."""
+    return _PROVIDERS.get(name, name)
+
+
+def effect_name(effect: str | None) -> str:
+    """Return what an effect does, in words: `repository_dispatch` is Start the workflow."""
+    return _EFFECTS.get(effect or "", words(effect or "An effect").capitalize())

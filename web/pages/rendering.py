@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from studio.views import inbox
 from web import headers
 from web.identity.owner import Owner
 from web.pages import filters, static
@@ -29,6 +30,9 @@ filters.install(environment)
 def page(request: Request, template: str, owner: Owner | None, status: int = 200, **context: Any) -> HTMLResponse:
     """Return a page of `templates/pages`; what it shows is escaped. It is nobody's to keep."""
     here = studio_site(request)
+    # Every page has the navigation, and a part of one has not.
+    if owner is not None and "nav_inbox" not in context and not template.startswith("parts/"):
+        context["nav_inbox"] = inbox.waiting(here.db, owner.clerk_id)
     html = environment.get_template(template).render(
         **context,
         owner=owner,

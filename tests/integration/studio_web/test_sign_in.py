@@ -140,7 +140,7 @@ def test_a_page_of_another_origin_does_nothing_in_a_sessions_name(
 def test_what_a_browser_opens_by_itself_is_from_here(desk: Desk) -> None:
     """A form of a page that sends no referrer has the origin `null`, and a browser says so beside it."""
     client = desk.web.sign_in("lou")
-    client.headers |= {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
+    client.headers.update({"Origin": "null", "Sec-Fetch-Site": "same-origin"})
     assert client.post("/sign-out").status_code == 303
     client.close()
 
