@@ -8,7 +8,7 @@ from studio.database.connection import Database
 from studio.settings import Settings
 from web import answers, health
 from web.guard import Guard
-from web.public import files, launch, unsubscribe, waitlist
+from web.public import files, launch, shares, unsubscribe, waitlist
 from web.site import Site
 
 
@@ -20,6 +20,6 @@ def create_public_app(settings: Settings, db: Database) -> FastAPI:
     app.state.site = site
     app.add_middleware(Guard, site=site)
     answers.install(app)
-    for part in (launch, waitlist, unsubscribe, files, health):
+    for part in (launch, shares, waitlist, unsubscribe, files, health):
         app.include_router(part.router)
     return app

@@ -148,3 +148,8 @@ for (const box of document.querySelectorAll("[data-shortcuts-switch]")) {
     }
   });
 }
+
+// --- tabs
+
+// On a phone the tab of this page may lie beyond the edge of its row.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
