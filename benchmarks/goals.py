@@ -48,6 +48,15 @@ EVENT_APPEND_PER_SECOND = at_least(10_000, 50_000)
 FOLLOW_P50_MS = at_most(15, 5)
 FOLLOW_P99_MS = at_most(100, 25)
 
+# --- event streams in the browser
+
+# Five hundred browsers at once. One append is five hundred frames, which one core sends one after the other.
+STREAMS_P50_MS = at_most(75, 30)
+STREAMS_P99_MS = at_most(150, 75)
+# Two tasks, some timers and a connection's buffers; nothing that grows with what the stream carries.
+STREAM_KILOBYTES = at_most(150, 100)
+STREAMS_GROWTH_MB = at_most(5, 2)
+
 # --- doing nothing
 
 # A studio of one founder idles nearly always; it has to be free to leave it on.

@@ -22,6 +22,7 @@ from benchmarks import (
     phase0,
     ratios,
     realtime_during_burst,
+    streams,
 )
 from benchmarks.bed import Bed, Way, running
 from benchmarks.figures import Figure
@@ -62,6 +63,7 @@ DATABASE: dict[str, DatabaseBenchmark] = {
     "enqueue": enqueue.run,
     "events": events.run,
     "event_follow": event_follow.run,
+    "streams": streams.run,
     "claims": claims.run,
     **{name: ratios.benchmark(name) for name in ratios.CHECKS},
 }

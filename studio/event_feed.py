@@ -18,6 +18,9 @@ from studio.subscriptions import Subscription
 
 log = logging.getLogger(__name__)
 
+# How far back a new feed begins: who comes back after a moment finds what it missed there.
+BEGINNING = 200
+
 
 class Recent(NamedTuple):
     """The end of a stream: all its events after seq `floor` and up to `head`. Never changed, so read without a lock."""
@@ -67,6 +70,11 @@ class Feed:
         """Let the feed reach back to `seq`."""
         self.recent = Recent(seq, seq)
 
+    def beginning(self, last: int) -> int:
+        """Return where it shall begin whose stream ends at `last`: a little before that, or where one waits for it."""
+        wanted = [follower.position for follower in tuple(self.followers) if follower.waits_for_feed]
+        return max(0, last - self._limit, min([last - BEGINNING, *wanted]))
+
     def extend(self, news: Sequence[Event]) -> None:
         """Take what follows the head."""
         if self.recent is not None:
@@ -87,11 +95,13 @@ class Follower:
         self.project_id = project_id
         self.wake = wake
         self.feed: Feed | None = None
+        # Whether it waits for a feed that is just beginning to reach back to it, and does not look by itself.
+        self.waits_for_feed = False
         # Whether there is more to take at once; if not, a wake-up says when to look again.
         self.behind = False
         self._db = db
         self._job_id = job_id
-        self._position = after
+        self.position = after
         self._backoff = Backoff()
         self._has_looked = False
         self._has_read_all = False
@@ -102,13 +112,13 @@ class Follower:
         if recent is None and self._has_read_all:
             # What has come since is the feed's beginning, which wakes.
             return []
-        if recent is None or self._position < recent.floor:
+        if recent is None or self.position < recent.floor:
             return None
         self._has_looked = True
-        batch = recent.after(self._position)
+        batch = recent.after(self.position)
         if batch:
-            self._position = batch[-1].seq
-        self.behind = self._position < recent.head
+            self.position = batch[-1].seq
+        self.behind = self.position < recent.head
         return [event for event in batch if self._job_id in (None, event.job_id)]
 
     def read(self) -> list[Event]:
@@ -117,22 +127,26 @@ class Follower:
         Raises `DatabaseError` or `psycopg.OperationalError` where it cannot be reached.
         """
         recent = None if self.feed is None else self.feed.recent
-        page = events.read_after(self._db, self.project_id, self._position, job_id=self._job_id)
+        page = events.read_after(self._db, self.project_id, self.position, job_id=self._job_id)
         self._backoff.reset()
         self._has_looked = True
         if page:
-            self._position = page[-1].seq
+            self.position = page[-1].seq
         self.behind = len(page) == PAGE
         self._has_read_all = not self.behind
         if not self.behind and recent is not None:
             # A page that is not full reaches to the end of the stream, so at least to where the head has been before:
             # up to there, nothing is left for this follower but other jobs' events.
-            self._position = max(self._position, recent.head)
+            self.position = max(self.position, recent.head)
         return page
 
     def pause_after(self, exc: psycopg.OperationalError | DatabaseError) -> float:
         """Return how long to wait before the next look; raise `exc` where the first one failed."""
         if not self._has_looked:
             raise exc
+        return self.rest_after(exc)
+
+    def rest_after(self, exc: psycopg.OperationalError | DatabaseError) -> float:
+        """Return how long to wait before the next look, the first one or another."""
         log.warning("A follower of project %s cannot reach the database: %s", self.project_id, str(exc).strip())
         return self._backoff.pause()

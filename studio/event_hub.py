@@ -11,6 +11,7 @@ it falls behind the feed, and catches up by itself.
 | `EventHub` | process | the feeds, the reader's thread and its connection |
 | `Feed` | followed project | the recent events, a subscription |
 | `Follower` | stream being read | a position, and the way to wake who reads it |
+| `Watch` | reader of several streams | their followers |
 
 Nothing runs while nobody follows. A hub belongs to the process that made it, as its `Database` does.
 """
@@ -22,7 +23,8 @@ import contextlib
 import functools
 import logging
 import threading
-from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import psycopg
@@ -30,8 +32,10 @@ import psycopg
 from studio import events
 from studio.backoff import Backoff
 from studio.database.connection import CONNECT_TIMEOUT_SECONDS, Connection, Database
+from studio.doorbell import Doorbell
 from studio.errors import DatabaseError
 from studio.event_feed import Feed, Follower
+from studio.event_watch import Watch
 from studio.events import CHANNEL, PAGE, Event
 from studio.listener import SAFETY_POLL_SECONDS, Listener
 
@@ -39,8 +43,8 @@ log = logging.getLogger(__name__)
 
 # How many events of a project are kept in memory, at most.
 KEPT = 2_000
-# How far back a new feed begins: who comes back after a moment finds what it missed there.
-BEGINNING = 200
+# Pages for those who are behind what is in memory; more at once would take the pool's connections from everybody else.
+PAGE_THREADS = 4
 _BROKEN = (psycopg.OperationalError, DatabaseError)
 
 
@@ -66,6 +70,8 @@ class EventHub:
         self._marked: set[UUID] = set()
         self._reader: threading.Thread | None = None
         self._closed = False
+        # Starts none before one is needed.
+        self._threads = ThreadPoolExecutor(PAGE_THREADS, "event-pages")
 
     def __enter__(self) -> EventHub:
         return self
@@ -84,6 +90,7 @@ class EventHub:
             feed.wake_followers()
         if reader is not None:
             reader.join(CONNECT_TIMEOUT_SECONDS + 1)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def follow(
         self,
@@ -130,7 +137,7 @@ class EventHub:
         Cancel the task that reads it at any time. Who leaves it half-read closes it (`contextlib.aclosing`).
         """
         woken = asyncio.Event()
-        wake = _Doorbell(asyncio.get_running_loop(), woken).ring
+        wake = Doorbell(asyncio.get_running_loop(), woken.set).ring
         with self._following(Follower(self._db, project_id, after, job_id, wake)) as follower:
             while not (self._closed or stop()):
                 woken.clear()
@@ -147,6 +154,27 @@ class EventHub:
                     yield event
                 if not (batch or follower.behind):
                     await woken.wait()
+
+    @contextlib.contextmanager
+    def watch(
+        self, positions: Mapping[UUID, int], wake: Callable[[], None], *, job_id: UUID | None = None
+    ) -> Iterator[Watch]:
+        """Lend a place in the streams of several projects, after the seq of each, to code in the running event loop.
+
+        `wake` is called in the loop whenever there may be something to take, and when the hub is closed. For who
+        waits for other things, too: nothing here waits.
+        """
+        watch = Watch(self._db, asyncio.get_running_loop(), self._threads, positions, wake, job_id)
+        with contextlib.ExitStack() as left:
+            left.callback(watch.close)
+            for follower in watch.followers:
+                left.enter_context(self._following(follower))
+            yield watch
+
+    @property
+    def closed(self) -> bool:
+        """Whether every stream has ended."""
+        return self._closed
 
     # --- who follows what
 
@@ -244,7 +272,7 @@ class EventHub:
         if new:
             last = events.last_seqs(conn, [feed.project_id for feed in new])
             for feed in new:
-                feed.begin(max(0, last[feed.project_id] - BEGINNING))
+                feed.begin(feed.beginning(last[feed.project_id]))
         positions = {feed.project_id: feed.head for feed in feeds if feed.head is not None}
         found = events.read_after_each(conn, positions)
         for feed in feeds:
@@ -252,26 +280,3 @@ class EventHub:
             feed.extend(news)
             if len(news) == PAGE:
                 self._mark(feed.project_id)
-
-
-class _Doorbell:
-    """Sets an asyncio event from any thread, with at most one call of its loop under way."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-        self._loop = loop
-        self._event = event
-        self._rung = False
-
-    def ring(self) -> None:
-        # A loop that is held up must not gather a call for every batch.
-        if self._rung:
-            return
-        self._rung = True
-        # A loop that is closed has nobody left who waits.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._answer)
-
-    def _answer(self) -> None:
-        # In this order: who rings in between is heard once too often, never once too little.
-        self._rung = False
-        self._event.set()

@@ -28,7 +28,7 @@ PAGE = 500
 
 @dataclass(frozen=True)
 class Event:
-    """A row of `agent_job_events`."""
+    """A row of `agent_job_events`; `agent` is the key of the agent that its job is for."""
 
     seq: int
     id: UUID
@@ -40,6 +40,7 @@ class Event:
     attempt: int
     claim_no: int
     created_at: datetime
+    agent: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,12 @@ def read_after(
     db: Database, project_id: UUID, seq: int, *, job_id: UUID | None = None, limit: int = PAGE
 ) -> list[Event]:
     """Return the project's events after `seq`, in order, at most `limit`; only those of `job_id` where given."""
+    # Here and below a sub-select and no join: looked up by its key, whatever the planner thinks of the tables' sizes.
     rows = db.fetch_all(
-        "select seq, id, project_id, job_id, type, message, data, attempt, claim_no, created_at"
-        " from public.agent_job_events where project_id = %(project)s and seq > %(seq)s"
-        " and (%(job)s::uuid is null or job_id = %(job)s) order by seq limit %(limit)s",
+        "select e.seq, e.id, e.project_id, e.job_id, e.type, e.message, e.data, e.attempt, e.claim_no, e.created_at,"
+        " (select j.agent_key from public.agent_jobs j where j.id = e.job_id) as agent"
+        " from public.agent_job_events e where e.project_id = %(project)s and e.seq > %(seq)s"
+        " and (%(job)s::uuid is null or e.job_id = %(job)s) order by e.seq limit %(limit)s",
         {"project": project_id, "seq": seq, "job": job_id, "limit": limit},
     )
     return [_event(row) for row in rows]
@@ -119,7 +122,8 @@ def last_seqs(conn: Connection, project_ids: Collection[UUID]) -> dict[UUID, int
 def read_after_each(conn: Connection, positions: Mapping[UUID, int], *, limit: int = PAGE) -> dict[UUID, list[Event]]:
     """Return, for each project with any, its events after its position, in order, at most `limit`; in one statement."""
     rows = conn.execute(
-        "select e.seq, e.id, e.project_id, e.job_id, e.type, e.message, e.data, e.attempt, e.claim_no, e.created_at"
+        "select e.seq, e.id, e.project_id, e.job_id, e.type, e.message, e.data, e.attempt, e.claim_no, e.created_at,"
+        " (select j.agent_key from public.agent_jobs j where j.id = e.job_id) as agent"
         " from unnest(%s::uuid[], %s::bigint[]) as wanted (project_id, seq) cross join lateral ("
         "   select * from public.agent_job_events e where e.project_id = wanted.project_id and e.seq > wanted.seq"
         "   order by e.seq limit %s) e order by e.project_id, e.seq",

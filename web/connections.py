@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,10 @@ MAX_CONNECTIONS = 600
 UPLOAD_SECONDS = 120.0
 # 500 event streams with twice their number to spare; `python -m web studio` raises the limit of open files for them.
 STUDIO_CONNECTIONS = 1500
+# What waits for a stream's reader in this process, and again in the kernel.
+STREAM_BUFFER_BYTES = 64 * 1024
+# So long a telephone may be without a net. Then it comes back, and resumes.
+STREAM_STALL_SECONDS = 10.0
 # A browser opens six; this is an office of them behind one address.
 MAX_PER_ADDRESS = 60
 
@@ -63,6 +68,10 @@ class WebConnection(H11Protocol):
     def request_seconds(self) -> float:
         """How long a request may take to come."""
         return REQUEST_SECONDS
+
+    def answer_seconds(self) -> float:
+        """How long an answer may wait for a reader who takes nothing."""
+        return ANSWER_SECONDS
 
     def most(self) -> int:
         """How many connections there may be."""
@@ -102,7 +111,7 @@ class WebConnection(H11Protocol):
     def pause_writing(self) -> None:
         """Give whoever reads slowly a while, and not for ever."""
         super().pause_writing()
-        self._answer_deadline.start(ANSWER_SECONDS)
+        self._answer_deadline.start(self.answer_seconds())
 
     def resume_writing(self) -> None:
         """Most of the answer has been taken."""
@@ -141,7 +150,46 @@ class WebConnection(H11Protocol):
 
 
 class StudioConnection(WebConnection):
-    """A connection to the studio's own application: it may bring an upload, and last as an event stream."""
+    """A connection to the studio's own application: it may bring an upload, and last as an event stream.
+
+    What answers a request finds it as `connection` in the request's state.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Each request's state is a copy of it.
+        self.app_state = {**self.app_state, "connection": self}
+        self._streams = False
+
+    def begin_stream(self) -> None:
+        """Hold little back for a client that reads slowly, and not for long: a stream can be resumed."""
+        self._streams = True
+        self.transport.set_write_buffer_limits(high=STREAM_BUFFER_BYTES)
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, STREAM_BUFFER_BYTES)
+
+    async def write_stream(self, data: bytes) -> None:
+        """Send a part of the stream's body, which has neither length nor end yet; wait while its reader is behind.
+
+        It stands there as h11 would write it (RFC 9112 §7.1), without the layers on the way to it: one event is a
+        part for each of hundreds of streams.
+        """
+        if self.flow.write_paused:
+            await self.flow.drain()
+        if self.transport.is_closing():
+            return
+        is_chunked = self.scope["http_version"] == "1.1"
+        self.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if is_chunked else data)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, which is none for a stream until it says so."""
+        self._streams = False
+        super().on_response_complete()
+
+    def answer_seconds(self) -> float:
+        """How long an answer may wait for a reader who takes nothing."""
+        return STREAM_STALL_SECONDS if self._streams else super().answer_seconds()
 
     def request_seconds(self) -> float:
         """How long a request may take to come: 25 MiB through a line of 2 Mbit/s."""
