@@ -90,9 +90,7 @@ def announce(
     filename = clean_name(name)
     kind = checked_type(filename, mime_type)
     if size > MAX_BYTES:
-        raise TooLarge(
-            f"{filename} has {size:,} bytes; at most {MAX_BYTES:,} (25 MiB) are taken.", "Make it smaller."
-        )
+        raise TooLarge(f"{filename} has {size:,} bytes; at most {MAX_BYTES:,} (25 MiB) are taken.", "Make it smaller.")
     if size < 1:
         raise InvalidInput(f"{filename} is empty.", "Choose a file with something in it.")
     # One after the other, or two at once would both find the last room.

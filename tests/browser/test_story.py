@@ -1,4 +1,4 @@
-"""A founder's way through the studio, in a real browser on a real stack: whatever is killed on the way, nothing is lost."""
+"""A founder's way through the studio, in a real browser on a real stack: whatever is killed, nothing is lost."""
 
 from __future__ import annotations
 
