@@ -53,6 +53,7 @@ def up(
         with stack:
             link = sign_in.link_to(Settings.model_validate(stack.environment()))
             if as_json:
+                err.print(f"[bold green]Greenlight is up[/] on {stack.folder}", highlight=False, soft_wrap=True)
                 print_json({"folder": stack.folder, "addresses": stack.addresses, "sign_in": link})
             else:
                 _welcome(stack, link)

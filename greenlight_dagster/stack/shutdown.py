@@ -74,7 +74,7 @@ def stop_parts(children: Mapping[str, Child], stack_id: str, drain: Drain, launc
     if code_server is not None:
         code_server.terminate()
         _end_runs({name: child.pid for name, child in children.items()}, stack_id, drain, launcher)
-    services = [children[name] for name in (parts.UI, parts.WEB, parts.SANDBOX) if name in children]
+    services = [child for name, child in children.items() if name not in (parts.DAEMON, parts.CODE_SERVER)]
     for service in services:
         service.terminate()
     deadline = time.monotonic() + SERVICE_SECONDS

@@ -57,7 +57,7 @@ def test_only_a_failed_or_canceled_job_can_be_retried(database: Database, status
 def test_a_job_that_nothing_can_run_cannot_be_retried(database: Database) -> None:
     project = make_project(database)
     # Written by another client: what nothing can run cannot be enqueued through the registry.
-    job_id = insert_foreign(database, project, "chat.reply")
+    job_id = insert_foreign(database, project, "browser.check_page")
     queue.cancel(database, job_id)
     with pytest.raises(NoHandler):
         queue.retry(database, job_id)
