@@ -107,7 +107,7 @@ class Company:
                 conn,
                 packet,
                 title=f"Review the Phase {packet.phase} packet",
-                description="d",
+                description="What the phase has found, and what it leaves open.",
                 supersede=supersede,
                 job_id=packet.source_job_id or UUID(int=0),
             )
