@@ -14,6 +14,9 @@ from studio.storage import Storage, storage_from_settings
 from web.identity import origin
 from web.identity.clerk import ClerkVerifier
 from web.site import Site
+from web.stream.changes import Changes
+from web.stream.frames import Frames
+from web.stream.response import Streams
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,11 @@ class StudioSite(Site):
     def hub(self) -> EventHub:
         """Everybody's event streams."""
         return EventHub(self.db, self.listener)
+
+    @cached_property
+    def streams(self) -> Streams:
+        """What all event streams share. Asked for in the loop's thread alone."""
+        return Streams(self.hub, Changes(self.listener, listens=self.settings.db_listen), Frames())
 
     @cached_property
     def clerk(self) -> ClerkVerifier | None:

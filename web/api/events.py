@@ -15,10 +15,8 @@ from web.api.routing import owner_router
 from web.errors import NAMED
 from web.identity.owner import OwnProject, SignedIn
 from web.stream import cursor
-from web.stream.changes import Changes
 from web.stream.cursor import Cursor, Moment, Several
-from web.stream.frames import Frames
-from web.stream.response import MEDIA_TYPE, Course, EventStream, Streams
+from web.stream.response import MEDIA_TYPE, Course, EventStream
 from web.studio_site import StudioSite, studio_site
 
 router = owner_router("events")
@@ -114,18 +112,8 @@ async def all_events(request: Request, course: Annotated[Course, Depends(course_
 def _stream(request: Request, course: Course) -> EventStream:
     here = studio_site(request)
     return EventStream(
-        _streams(request),
+        here.streams,
         course,
         seconds=here.settings.stream_seconds,
         ping_seconds=here.settings.stream_ping_seconds,
     )
-
-
-def _streams(request: Request) -> Streams:
-    # In the loop's thread alone, so that there is one.
-    found: Streams | None = getattr(request.app.state, "streams", None)
-    if found is None:
-        here = studio_site(request)
-        found = Streams(here.hub, Changes(here.listener, listens=here.settings.db_listen), Frames())
-        request.app.state.streams = found
-    return found

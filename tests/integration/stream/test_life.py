@@ -79,7 +79,7 @@ def test_who_goes_is_forgotten_while_nothing_happens(
     eventually(lambda: followers(desk, project) == 1, what="a follower")
     stream.close() if goes == "politely" else stream.reset()
     eventually(lambda: followers(desk, project) == 0, what="the end of the follower")
-    eventually(lambda: project not in state(desk).streams.changes._rooms, what="the end of the hints")
+    eventually(lambda: project not in state(desk).site.streams.changes._rooms, what="the end of the hints")
 
 
 def test_all_streams_of_a_project_share_one_feed(
@@ -96,7 +96,7 @@ def test_all_streams_of_a_project_share_one_feed(
         for stream in crowd:
             while (event := stream.events(1)[0])["message"] != "to all":
                 pass
-        assert UUID(event["id"]) in state(desk).streams.frames._frames
+        assert UUID(event["id"]) in state(desk).site.streams.frames._frames
     finally:
         for stream in crowd:
             stream.close()
