@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -14,7 +15,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
+from studio import sign_in
+from studio.database.connection import Database
 from studio.settings import Settings
+from tests.support.web import StudioThread
 from web.identity import clerk
 from web.identity.clerk import ClerkVerifier, KeysUnavailable, TokenRefused
 
@@ -27,6 +31,7 @@ class Issuer:
 
     def __init__(self) -> None:
         self.keys = {"old": _OLD}
+        self.party = APP
         self.asked = 0
         self.broken = False
         issuer = self
@@ -166,3 +171,53 @@ def test_front_ends_are_named_by_their_origins(issuer: Issuer) -> None:
     here = verifier(issuer, clerk_authorized_parties=f"https://other.example.org/, {APP}")
     assert here.subject(issuer.token(azp="https://other.example.org"))
     assert here.subject(issuer.token(azp=None))
+
+
+@pytest.fixture
+def studio(issuer: Issuer, database: Database, tmp_path: Path) -> Iterator[StudioThread]:
+    with StudioThread(database, tmp_path / "data", clerk_issuer=issuer.url) as studio:
+        # The front end of these tests is the studio's own.
+        issuer.party = studio.url
+        yield studio
+
+
+def test_a_token_opens_the_studio_as_bearer_and_as_cookie_and_a_link_does_not(
+    studio: StudioThread, issuer: Issuer
+) -> None:
+    token = issuer.token(azp=issuer.party)
+    with studio.stranger() as program, studio.stranger() as browser, studio.stranger() as late:
+        program.headers["Authorization"] = f"Bearer {token}"
+        browser.cookies.set("__session", token)
+        late.cookies.set("__session", issuer.token(azp=issuer.party, exp=int(time.time()) - 60))
+        for client in (program, browser):
+            assert client.get("/api/me").json()["ownerClerkId"] == "user_1"
+            assert client.get("/").status_code == 200
+        assert late.get("/api/me").status_code == 401
+        assert late.get("/").headers["location"].startswith("/sign-in")
+        link = sign_in.make_link_token(studio.database, "user_1")
+        assert late.get(f"/sign-in/{link}").status_code == 410
+        assert late.post(f"/sign-in/{link}").status_code == 404
+        assert sign_in.is_open(studio.database, link)
+
+
+def test_a_cookie_is_no_permission_for_other_pages_and_a_bearer_token_needs_none(
+    studio: StudioThread, issuer: Issuer
+) -> None:
+    token = issuer.token(azp=issuer.party)
+    idea = {"idea_description": "Bread by bicycle to offices before nine"}
+    with studio.stranger() as program, studio.stranger() as browser:
+        browser.cookies.set("__session", token)
+        assert browser.post("/api/projects", json=idea).is_success
+        for origin in ("https://evil.example", "null"):
+            assert browser.post("/api/projects", json=idea, headers={"Origin": origin}).status_code == 403
+        del program.headers["Origin"]
+        assert program.post("/api/projects", json=idea).status_code == 403
+        program.headers["Authorization"] = f"Bearer {token}"
+        assert program.post("/api/projects", json=idea).is_success
+
+
+def test_while_keys_cannot_be_had_nobody_is_taken_for_anybody(studio: StudioThread, issuer: Issuer) -> None:
+    issuer.broken = True
+    with studio.stranger() as client:
+        client.headers["Authorization"] = f"Bearer {issuer.token(azp=issuer.party)}"
+        assert client.get("/api/me").status_code == 503
