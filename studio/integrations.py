@@ -1,5 +1,8 @@
 """Credentials of the services that the studio acts through: a project's own, else the installation's.
 
+Under the installation's accounts only projects of operators act (see `studio.operators`). Mail is the exception: it
+leaves through the installation's account for everybody, in the installation's name.
+
 A project's own are encrypted at rest and shown masked. Where a project has some that are switched off or cannot be
 opened, that is an error: silently acting under somebody else's account is what nobody wants.
 """
@@ -18,6 +21,7 @@ from pydantic import SecretStr
 from studio.addresses import literal_address, parse_url, require_public, shown
 from studio.database.connection import Connection, Database
 from studio.errors import InvalidInput, NotFound, OutboundRefused, SettingsError
+from studio.operators import is_operator
 from studio.outbound import ALLOWED_PORTS
 from studio.project_events import record
 from studio.secrets import Keys, mask
@@ -56,6 +60,15 @@ PROVIDERS: dict[str, dict[str, Field]] = {
     "vercel": {"deploy_hook_url": Field("vercel_deploy_hook_url", is_url=True)},
 }
 
+# Whose installation's account serves every project: mail is part of what the studio itself offers.
+FOR_EVERYBODY = frozenset({"resend"})
+# Whose account an action needs; mail has its own ways, and the landing page needs none.
+ACCOUNTS = {
+    "activate_meta_ads_campaign": "meta",
+    "trigger_phase3_repo_workflow": "github",
+    "trigger_phase3_deploy": "vercel",
+}
+
 
 @dataclass(frozen=True)
 class Integration:
@@ -71,11 +84,46 @@ class Integration:
 def credentials(db: Database, settings: Settings, project_id: UUID, provider: str) -> Mapping[str, str]:
     """Return the credentials under which the project acts at `provider`: its own, else the installation's.
 
-    Raises `SettingsError` where its own are switched off or do not open, and where neither is there: then it names
-    the environment variables that would do.
+    Raises `SettingsError` where its own are switched off or do not open, where the installation's are not for it, and
+    where neither is there: then it names the environment variables that would do.
     """
     own = own_credentials(db, settings, project_id, provider)
-    return installation_credentials(settings, provider) if own is None else own
+    if own is not None:
+        return own
+    row = db.fetch_one("select owner_clerk_id from public.projects where id = %s", [project_id])
+    if not may_use_installation(settings, row["owner_clerk_id"] if row else "", provider):
+        raise SettingsError(
+            f"The project needs an account of its own at {provider}: the installation's is for projects of operators.",
+            "Save one in the project's settings.",
+        )
+    return installation_credentials(settings, provider)
+
+
+def may_use_installation(settings: Settings, owner_clerk_id: str, provider: str) -> bool:
+    """Say whether an owner's projects may act under the installation's account at `provider`, if there is one."""
+    _fields(provider)
+    return provider in FOR_EVERYBODY or is_operator(settings, owner_clerk_id)
+
+
+def serves(settings: Settings, owner_clerk_id: str, provider: str) -> bool:
+    """Say whether there is an installation's account at `provider` under which an owner's projects may act."""
+    try:
+        installation_credentials(settings, provider)
+    except SettingsError:
+        return False
+    return may_use_installation(settings, owner_clerk_id, provider)
+
+
+def lacking(db: Database, settings: Settings, project_id: UUID, action_type: str) -> str | None:
+    """Return why an action would fail now for want of an account that can be used, and what to do; None where not."""
+    provider = ACCOUNTS.get(action_type)
+    if provider is None:
+        return None
+    try:
+        credentials(db, settings, project_id, provider)
+    except SettingsError as exc:
+        return str(exc)
+    return None
 
 
 def own_credentials(db: Database, settings: Settings, project_id: UUID, provider: str) -> Mapping[str, str] | None:
@@ -93,7 +141,7 @@ def own_credentials(db: Database, settings: Settings, project_id: UUID, provider
     if not row["enabled"]:
         raise SettingsError(
             f"The project's own {provider} integration is switched off.",
-            "Switch it on, or remove it to act under the installation's account.",
+            "Switch it on, or remove it where the installation's account will do.",
         )
     try:
         stored = json.loads(Keys.from_settings(settings).open(row["config_encrypted"], _context(project_id, provider)))
@@ -161,7 +209,7 @@ def set_enabled(conn: Connection, project_id: UUID, provider: str, enabled: bool
 
 
 def remove(conn: Connection, project_id: UUID, provider: str, *, by: str) -> None:
-    """Forget a project's own credentials, in the caller's transaction; the installation's count from then on."""
+    """Forget a project's own credentials, in the caller's transaction; the installation's counts from then on."""
     gone = conn.execute(
         "delete from public.project_integrations where project_id = %s and provider = %s", [project_id, provider]
     ).rowcount

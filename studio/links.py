@@ -80,7 +80,7 @@ def base_url(settings: Settings) -> str:
 
 
 def file_url(settings: Settings, path: str, expires: timedelta, *, saved: bool = False) -> str:
-    """Return a link to a file of the folder storage; one that is `saved` is not shown by a browser."""
+    """Return a link to a file on the origin of public pages; one that is `saved` is not shown by a browser."""
     shown = "&save=true" if saved else ""
     return f"{base_url(settings)}/files/{quote(path)}?token={sign(settings, FILE, path, expires)}{shown}"
 

@@ -287,6 +287,18 @@ class Settings(BaseSettings):
         validation_alias="CLERK_PUBLISHABLE_KEY",
         description="Lets the sign-in page of the studio load Clerk's own script.",
     )
+    operators: str | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_OPERATORS",
+        description="Clerk user ids, comma-separated: their projects may act under the installation's accounts, and"
+        " they raise budgets. Without Clerk: every owner.",
+    )
+    projects_per_owner: int = Field(
+        default=25,
+        ge=0,
+        validation_alias="GREENLIGHT_PROJECTS_PER_OWNER",
+        description="How many projects that are not killed an owner may have in the browser who is no operator.",
+    )
     clock_leeway_seconds: float = Field(
         default=10.0,
         ge=0,

@@ -14,13 +14,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from studio.database.connection import Database
+from studio.database.connection import Database, Haste
 from studio.errors import StudioError
 from studio.listening import listening_socket, port_number
 from studio.settings import Settings, get_settings
 from web.server import WebServer
 
 logger = logging.getLogger("web")
+
+# A person waits for a page so long and no longer; some forty of them share this process's threads.
+HASTE = Haste(wait_seconds=2, statement_seconds=10, lock_seconds=4)
 
 Application = Literal["studio", "public"]
 
@@ -43,7 +46,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 async def serve(options: argparse.Namespace, settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM."""
-    with Database.from_settings(settings, application_name=f"greenlight-{options.application}") as db:
+    with Database.from_settings(settings, application_name=f"greenlight-{options.application}", haste=HASTE) as db:
         server = server_of(options.application, settings, db, port_file=options.port_file)
         sock = _socket(options)
         loop = asyncio.get_running_loop()

@@ -10,21 +10,19 @@ from studio.database.connection import Database
 from studio.settings import Settings
 from web import answers, health
 from web.api import ROUTERS as API
+from web.connections import UPLOAD
 from web.guard import Guard, Limits
 from web.pages import ROUTERS as PAGES
 from web.pages.errors import error_page
-from web.pages.rendering import VERSION
-from web.pages.static import VersionedFiles
 from web.public import waitlist
 from web.studio_site import StudioSite
 
-# An onboarding with all its texts at their longest is a quarter of this.
-MAX_BODY_BYTES = 256 * 1024
+# An onboarding with all its texts at their longest is half of this.
+MAX_BODY_BYTES = 128 * 1024
 # The largest artifact there may be, and what a form puts around it.
 MAX_UPLOAD_BYTES = 26 * 1024 * 1024
-_UPLOADS = re.compile(r"PUT /api/projects/[^/]+/assets/[^/]+/content")
 _STREAMS = re.compile(r"/api/(projects/[^/]+/)?events")
-_LIMITS = Limits(max_body_bytes=MAX_BODY_BYTES, uploads=_UPLOADS, max_upload_bytes=MAX_UPLOAD_BYTES, streams=_STREAMS)
+_LIMITS = Limits(max_body_bytes=MAX_BODY_BYTES, uploads=UPLOAD, max_upload_bytes=MAX_UPLOAD_BYTES, streams=_STREAMS)
 
 
 def create_app(settings: Settings, db: Database) -> FastAPI:
@@ -46,5 +44,4 @@ def create_app(settings: Settings, db: Database) -> FastAPI:
     answers.install(app)
     for router in (*API, waitlist.api, health.router, *PAGES):
         app.include_router(router)
-    app.mount("/static", VersionedFiles(VERSION))
     return app

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,10 @@ STUDIO_CONNECTIONS = 1500
 STREAM_BUFFER_BYTES = 64 * 1024
 # So long a telephone may be without a net. Then it comes back, and resumes.
 STREAM_STALL_SECONDS = 10.0
+# A house full of people who each have some tabs open.
+STUDIO_PER_ADDRESS = 300
+# What brings an upload; all other requests have come within seconds, or never.
+UPLOAD = re.compile(r"PUT /api/projects/[^/]+/assets/[^/]+/content")
 # A browser opens six; this is an office of them behind one address.
 MAX_PER_ADDRESS = 60
 
@@ -62,12 +67,13 @@ class WebConnection(H11Protocol):
         super().__init__(*args, **kwargs)
         self._network = ""
         self._waiting_since: float | None = None
+        self._has_longer = False
         self._request_deadline = _Deadline(self.loop, self.drop)
         self._answer_deadline = _Deadline(self.loop, self.drop)
 
-    def request_seconds(self) -> float:
-        """How long a request may take to come."""
-        return REQUEST_SECONDS
+    def brings_much(self) -> bool:
+        """Whether the request that is coming is one that takes its time."""
+        return False
 
     def answer_seconds(self) -> float:
         """How long an answer may wait for a reader who takes nothing."""
@@ -135,8 +141,13 @@ class WebConnection(H11Protocol):
             self._request_deadline.cancel()
             self._waiting_since = None
         elif self._waiting_since is None:
-            self._request_deadline.start(self.request_seconds())
+            self._request_deadline.start(REQUEST_SECONDS)
             self._waiting_since = self.loop.time()
+            self._has_longer = False
+        elif not self._has_longer and cycle is not None and cycle.more_body and self.brings_much():
+            self._request_deadline.cancel()
+            self._request_deadline.start(UPLOAD_SECONDS)
+            self._has_longer = True
 
     def _others(self) -> list[WebConnection]:
         return [one for one in self.connections if isinstance(one, WebConnection) and one is not self]
@@ -191,17 +202,24 @@ class StudioConnection(WebConnection):
         """How long an answer may wait for a reader who takes nothing."""
         return STREAM_STALL_SECONDS if self._streams else super().answer_seconds()
 
-    def request_seconds(self) -> float:
-        """How long a request may take to come: 25 MiB through a line of 2 Mbit/s."""
-        return UPLOAD_SECONDS
+    def brings_much(self) -> bool:
+        """Whether the request that is coming is an upload."""
+        return UPLOAD.fullmatch(f"{self.scope['method']} {self.scope['path']}") is not None
 
     def most(self) -> int:
         """How many connections there may be."""
         return STUDIO_CONNECTIONS
 
     def most_per_address(self) -> int:
-        """As many as there may be in all: an owner's front end speaks from one address for everybody who uses it."""
-        return STUDIO_CONNECTIONS
+        """How many of them one address may have: this machine's own as many as there may be."""
+        return STUDIO_CONNECTIONS if _is_loopback(self._network) else STUDIO_PER_ADDRESS
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _is_trusted(host: str, said: list[str] | str | None) -> bool:

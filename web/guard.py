@@ -12,21 +12,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web import headers
 from web.answers import overloaded, refusal
-from web.site import Site
+from web.site import LOOPBACK_HOSTS, Site
 
 # A sign-up with twenty answers of the greatest length is a quarter of this.
 MAX_BODY_BYTES = 64 * 1024
 # More at work at once than this is a flood: it is told so, and the others are served.
 MAX_REQUESTS = 200
 # Two connections' worth of these stays below the files that a process may have open.
-MAX_STREAMS = 1000
+MAX_LASTING = 1000
 
 
 @dataclass(frozen=True)
 class Limits:
     """What an application takes. Of what `uploads` matches (method and path) up to `max_upload_bytes`.
 
-    What `streams` matches lasts by design, and is counted by itself.
+    These and what `streams` matches last by design, and are counted by themselves.
     """
 
     max_body_bytes: int = MAX_BODY_BYTES
@@ -34,17 +34,18 @@ class Limits:
     uploads: re.Pattern[str] | None = None
     max_upload_bytes: int = 0
     streams: re.Pattern[str] | None = None
-    max_streams: int = MAX_STREAMS
+    max_lasting: int = MAX_LASTING
 
     def body_bytes(self, scope: Scope) -> int:
         """Return how large the body of a request may be."""
-        if self.uploads and self.uploads.fullmatch(f"{scope['method']} {scope['path']}"):
-            return self.max_upload_bytes
-        return self.max_body_bytes
+        return self.max_upload_bytes if self._uploads(scope) else self.max_body_bytes
 
     def lasts(self, scope: Scope) -> bool:
-        """Say whether an answer lasts by design."""
-        return bool(self.streams and self.streams.fullmatch(scope["path"]))
+        """Say whether a request lasts by design."""
+        return self._uploads(scope) or bool(self.streams and self.streams.fullmatch(scope["path"]))
+
+    def _uploads(self, scope: Scope) -> bool:
+        return bool(self.uploads and self.uploads.fullmatch(f"{scope['method']} {scope['path']}"))
 
 
 DEFAULT_LIMITS = Limits()
@@ -61,7 +62,7 @@ class Guard:
         self._site = site
         self._given = limits
         self._at_work = 0
-        self._streaming = 0
+        self._lasting = 0
 
     @property
     def _limits(self) -> Limits:
@@ -75,7 +76,7 @@ class Guard:
         asked = Headers(scope=scope)
         answering = _with_headers(send)
         limit = self._limits.body_bytes(scope)
-        if _host_name(asked.get("host", "")) not in self._site.hosts:
+        if not self._serves(scope, _host_name(asked.get("host", ""))):
             await refusal(Request(scope), 400, "This address is not served here.")(scope, receive, answering)
             return
         if (why := self._site.forbids(Request(scope))) is not None:
@@ -85,26 +86,60 @@ class Guard:
             await refusal(Request(scope), 413, "This is more than is taken here.")(scope, receive, answering)
             return
         if self._limits.lasts(scope):
-            await self._stream(scope, receive, answering)
+            await self._last(scope, _bounded(receive, limit), answering)
             return
-        if self._at_work >= self._limits.max_requests:
+        try:
+            # Whoever sends his request slowly waits by himself: he takes nobody's place meanwhile.
+            whole = await _whole(receive, limit)
+        except HTTPException as exc:
+            await refusal(Request(scope), exc.status_code, exc.detail)(scope, receive, answering)
+            return
+        if self._at_work >= self._limits.max_requests and not _is_health(scope):
             await overloaded(Request(scope))(scope, receive, answering)
             return
         self._at_work += 1
         try:
-            await self._app(scope, _bounded(receive, limit), answering)
+            await self._app(scope, whole, answering)
         finally:
             self._at_work -= 1
 
-    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._streaming >= self._limits.max_streams:
+    def _serves(self, scope: Scope, host: str) -> bool:
+        # A probe asks the machine, and not the studio by its name.
+        return host in self._site.hosts or (_is_health(scope) and host in LOOPBACK_HOSTS)
+
+    async def _last(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._lasting >= self._limits.max_lasting:
             await overloaded(Request(scope))(scope, receive, send)
             return
-        self._streaming += 1
+        self._lasting += 1
         try:
-            await self._app(scope, _bounded(receive, self._limits.max_body_bytes), send)
+            await self._app(scope, receive, send)
         finally:
-            self._streaming -= 1
+            self._lasting -= 1
+
+
+def _is_health(scope: Scope) -> bool:
+    return bool(scope["path"] == "/healthz")
+
+
+async def _whole(receive: Receive, limit: int) -> Receive:
+    """Return what hands over a request that has come as a whole; raise where it is more than `limit` bytes."""
+    messages: list[Message] = []
+    taking = _bounded(receive, limit)
+    while True:
+        message = await taking()
+        messages.append(message)
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            break
+    handed = iter(messages)
+
+    async def hand_over() -> Message:
+        for message in handed:
+            return message
+        # Next comes that the client has gone.
+        return await receive()
+
+    return hand_over
 
 
 def _host_name(host: str) -> str:

@@ -12,6 +12,7 @@ from studio.database.connection import Database
 from studio.settings import Settings
 from studio.storage.choice import folder_storage
 from studio.storage.folder import FolderStorage
+from web.origins import origin_of
 from web.pulse import Pulse
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -31,7 +32,7 @@ class Site:
 
     @cached_property
     def files(self) -> FolderStorage | None:
-        """The artifacts that are served from here; None where they lie in a bucket, which serves them itself."""
+        """The artifacts in the data folder; None where they lie in a bucket."""
         return folder_storage(self.settings) if self.settings.supabase_url is None else None
 
     def forbids(self, request: Request) -> str | None:
@@ -43,15 +44,15 @@ class Site:
         """The origins that belong to this studio, as far as they are configured."""
         found = []
         for address in (self.settings.pages_base_url, self.settings.app_base_url):
-            parts = urlsplit(address or "")
-            if parts.scheme and parts.netloc and (origin := f"{parts.scheme}://{parts.netloc}") not in found:
+            if (origin := origin_of(address)) is not None and origin not in found:
                 found.append(origin)
         return found
 
     @cached_property
     def hosts(self) -> frozenset[str]:
         """The host names under which this application may be asked."""
-        return LOOPBACK_HOSTS | {urlsplit(self.address or "").hostname or ""}
+        own = urlsplit(self.address or "").hostname
+        return LOOPBACK_HOSTS if own is None or own in LOOPBACK_HOSTS else frozenset({own})
 
     @property
     def address(self) -> str | None:

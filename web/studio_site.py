@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import urlsplit
 
 from fastapi import Request
 
@@ -13,10 +14,14 @@ from studio.listener import Listener
 from studio.storage import Storage, storage_from_settings
 from web.identity import origin
 from web.identity.clerk import ClerkVerifier
+from web.origins import origin_of
 from web.site import Site
 from web.stream.changes import Changes
 from web.stream.frames import Frames
 from web.stream.response import Streams
+
+# Each takes up to three times its 25 MiB of memory until it is stored.
+UPLOADS = 6
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,16 @@ class StudioSite(Site):
         return Streams(self.hub, Changes(self.listener, listens=self.settings.db_listen), Frames())
 
     @cached_property
+    def uploads(self) -> asyncio.Semaphore:
+        """The places for files on their way to here. Asked for in the loop's thread alone."""
+        return asyncio.Semaphore(UPLOADS)
+
+    @cached_property
+    def drawing(self) -> threading.Semaphore:
+        """The place for a paper that is being drawn: it keeps the interpreter busy, and the streams waiting."""
+        return threading.Semaphore()
+
+    @cached_property
     def clerk(self) -> ClerkVerifier | None:
         """Who verifies session tokens; None where browsers sign in by link."""
         return ClerkVerifier(self.settings) if self.settings.clerk_issuer else None
@@ -52,8 +67,13 @@ class StudioSite(Site):
     def front_ends(self) -> frozenset[str]:
         """The origins whose pages may speak for a signed-in owner."""
         named = (self.settings.clerk_authorized_parties or "").split(",")
-        parts = [urlsplit(address.strip()) for address in (*named, self.settings.app_base_url or "")]
-        return frozenset(f"{part.scheme}://{part.netloc}" for part in parts if part.scheme and part.netloc)
+        origins = [origin_of(address) for address in (*named, self.settings.app_base_url)]
+        return frozenset(origin for origin in origins if origin is not None)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the studio over TLS; that is the proxy's to say, or the address's."""
+        return (self.settings.app_base_url or "").lower().startswith("https://")
 
     @property
     def address(self) -> str | None:

@@ -219,7 +219,15 @@ def _sign_in(settings: Settings) -> Finding:
         keys = httpx.get(where, timeout=REACH_SECONDS).raise_for_status().json()["keys"]
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as exc:
         return Finding("sign-in", "problem", f"the keys of {settings.clerk_issuer} cannot be fetched: {exc}")
-    return Finding("sign-in", "ok", f"by {settings.clerk_issuer}, which has {len(keys)} keys")
+    known = f"by {settings.clerk_issuer}, which has {len(keys)} keys"
+    if not settings.operators:
+        return Finding(
+            "sign-in",
+            "warning",
+            f"{known}; GREENLIGHT_OPERATORS is not set, so no project acts under the installation's accounts"
+            " (mail excepted)",
+        )
+    return Finding("sign-in", "ok", known)
 
 
 def _web(settings: Settings) -> Finding:

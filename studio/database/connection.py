@@ -149,6 +149,18 @@ class Thrift:
     patience_seconds: float
 
 
+@dataclass(frozen=True)
+class Haste:
+    """Give up on a connection after `wait_seconds`, on a statement after `statement_seconds`, on a lock before that.
+
+    For programs in front of which somebody sits: what hangs would take their threads, one by one.
+    """
+
+    wait_seconds: float
+    statement_seconds: float
+    lock_seconds: float
+
+
 class Database:
     """A pool of connections to one PostgreSQL database."""
 
@@ -160,15 +172,17 @@ class Database:
         prepare: bool = True,
         application_name: str = "greenlight",
         thrift: Thrift | None = None,
+        haste: Haste | None = None,
     ) -> None:
         """Nothing is opened before the first use. `thrift` says how to get by with fewer than `pool_size`."""
         self.url = url
+        self._wait_seconds = haste.wait_seconds if haste else POOL_TIMEOUT_SECONDS
         self._kwargs: dict[str, Any] = {
             "row_factory": dict_row,
             "autocommit": True,
             "application_name": application_name,
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "options": "-c timezone=UTC",
+            "options": f"-c timezone=UTC{_bounds(haste)}",
         }
         if not prepare:
             self._kwargs["prepare_threshold"] = None
@@ -184,14 +198,18 @@ class Database:
             connection_class=psycopg.Connection[DictRow],
             min_size=0,
             max_size=size,
-            timeout=POOL_TIMEOUT_SECONDS,
+            timeout=self._wait_seconds,
             configure=_set_up,
             open=False,
         )
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, application_name: str = "greenlight", thrift: Thrift | None = None
+        cls,
+        settings: Settings,
+        application_name: str = "greenlight",
+        thrift: Thrift | None = None,
+        haste: Haste | None = None,
     ) -> Database:
         """Return a database for `settings.database_url`; raise `DatabaseError` where none is set."""
         if settings.database_url is None:
@@ -205,6 +223,7 @@ class Database:
             prepare=settings.db_prepare,
             application_name=application_name,
             thrift=thrift,
+            haste=haste,
         )
 
     def __enter__(self) -> Database:
@@ -277,6 +296,13 @@ class Database:
             ) from exc
         _set_up(conn)
         return conn
+
+
+def _bounds(haste: Haste | None) -> str:
+    if haste is None:
+        return ""
+    statement, lock = round(haste.statement_seconds * 1000), round(haste.lock_seconds * 1000)
+    return f" -c statement_timeout={statement} -c lock_timeout={lock}"
 
 
 def first_line(exc: psycopg.Error) -> str:

@@ -21,7 +21,6 @@ from uuid import UUID
 from studio import integrations, memory, projects
 from studio.claims import Claim, Json
 from studio.database.connection import Connection
-from studio.errors import StudioError
 from studio.job_types import NightShiftPayload
 from studio.kpis import Kpis, kpis
 from studio.mail.overview import OverviewFacts, queue_overview
@@ -41,13 +40,6 @@ AGENT = "night_shift"
 SUMMARY_TASK = (AGENT, "nightshift_summary")
 FAILED_TASK = (AGENT, "nightshift_failed")
 MEMORY_CHARS = 500
-
-# Whose account an action needs; mail and the landing page need none.
-PROVIDERS = {
-    "activate_meta_ads_campaign": "meta",
-    "trigger_phase3_repo_workflow": "github",
-    "trigger_phase3_deploy": "vercel",
-}
 
 _KEY = re.compile(r"nightshift:[0-9a-f-]{36}:(\d{4}-\d\d-\d\d)")
 
@@ -204,13 +196,11 @@ class NightShift:
 
     def _missing(self) -> dict[str, str]:
         """Return, by action, what it would fail for today: an account that is not configured, switched off, sealed."""
-        missing: dict[str, str] = {}
-        for action, provider in PROVIDERS.items():
-            try:
-                integrations.credentials(self.claim.db, self.settings, self.project_id, provider)
-            except StudioError as exc:
-                missing[action] = str(exc)
-        return missing
+        found = {
+            action: integrations.lacking(self.claim.db, self.settings, self.project_id, action)
+            for action in integrations.ACCOUNTS
+        }
+        return {action: why for action, why in found.items() if why is not None}
 
 
 def list_failure(conn: Connection, project_id: UUID, job_id: UUID, error: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from studio import projects
+from studio import operators, projects
 from studio.addresses import parse_url
 from studio.database.connection import Connection
 from studio.errors import Conflict, InvalidInput, OutboundRefused
@@ -44,7 +44,8 @@ def create_from_onboarding(
     """Create the projects of a form in the caller's transaction, one per domain, or one where it names none.
 
     With a `creation_key`, the same form again returns the same projects. Raise `InvalidInput` that names the field,
-    `NotFound` for a scan that does not exist, `Conflict` where the key has come with another form before.
+    `NotFound` for a scan that does not exist, `Conflict` where the key has come with another form before,
+    `PermissionRefused` where the owner may not have so many projects.
     """
     form = require_storable_json(onboarding.model_dump(mode="json", exclude=_IGNORED), "the form")
     domains = _domains(onboarding)
@@ -56,10 +57,11 @@ def create_from_onboarding(
     before = _made_before(conn, owner_clerk_id, onboarding.creation_key, form)
     if before is not None:
         return Created(before, created=False)
+    wanted: list[str | None] = [*domains] or [None]
+    operators.require_room(conn, settings, owner_clerk_id, len(wanted))
     scanned = _own_scan(conn, onboarding.scan_job_id)
     made: list[UUID] = []
     shortened: dict[str, None] = {}
-    wanted: list[str | None] = [*domains] or [None]
     for domain in wanted:
         scan = _scan_for(conn, scanned, domain, repo_url)
         text = compose(onboarding, domain, repo_url, scan)

@@ -84,8 +84,33 @@ def request_scan(
 ) -> Requested:
     """Return the day's scan of a domain, or enqueue one in the caller's transaction.
 
-    The same request within a minute is the same job, whoever asks. An idea alone has nothing to look at, and is
-    answered at once. Raise `InvalidInput` that names the field where one cannot be used, or none is given.
+    The same request within a minute is the same job, whoever asks. Raise `InvalidInput` that names the field where one
+    cannot be used, or none is given.
+    """
+    found = known(conn, settings, domain=domain, repo_url=repo_url, idea=idea)
+    if found is not None:
+        return found
+    domain, repo_url = _checked(domain, repo_url, idea)
+    payload = ScanPayload(domain=domain, repo_url=repo_url, requested_by=clip(requested_by or "", ASKER_CHARS) or None)
+    running = _asked_just_now(conn, domain, repo_url)
+    if running is not None:
+        return Requested(running, None, False)
+    key = scan_key(domain, repo_url, _now(conn))
+    job = NewJob(JOB_TYPE, SYSTEM_PROJECT_ID, payload.model_dump(by_alias=True, exclude_none=True), key=key)
+    return Requested(queue.enqueue(conn, job), None, False)
+
+
+def known(
+    conn: Connection,
+    settings: Settings,
+    *,
+    domain: str | None = None,
+    repo_url: str | None = None,
+    idea: str | None = None,
+) -> Requested | None:
+    """Return what can be said without a look: the day's scan of a domain, or that there is nothing to look at.
+
+    None where it takes a look. Raise `InvalidInput` as `request_scan` does.
     """
     domain, repo_url = _checked(domain, repo_url, idea)
     if domain is None and repo_url is None:
@@ -96,13 +121,7 @@ def request_scan(
             return Requested(None, found, True)
     if not settings.outbound_enabled:
         return Requested(None, _unmeasured(settings, domain, repo_url), False)
-    payload = ScanPayload(domain=domain, repo_url=repo_url, requested_by=clip(requested_by or "", ASKER_CHARS) or None)
-    running = _asked_just_now(conn, domain, repo_url)
-    if running is not None:
-        return Requested(running, None, False)
-    key = scan_key(domain, repo_url, _now(conn))
-    job = NewJob(JOB_TYPE, SYSTEM_PROJECT_ID, payload.model_dump(by_alias=True, exclude_none=True), key=key)
-    return Requested(queue.enqueue(conn, job), None, False)
+    return None
 
 
 def result(db: Database, job_id: UUID) -> ScanResult:

@@ -125,6 +125,17 @@ def latest(db: Database, project_id: UUID, phase: int) -> PacketVersion | None:
     return _version(row) if row else None
 
 
+def numbered(db: Database, project_id: UUID, phase: int, version: int | None) -> PacketVersion | None:
+    """Return the packet of a phase with this number, None for the latest; None where there is no such version."""
+    if version is None:
+        return latest(db, project_id, phase)
+    row = db.fetch_one(
+        "select * from public.phase_packet_versions where project_id = %s and phase = %s and version = %s",
+        [project_id, phase, version],
+    )
+    return _version(row) if row else None
+
+
 def all_latest(db: Database, project_id: UUID) -> list[PacketVersion]:
     """Return the project's latest packet of every phase that has one, in the order of the phases."""
     rows = db.fetch_all(

@@ -1,6 +1,7 @@
 """Where artifacts lie: a folder by default, Supabase Storage where it is configured.
 
 paths        which paths there may be, and their spelling as Supabase keys
+names        what a file is, by its name
 base         what every storage does
 folder       files in the data folder; their links are served by `web`
 bucket       the private bucket of a Supabase project

@@ -49,7 +49,13 @@ class SupabaseStorage:
     def __init__(self, url: str, key: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
         """Connect to nothing yet. Raise `SettingsError` where `url` or `key` cannot be right."""
         # The client's own HTTP client follows redirects, which would carry the key elsewhere.
-        self._http = httpx.Client(timeout=httpx.Timeout(timeout, connect=CONNECT_SECONDS), follow_redirects=False)
+        self._http = httpx.Client(
+            timeout=httpx.Timeout(timeout, connect=CONNECT_SECONDS),
+            follow_redirects=False,
+            # What is sent is what there is, so that it can be bounded while it comes.
+            headers={"accept-encoding": "identity"},
+            event_hooks={"response": [_bound]},
+        )
         options = ClientOptions(auto_refresh_token=False, persist_session=False, httpx_client=self._http)
         try:
             self._client: Client = create_client(url, key, options)
@@ -178,6 +184,33 @@ class SupabaseStorage:
             if len(page) < PAGE:
                 return
             offset += len(page)
+
+
+class _Bounded(httpx.SyncByteStream):
+    """An answer's body, up to what the largest file has."""
+
+    def __init__(self, stream: httpx.SyncByteStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = MAX_BYTES
+        for chunk in self._stream:
+            left -= len(chunk)
+            if left < 0:
+                raise StorageRefused(
+                    f"Supabase Storage sends more than {MAX_BYTES:,} bytes (25 MiB).",
+                    "Remove the file from the bucket.",
+                )
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _bound(response: httpx.Response) -> None:
+    # Other clients write to the bucket too, and one that somebody else has made may have no limit.
+    if isinstance(response.stream, httpx.SyncByteStream):
+        response.stream = _Bounded(response.stream)
 
 
 def _file(key: str, entry: dict[str, Any]) -> StoredFile:

@@ -49,6 +49,17 @@ def folder_storage(settings: Settings) -> FolderStorage:
     return FolderStorage(folder(settings), link)
 
 
+def look_url(settings: Settings, path: str, lifetime: timedelta) -> str:
+    """Return a link under which a browser looks at a file, in a frame too: on the origin of public pages.
+
+    Raise `SettingsError` without such an origin. `NotFound` comes from the folder alone: a bucket is not asked for
+    every link on a page.
+    """
+    if settings.supabase_url is None:
+        return folder_storage(settings).signed_url(path, expires_seconds=round(lifetime.total_seconds()))
+    return links.file_url(settings, path, lifetime)
+
+
 def folder(settings: Settings) -> Path:
     """Return where the artifacts of a data folder lie."""
     return settings.data_dir / "artifacts" / BUCKET

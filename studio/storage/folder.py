@@ -19,9 +19,9 @@ from pathlib import Path
 
 from studio.errors import StorageConflict, StorageRefused, StorageUnavailable
 from studio.storage.base import StoredFile, checked_lifetime, checked_size, checked_type, missing
+from studio.storage.names import UNKNOWN_TYPE
 from studio.storage.paths import checked_path, checked_prefix
 
-UNKNOWN_TYPE = "application/octet-stream"
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
+from studio import decisions
 from studio.claims import Claim
 from studio.database.connection import Database
 from studio.events import NewEvent
@@ -196,6 +197,16 @@ def test_work_appears_speaks_and_ends_without_disturbing_the_reader(studio: Stud
     claim.complete()
     expect(tab.locator("#work")).to_be_hidden()
     expect(tab.locator("#next h2")).to_have_text("Read the pitch, then decide")
+
+
+def test_what_changes_without_a_job_is_seen_before_the_stream_ends(studio: Studio, tab: Page, story: Story) -> None:
+    gate = story.company.gate(story.packet(0))
+    tab.goto(f"{studio.url}/projects/{story.id}")
+    is_live(tab)
+    expect(tab.locator("#next")).to_contain_text("Read the pitch")
+    decisions.decide(studio.database, gate.id, "denied", version=gate.version, decided_by="ada")
+    # A stream that ends has everything read anew, after 20 seconds at the earliest.
+    expect(tab.locator("#next")).not_to_contain_text("Read the pitch", timeout=10_000)
 
 
 def test_an_answer_is_stopped_and_earlier_ones_come_without_a_jump(studio: Studio, tab: Page, story: Story) -> None:

@@ -1,7 +1,7 @@
 """Files of a project: what the studio has made, what people have brought, and bringing something.
 
-A file is never shown from the studio's own address: links lead to the origin of public pages, or into the bucket, and
-are good for minutes (domain specification §14, D11).
+A file is never shown from the studio's own address: links lead to the origin of public pages, those for saving into
+the bucket where there is one, and are good for minutes (domain specification §14, D11).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pydantic import Field
 from studio import assets, uploads
 from studio.assets import Asset
 from studio.database.connection import Database
-from studio.errors import Conflict, NotFound
+from studio.errors import Conflict, NotFound, RateLimited
+from studio.storage.choice import look_url
 from web.api.routing import owner_router
 from web.api.transactions import committed
 from web.api.wire import LARGEST_INTEGER, Answer, Done, Object, SeedBody, Text
@@ -26,6 +27,9 @@ from web.identity.owner import OwnProject, SignedIn
 from web.studio_site import studio_site
 
 router = owner_router("assets")
+
+# So long a place for a file is taken at the least.
+_AGAIN_SECONDS = 5
 
 NAME_LIMIT = 300
 TYPE_LIMIT = 200
@@ -139,10 +143,14 @@ async def receive_upload(
     announced = await run_in_threadpool(uploads.pending, here.db, project.id, asset_id)
     if x_upload_token is not None:
         uploads.admit(here.settings, asset_id, x_upload_token)
-    body = uploads.Body(announced)
-    async for chunk in request.stream():
-        body.add(chunk)
-    await run_in_threadpool(lambda: uploads.keep(here.storage, announced, body.content()))
+    # Each stands in memory while it comes. Counted in the loop's thread alone.
+    if here.uploads.locked():
+        raise RateLimited("Too many files are on their way.", "Try again in a moment.", retry_after=_AGAIN_SECONDS)
+    async with here.uploads:
+        body = uploads.Body(announced)
+        async for chunk in request.stream():
+            body.add(chunk)
+        await run_in_threadpool(lambda: uploads.keep(here.storage, announced, body.content()))
     return ReceivedAnswer(asset_id=announced.asset_id, size=announced.size)
 
 
@@ -166,8 +174,7 @@ def preview_asset(project: OwnProject, asset_id: UUID, request: Request) -> Redi
     asset = _own(here.db, project.id, asset_id)
     if asset.kind == uploads.KIND:
         return _led(uploads.download_url(here.settings, here.storage, asset))
-    seconds = round(uploads.DOWNLOAD_LIFETIME.total_seconds())
-    return _led(here.storage.signed_url(asset.storage_path, expires_seconds=seconds))
+    return _led(look_url(here.settings, asset.storage_path, uploads.DOWNLOAD_LIFETIME))
 
 
 @router.get(

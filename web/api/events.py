@@ -10,9 +10,9 @@ from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
 from studio import event_positions
-from studio.errors import InvalidInput, NotFound
+from studio.errors import InvalidInput, NotFound, RateLimited
 from web.api.routing import owner_router
-from web.errors import NAMED
+from web.errors import NAMED, errors
 from web.identity.owner import OwnProject, SignedIn
 from web.stream import cursor
 from web.stream.cursor import Cursor, Moment, Several
@@ -25,6 +25,9 @@ router = owner_router("events")
 FIRST_LOOK_BACK = timedelta(seconds=60)
 # So many positions are the id of each frame. Who has more projects sees the others when he opens them.
 MOST_PROJECTS = 200
+# A page that nobody looks at has none. More than this is no person, and would take the others' place.
+STREAMS_PER_OWNER = 100
+_AGAIN_SECONDS = 5
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -69,7 +72,7 @@ def course_of_project(
         raise NotFound(f"There is no job {job_id}.")
     if isinstance(where, Several):
         raise InvalidInput("This cursor is of a stream of all projects.", "Send the id of a frame of this one.")
-    return Course(_positions(here, [project.id], where), job_id)
+    return Course(_positions(here, [project.id], where), project.owner_clerk_id, job_id)
 
 
 def course_of_owner(request: Request, owner: SignedIn, where: Begin) -> Course:
@@ -82,7 +85,7 @@ def course_of_owner(request: Request, owner: SignedIn, where: Begin) -> Course:
         " order by created_at desc, id limit %s",
         [owner.clerk_id, MOST_PROJECTS],
     )
-    return Course(_positions(here, [row["id"] for row in rows], where), several=True, deltas=False)
+    return Course(_positions(here, [row["id"] for row in rows], where), owner.clerk_id, several=True, deltas=False)
 
 
 def _positions(here: StudioSite, project_ids: list[UUID], where: Cursor | None) -> dict[UUID, int]:
@@ -96,14 +99,16 @@ def _positions(here: StudioSite, project_ids: list[UUID], where: Cursor | None) 
 
 
 @router.head("/api/projects/{project_id}/events", include_in_schema=False)
-@router.get("/api/projects/{project_id}/events", response_class=Response, responses={**_ANSWERS, **NAMED})
+@router.get(
+    "/api/projects/{project_id}/events", response_class=Response, responses={**_ANSWERS, **NAMED, **errors(429)}
+)
 async def project_events(request: Request, course: Annotated[Course, Depends(course_of_project)]) -> Response:
     """Send what happens in a project, from where the client stands, or else from a minute ago."""
     return _stream(request, course)
 
 
 @router.head("/api/events", include_in_schema=False)
-@router.get("/api/events", response_class=Response, responses=_ANSWERS)
+@router.get("/api/events", response_class=Response, responses={**_ANSWERS, **errors(429)})
 async def all_events(request: Request, course: Annotated[Course, Depends(course_of_owner)]) -> Response:
     """Send what happens in the owner's active projects, the newest 200, without streamed text."""
     return _stream(request, course)
@@ -111,6 +116,9 @@ async def all_events(request: Request, course: Annotated[Course, Depends(course_
 
 def _stream(request: Request, course: Course) -> EventStream:
     here = studio_site(request)
+    # Where browsers sign in by link there is one owner, whose machine it is.
+    if here.clerk is not None and here.streams.open[course.owner] >= STREAMS_PER_OWNER:
+        raise RateLimited("Too many streams are open.", "Close some pages.", retry_after=_AGAIN_SECONDS)
     return EventStream(
         here.streams,
         course,

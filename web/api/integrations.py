@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 
 from studio import integrations
 from studio.database.connection import Connection
-from studio.errors import SettingsError
 from studio.integrations import PROVIDERS, VALUE_LIMIT, Integration
 from studio.settings import Settings
 from web.api.routing import owner_router
@@ -36,7 +35,7 @@ class FieldAnswer(Answer):
 
 
 class IntegrationAnswer(Answer):
-    """A provider. `own`: the project has an account of its own; `installation`: the studio has one for all."""
+    """A provider. `own`: the project has an account of its own; `installation`: the studio has one that it may use."""
 
     provider: Provider
     own: bool
@@ -73,21 +72,21 @@ class SavedAnswer(Done):
 
 
 @router.get("/api/projects/{project_id}/integrations", responses=NAMED)
-def list_integrations(project: OwnProject, request: Request) -> IntegrationsAnswer:
+def list_integrations(project: OwnProject, owner: SignedIn, request: Request) -> IntegrationsAnswer:
     """Return every provider, with the project's own account where it has one."""
     here = studio_site(request)
     own = {entry.provider: entry for entry in integrations.find(here.db, project.id)}
     return IntegrationsAnswer(
-        integrations=[_answer(here.settings, provider, own.get(provider)) for provider in PROVIDERS]
+        integrations=[_answer(here.settings, owner.clerk_id, provider, own.get(provider)) for provider in PROVIDERS]
     )
 
 
 @router.get("/api/projects/{project_id}/integrations/{provider}", responses=NAMED)
-def show_integration(project: OwnProject, provider: Provider, request: Request) -> IntegrationAnswer:
+def show_integration(project: OwnProject, owner: SignedIn, provider: Provider, request: Request) -> IntegrationAnswer:
     """Return a provider, with the project's own account where it has one."""
     here = studio_site(request)
     own = {entry.provider: entry for entry in integrations.find(here.db, project.id)}
-    return _answer(here.settings, provider, own.get(provider))
+    return _answer(here.settings, owner.clerk_id, provider, own.get(provider))
 
 
 @router.put("/api/projects/{project_id}/integrations/{provider}", responses=CHANGING)
@@ -97,12 +96,12 @@ def save_integration(
     """Save the project's own account at a provider, encrypted, or switch it on or off."""
     here = studio_site(request)
     saved = committed(here.db, lambda conn: _save(conn, here.settings, project.id, provider, body, owner.clerk_id))
-    return SavedAnswer(integration=_answer(here.settings, provider, saved))
+    return SavedAnswer(integration=_answer(here.settings, owner.clerk_id, provider, saved))
 
 
 @router.delete("/api/projects/{project_id}/integrations/{provider}", responses=CHANGING)
 def remove_integration(project: OwnProject, owner: SignedIn, provider: Provider, request: Request) -> Done:
-    """Forget the project's own account; it acts under the installation's from then on."""
+    """Forget the project's own account; the installation's counts from then on, where it may be used."""
     committed(
         studio_site(request).db,
         lambda conn: integrations.remove(conn, project.id, provider, by=owner.clerk_id),
@@ -121,7 +120,7 @@ def _save(
     return saved
 
 
-def _answer(settings: Settings, provider: str, own: Integration | None) -> IntegrationAnswer:
+def _answer(settings: Settings, owner_clerk_id: str, provider: str, own: Integration | None) -> IntegrationAnswer:
     return IntegrationAnswer.model_validate(
         {
             "provider": provider,
@@ -129,18 +128,10 @@ def _answer(settings: Settings, provider: str, own: Integration | None) -> Integ
             "enabled": own is not None and own.enabled,
             "config_masked": {} if own is None else own.config_masked,
             "updated_at": None if own is None else own.updated_at,
-            "installation": _installed(settings, provider),
+            "installation": integrations.serves(settings, owner_clerk_id, provider),
             "fields": [
                 {"name": name, "secret": field.secret, "is_url": field.is_url}
                 for name, field in PROVIDERS[provider].items()
             ],
         }
     )
-
-
-def _installed(settings: Settings, provider: str) -> bool:
-    try:
-        integrations.installation_credentials(settings, provider)
-    except SettingsError:
-        return False
-    return True

@@ -16,6 +16,7 @@ from web.api.routing import owner_router
 from web.api.wire import Answer, Done, Object
 from web.errors import CHANGING, NAMED
 from web.identity.owner import OwnProject, SignedIn
+from web.limits import owner_limits
 from web.studio_site import StudioSite, studio_site
 
 router = owner_router("jobs")
@@ -155,8 +156,11 @@ def cancel_job(job: OwnJob, request: Request) -> CancelAnswer:
 
 
 @router.post("/api/jobs/{job_id}/retry", responses=CHANGING)
-def retry_job(job: OwnJob, request: Request) -> RetryAnswer:
+def retry_job(job: OwnJob, owner: SignedIn, request: Request) -> RetryAnswer:
     """Put a failed or canceled job back into the queue; its finished steps are not done again."""
+    if job.job_type == "chat.reply":
+        # Asked again, it costs as much as a new message.
+        owner_limits(request.app).take("chat", owner.clerk_id)
     made = queue.retry(studio_site(request).db, job.id)
     return RetryAnswer(job_id=made.job_id, outcome=made.outcome, status=made.status)
 

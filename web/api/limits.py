@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import Request
 from pydantic import Field
 
-from studio import grants, lifecycle, projects
+from studio import grants, lifecycle, operators, projects
 from studio.database.connection import Connection
 from studio.lifecycle import Status
 from studio.mail import quiet_hours
@@ -146,10 +146,13 @@ def change_permissions(project: OwnProject, owner: SignedIn, request: Request, b
 
 @router.put("/api/projects/{project_id}/budget", responses=CHANGING)
 def change_budget(project: OwnProject, owner: SignedIn, request: Request, body: BudgetBody) -> BudgetSetAnswer:
-    """Change what the project may spend on models."""
+    """Change what the project may spend on models; only operators set more than a new project has."""
     here = studio_site(request)
 
     def change(conn: Connection) -> BudgetSetAnswer:
+        operators.require_budget(
+            conn, here.settings, project.id, by=owner.clerk_id, usd=body.usd, tokens=body.tokens, calls=body.calls
+        )
         projects.set_budget(
             conn,
             here.settings,

@@ -18,8 +18,8 @@ from web.studio_site import studio_site
 
 router = open_router("operations")
 
-# Some hundred thousand projects have their turn in it; the schedules of the night queue what is left.
-ROUTE_SECONDS = 5.0
+# Some ten thousand projects have their turn in it; the schedules of the night queue what is left.
+ROUTE_SECONDS = 0.5
 
 _cron = HTTPBearer(auto_error=False, scheme_name="cronSecret", description="`CRON_SECRET`")
 _night = APIKeyHeader(

@@ -6,6 +6,7 @@ The look is a job, as all long work. Who waits for it asks again, or lets a requ
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -17,15 +18,19 @@ from pydantic import AwareDatetime, Field
 
 from studio.job_types import ADDRESS_LIMIT, DOMAIN_LIMIT, SYSTEM_PROJECT_ID
 from studio.onboarding import request as scans
-from studio.onboarding.limits import take_scan
+from studio.onboarding.limits import take_owners_scan, take_scan
 from studio.onboarding.scan import Scan
 from studio.queue import ENDED, JobStatus, Outcome
 from web.api.routing import open_router
 from web.api.transactions import committed
 from web.api.wire import Answer, SeedBody, Text
 from web.errors import errors
-from web.studio_site import studio_site
+from web.identity.clerk import KeysUnavailable
+from web.identity.owner import found_owner
+from web.studio_site import StudioSite, studio_site
 from web.visitors import visitor
+
+log = logging.getLogger(__name__)
 
 router = open_router("onboarding")
 
@@ -80,13 +85,13 @@ class ScanProgress(Answer):
 def request_scan(request: Request, body: ScanBody) -> ScanAnswer:
     """Return what is known of a domain, or have it looked at."""
     here = studio_site(request)
-    take_scan(here.db, visitor(request).address)
-    found = committed(
-        here.db,
-        lambda conn: scans.request_scan(
-            conn, here.settings, domain=body.domain, repo_url=body.repo_url, idea=body.idea_description
-        ),
-    )
+    wish = {"domain": body.domain, "repo_url": body.repo_url, "idea": body.idea_description}
+    with here.db.connection() as conn:
+        found = scans.known(conn, here.settings, **wish)
+    if found is None:
+        # Only what makes this machine look costs anything.
+        _take(here, request)
+        found = committed(here.db, lambda conn: scans.request_scan(conn, here.settings, **wish))
     return ScanAnswer(
         job_id=None if found.job is None else found.job.job_id,
         status="completed" if found.job is None else found.job.status,
@@ -95,6 +100,19 @@ def request_scan(request: Request, body: ScanBody) -> ScanAnswer:
         cache_hit=found.cache_hit,
         cache_hit_seed=found.cache_hit,
     )
+
+
+def _take(here: StudioSite, request: Request) -> None:
+    try:
+        owner = found_owner(request)
+    except KeysUnavailable as exc:
+        # Nobody needs to have signed in for this.
+        log.info("a scan is counted as a stranger's: %s", exc)
+        owner = None
+    if owner is None:
+        take_scan(here.db, visitor(request).address)
+    else:
+        take_owners_scan(here.db, owner.clerk_id)
 
 
 @router.get("/api/onboarding/scan/{job_id}", responses=errors(404))

@@ -11,15 +11,19 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 
 from studio import assets, deliverables
-from studio.errors import NotFound
+from studio.errors import NotFound, RateLimited
 from studio.packets import export, versions
 from web.api.routing import owner_router
 from web.api.wire import LARGEST_INTEGER, Answer, Object
-from web.errors import NAMED
+from web.errors import NAMED, errors
 from web.identity.owner import OwnProject
 from web.studio_site import studio_site
 
 router = owner_router("packet")
+
+# One paper is drawn in half a second; who waits for longer than some of them comes again.
+_DRAWING_SECONDS = 3.0
+_AGAIN_SECONDS = 3
 
 _Phase = Annotated[int, Query(ge=0, le=3)]
 _Version = Annotated[int | None, Query(ge=1, le=LARGEST_INTEGER, description="By default the latest.")]
@@ -89,12 +93,21 @@ def show_packet(project: OwnProject, request: Request, phase: _Phase = 0, versio
 @router.get(
     "/api/projects/{project_id}/packet/export",
     response_class=Response,
-    responses={**NAMED, 200: {"description": "The PDF.", "content": {export.MIME_TYPE: {"schema": _BINARY}}}},
+    responses={
+        **NAMED,
+        **errors(429),
+        200: {"description": "The PDF.", "content": {export.MIME_TYPE: {"schema": _BINARY}}},
+    },
 )
 def export_packet(project: OwnProject, request: Request, phase: _Phase = 0, version: _Version = None) -> Response:
     """Return a packet as a PDF; the same version is always the same file."""
     here = studio_site(request)
-    made = export.exported(here.db, here.storage, project.id, phase, version)
+    if not here.drawing.acquire(timeout=_DRAWING_SECONDS):
+        raise RateLimited("Other papers are being drawn.", "Try again in a moment.", retry_after=_AGAIN_SECONDS)
+    try:
+        made = export.exported(here.db, here.storage, project.id, phase, version)
+    finally:
+        here.drawing.release()
     told = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.filename)}",
         "Cache-Control": "private, no-store",

@@ -21,7 +21,7 @@ from studio.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Keys that a removed signing key must not outlive.
+# After this a key that the issuer has removed is believed no longer, unless the issuer cannot be asked.
 KEYS_LIFE_SECONDS = 3600.0
 # Tokens with made-up key ids must not become as many requests to the issuer.
 REFRESH_PAUSE_SECONDS = 10.0
@@ -91,31 +91,49 @@ class ClerkVerifier:
 
 
 class Keys:
-    """The issuer's public keys, kept for an hour, and fetched again for a key that is not among them."""
+    """The issuer's public keys, fetched again after an hour, and for a key that is not among them.
+
+    Whoever asks for a key that is known and young waits for nobody; one thread at a time fetches, without the lock.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._lock = threading.Lock()
+        self._fetching = threading.Lock()
         self._keys: dict[str, PyJWK] = {}
         self._fetched_at: float | None = None
         self._tried_at: float | None = None
 
     def key(self, kid: str) -> PyJWK | None:
         """Return the key with this id, None where the issuer has none; raise `KeysUnavailable`."""
-        now = time.monotonic()
+        # Whoever comes while somebody fetches waits where nothing is known, and else goes on with what is.
+        if not self._is_enough(kid) and self._fetching.acquire(blocking=self._fetched_at is None):
+            try:
+                if not self._is_enough(kid) and self._may_try():
+                    self._refresh()
+            finally:
+                self._fetching.release()
         with self._lock:
-            expired = self._fetched_at is None or now - self._fetched_at > KEYS_LIFE_SECONDS
-            rested = self._tried_at is None or now - self._tried_at > REFRESH_PAUSE_SECONDS
-            if (expired or kid not in self._keys) and rested:
-                self._tried_at = now
-                self._refresh(now)
             if self._fetched_at is None:
                 raise KeysUnavailable(
                     f"The keys of sessions cannot be fetched from {self._url}.", "Look at CLERK_ISSUER and the network."
                 )
             return self._keys.get(kid)
 
-    def _refresh(self, now: float) -> None:
+    def _is_enough(self, kid: str) -> bool:
+        with self._lock:
+            young = self._fetched_at is not None and time.monotonic() - self._fetched_at <= KEYS_LIFE_SECONDS
+            return young and kid in self._keys
+
+    def _may_try(self) -> bool:
+        now = time.monotonic()
+        with self._lock:
+            if self._tried_at is not None and now - self._tried_at <= REFRESH_PAUSE_SECONDS:
+                return False
+            self._tried_at = now
+            return True
+
+    def _refresh(self) -> None:
         try:
             answer = httpx.get(self._url, timeout=_FETCH_SECONDS, follow_redirects=False)
             answer.raise_for_status()
@@ -124,8 +142,9 @@ class Keys:
             # Those that are known are still the issuer's: an outage there must not sign everybody out here.
             log.warning("The keys of sessions could not be fetched from %s: %s", self._url, exc)
             return
-        self._keys = {key.key_id: key for key in keys if key.key_id}
-        self._fetched_at = now
+        with self._lock:
+            self._keys = {key.key_id: key for key in keys if key.key_id}
+            self._fetched_at = time.monotonic()
 
 
 def _parties(settings: Settings) -> list[str]:

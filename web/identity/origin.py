@@ -11,6 +11,8 @@ from collections.abc import Collection
 
 from fastapi import Request
 
+from web.origins import origin_of
+
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Anybody may use these, from any page, with or without a cookie: what they do is not done in anybody's name.
 FOR_EVERYBODY = frozenset({"/api/waitlist", "/api/onboarding/scan"})
@@ -32,5 +34,5 @@ def is_foreign(request: Request, front_ends: Collection[str]) -> bool:
     # Asked first: a form of a page that sends no referrer has the origin `null`, and is from here all the same.
     if request.headers.get("sec-fetch-site") in ("same-origin", "none"):
         return False
-    here = f"{request.url.scheme}://{request.headers.get('host', '')}"
-    return request.headers.get("origin") not in (here, *front_ends)
+    here = origin_of(f"{request.url.scheme}://{request.headers.get('host', '')}")
+    return origin_of(request.headers.get("origin")) not in {here, *front_ends} - {None}

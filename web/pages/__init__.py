@@ -32,9 +32,11 @@ from web.pages import (
     projects,
     settings,
     sign_in,
+    static,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
+    static.router,
     sign_in.router,
     dashboard.router,
     inbox.router,

@@ -9,13 +9,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
+from studio import integrations
+from studio.approvals import Approval
 from studio.job_types import GUIDANCE_LIMIT
 from studio.proposals import GUIDANCE_MINIMUM
 from studio.views import dashboard, inbox
 from studio.views.inbox import Kind
 from web.identity.owner import Owner, SignedIn
 from web.pages.rendering import page
-from web.studio_site import studio_site
+from web.studio_site import StudioSite, studio_site
 
 router = APIRouter(include_in_schema=False)
 
@@ -80,7 +82,8 @@ def decision_part(approval_id: UUID, version: int, request: Request, owner: Sign
 
 
 def _asked(request: Request, owner: Owner, approval_id: UUID, version: int | None) -> dict[str, Any]:
-    asked = inbox.asked(studio_site(request).db, owner.clerk_id, approval_id)
+    here = studio_site(request)
+    asked = inbox.asked(here.db, owner.clerk_id, approval_id)
     executes = asked.approval.payload.get("executes")
     packet = asked.packet.packet if asked.packet is not None else None
     # The columns take any JSON, and other clients write to them.
@@ -90,6 +93,7 @@ def _asked(request: Request, owner: Owner, approval_id: UUID, version: int | Non
         "asked": asked,
         "approval": asked.approval,
         "project": asked.project,
+        "lacking": _lacking(here, asked.approval),
         "executes": executes if isinstance(executes, dict) else {},
         "verdict": said.get("recommendation"),
         "summary": said.get("tagline") or said.get("summary"),
@@ -99,3 +103,10 @@ def _asked(request: Request, owner: Owner, approval_id: UUID, version: int | Non
         "guidance_minimum": GUIDANCE_MINIMUM,
         "guidance_limit": GUIDANCE_LIMIT,
     }
+
+
+def _lacking(here: StudioSite, approval: Approval) -> str | None:
+    """Return why a yes would fail now for want of an account; None where it would not, or is no longer asked for."""
+    if approval.status != "pending":
+        return None
+    return integrations.lacking(here.db, here.settings, approval.project_id, approval.action_type)

@@ -13,6 +13,7 @@ from studio import events, shares
 from studio.errors import StudioError
 from studio.packets.diff import changes
 from studio.projects import Project
+from studio.storage.choice import look_url
 from studio.views import packet as views
 from studio.views.packet import File, PacketPage
 from studio.views.project import phase_view
@@ -93,11 +94,11 @@ def _shown(here: StudioSite, found: PacketPage) -> list[Shown]:
 
 
 def _frame(here: StudioSite, file: File) -> str | None:
-    """Return a link to a page on the origin that never carries a session; None where nothing serves it for a frame."""
-    if not file.html or file.entry.storage_path is None or here.files is None:
+    """Return a link to a page on the origin that never carries a session; None where it cannot be looked at."""
+    if not file.html or file.entry.storage_path is None:
         return None
     try:
-        return here.storage.signed_url(file.entry.storage_path, expires_seconds=round(_LINK.total_seconds()))
+        return look_url(here.settings, file.entry.storage_path, _LINK)
     except StudioError:
         # Without an address of the pages, or while the file is away: it stands in the list without a look at it.
         return None

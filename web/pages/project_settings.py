@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from studio import integrations, permissions
+from studio import integrations, operators, permissions
 from studio.errors import SettingsError
 from studio.mail import quiet_hours
 from studio.model import spend
@@ -60,7 +60,11 @@ def settings(project: OwnProject, request: Request, owner: SignedIn) -> Response
     shown: dict[str, Any] = {
         "switches": SWITCHES,
         "cap": project.permissions.get(permissions.ADS_CAP) or 0,
-        "possible": limits.possible(here.db, project.id),
+        "possible": [
+            (action, action.refusal or integrations.lacking(here.db, here.settings, project.id, action.action_type))
+            for action in limits.possible(here.db, project.id)
+        ],
+        "most": None if operators.is_operator(here.settings, owner.clerk_id) else here.settings,
         "budget": budget,
         "budget_usd": None if budget is None or budget.cap_micros is None else f"{budget.cap_micros / MICROS:.2f}",
         "hours": hours,
@@ -71,7 +75,8 @@ def settings(project: OwnProject, request: Request, owner: SignedIn) -> Response
                 "name": name,
                 "purpose": purpose,
                 "own": own.get(key),
-                "installation": _installed(here, key),
+                "installation": integrations.serves(here.settings, owner.clerk_id, key),
+                "reserved": not integrations.may_use_installation(here.settings, owner.clerk_id, key),
                 "fields": integrations.PROVIDERS[key],
             }
             for key, (name, purpose) in PROVIDERS.items()
@@ -129,14 +134,6 @@ def _said(value: Any, key: str = "") -> str:
     if isinstance(value, str):
         return value
     return f"{value:,}" if isinstance(value, int) else json.dumps(value, ensure_ascii=False)
-
-
-def _installed(here: StudioSite, provider: str) -> bool:
-    try:
-        integrations.installation_credentials(here.settings, provider)
-    except SettingsError:
-        return False
-    return True
 
 
 def _no_key(here: StudioSite) -> str | None:

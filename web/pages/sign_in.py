@@ -12,6 +12,7 @@ from studio import sign_in
 from studio.errors import LinkRefused
 from web.identity import cookies
 from web.identity.owner import found_owner
+from web.origins import same_origin
 from web.pages.rendering import page
 from web.studio_site import studio_site
 
@@ -78,7 +79,8 @@ def _at_home(request: Request) -> Response | None:
     A machine's other name is that of the published pages: a session's cookie must not go there.
     """
     home = studio_site(request).address
-    if home is None or urlsplit(home).netloc == request.headers.get("host"):
+    here = f"{urlsplit(home or '').scheme}://{request.headers.get('host', '')}"
+    if home is None or same_origin(home, here):
         return None
     query = f"?{request.url.query}" if request.url.query else ""
     return RedirectResponse(f"{home.rstrip('/')}{request.url.path}{query}", 303)

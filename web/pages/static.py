@@ -1,46 +1,49 @@
-"""Style sheets and scripts, under addresses that change with their content: kept by browsers for ever."""
+"""Style sheets and scripts, under addresses that change with their content: kept by browsers for ever.
+
+They are read once and answered from memory, so that a page has its looks also while all threads wait for a database.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import mimetypes
 from pathlib import Path
-from typing import Any
 
+from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 FOLDER = Path(__file__).resolve().parent.parent / "static"
 # Scripts import each other by relative addresses, so all of them share one version.
 _VERSION_CHARS = 12
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+router = APIRouter(include_in_schema=False)
 
 
 def version() -> str:
     """Return what stands for the content of all static files."""
     digest = hashlib.sha256()
-    for file in sorted(FOLDER.rglob("*")):
-        if file.is_file():
-            digest.update(str(file.relative_to(FOLDER)).encode() + b"\0" + file.read_bytes())
+    for name, content in sorted(_FILES.items()):
+        digest.update(name.encode() + b"\0" + content)
     return digest.hexdigest()[:_VERSION_CHARS]
 
 
-class VersionedFiles(StaticFiles):
-    """Serves `/{version}/{file}`; another version's files are not there any more."""
+def _read() -> dict[str, bytes]:
+    files = (file for file in FOLDER.rglob("*") if file.is_file() and not file.name.startswith("."))
+    return {file.relative_to(FOLDER).as_posix(): file.read_bytes() for file in files}
 
-    def __init__(self, current: str) -> None:
-        super().__init__(directory=FOLDER)
-        self._current = current
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """Return a file of the current version."""
-        asked, _, file = path.partition("/")
-        if asked != self._current:
-            raise HTTPException(404)
-        return await super().get_response(file, scope)
+_FILES = _read()
+_VERSION = version()
 
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        """Return a file that never changes."""
-        answer = super().file_response(*args, **kwargs)
-        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        return answer
+
+@router.head("/static/{asked}/{name:path}")
+@router.get("/static/{asked}/{name:path}")
+async def static_file(asked: str, name: str) -> Response:
+    """Return a file of the current version; another version's are not there any more."""
+    content = _FILES.get(name) if asked == _VERSION else None
+    if content is None:
+        raise HTTPException(404)
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Response(content, media_type=kind, headers=_FOR_EVER)

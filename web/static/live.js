@@ -170,7 +170,9 @@ class Parts {
     for (const part of document.querySelectorAll("[data-live]")) {
       const types = (part.getAttribute("data-on") ?? "").split(/\s+/);
       const of = part.getAttribute("data-of");
-      const wanted = types.includes(event.type) || types.includes(`${event.type}:${event.what}`);
+      // A hint names all that has changed in one transaction.
+      const whats = String(event.what ?? "").split(" ");
+      const wanted = types.includes(event.type) || whats.some((what) => types.includes(`${event.type}:${what}`));
       if (wanted && (!of || !event.jobId || event.jobId === of)) this.refresh(part, COALESCE_MS);
     }
   }

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from starlette.exceptions import HTTPException
@@ -40,21 +41,35 @@ SHORTER_AT_MOST = 0.2
 
 @dataclass(frozen=True)
 class Streams:
-    """What all streams of a process share."""
+    """What all streams of a process share. `open` counts them by owner, in the loop's thread alone."""
 
     hub: EventHub
     changes: Changes
     frames: Frames
+    open: Counter[str] = field(default_factory=Counter)
+
+    @contextlib.contextmanager
+    def counted(self, owner: str) -> Iterator[None]:
+        """Count a stream of an owner for as long as it lasts."""
+        self.open[owner] += 1
+        try:
+            yield
+        finally:
+            self.open[owner] -= 1
+            # Owners who have gone cost no memory.
+            if not self.open[owner]:
+                del self.open[owner]
 
 
 @dataclass(frozen=True)
 class Course:
-    """What one stream carries: events after these positions, of one job or of all, with deltas or without.
+    """What one stream carries to an owner: events after these positions, of one job or of all, deltas or none.
 
     Of `several` projects the id of a frame is all positions, else it is the seq.
     """
 
     positions: Mapping[UUID, int]
+    owner: str
     job_id: UUID | None = None
     several: bool = False
     deltas: bool = True
@@ -79,7 +94,8 @@ class EventStream(Response):
         if scope["method"] == "HEAD":
             await send(head)
         else:
-            await self._carry(head, scope, receive, send)
+            with self._streams.counted(self._course.owner):
+                await self._carry(head, scope, receive, send)
         # To a client that has gone it is sent in vain.
         await send({"type": "http.response.body", "body": frames.RECONNECT})
 

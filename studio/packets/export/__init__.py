@@ -52,9 +52,7 @@ def exported(db: Database, storage: Storage, project_id: UUID, phase: int, versi
     `StorageError` where it cannot be stored.
     """
     project = projects.get(db, project_id)
-    found = versions.latest(db, project_id, phase) if version is None else None
-    if version is not None:
-        found = next((one for one in versions.history(db, project_id, phase) if one.version == version), None)
+    found = versions.numbered(db, project_id, phase, version)
     if found is None:
         raise NotFound(f"The project has no such packet of phase {phase}.", "See `greenlight projects show`.")
     made_of = sha256_hex(f"{FORMAT}\n{found.id}\n{project.name}")

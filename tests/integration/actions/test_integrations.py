@@ -8,6 +8,7 @@ from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from studio import integrations
 from studio.database.connection import Connection, Database
@@ -89,6 +90,31 @@ def test_the_own_account_reaches_the_provider(stage: Stage) -> None:
     assert stage.run(approval) == "completed"
     (asked,) = stage.providers.changes()
     assert (asked.path, asked.form["access_token"]) == ("/v21.0/act_99/campaigns", OWN["access_token"])
+
+
+def test_where_anybody_signs_up_the_installations_account_is_for_operators(stage: Stage) -> None:
+    stage.settings = stage.settings.model_copy(update={"clerk_issuer": "https://clerk.test", "operators": "user_op"})
+    stranger, approval = stage.approved(ADS)
+    assert stage.run(approval) == "failed"
+    assert "needs an account of its own at meta" in (stage.job(approval).last_error or "")
+    assert stage.providers.requests == []
+    save(stage, stranger.id)
+    assert integrations.credentials(stage.db, stage.settings, stranger.id, "meta") == OWN
+    _, allowed = stage.approved(ADS, stage.company(ADS, owner_clerk_id="user_op"))
+    assert stage.run(allowed) == "completed"
+    (asked,) = stage.providers.changes()
+    assert asked.form["access_token"] == META_TOKEN
+
+
+def test_mail_leaves_through_the_installations_account_for_everybody(stage: Stage, project: UUID) -> None:
+    settings = stage.settings.model_copy(
+        update={
+            "clerk_issuer": "https://clerk.test",
+            "resend_api_key": SecretStr("re_studio"),
+            "resend_from_email": "studio@example.org",
+        }
+    )
+    assert integrations.credentials(stage.db, settings, project, "resend")["from_email"] == "studio@example.org"
 
 
 def switched_off(conn: Connection, project: UUID) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from studio.database.connection import Database
 from studio.storage import BUCKET
+from tests.integration.studio_web.test_clerk import Issuer
 from tests.support.actions import Stage, action_settings, hook_client
 from tests.support.approvals import REPOSITORY
 from tests.support.cli import Greenlight, findings
@@ -89,6 +90,18 @@ def test_what_is_broken_is_a_problem_and_exit_code_1(
     plain = greenlight("doctor")
     assert plain.code == 1
     assert f"✗ {what}" in plain.out
+
+
+def test_without_operators_nobody_acts_under_the_installations_accounts(
+    greenlight: Greenlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer = Issuer()
+    monkeypatch.setenv("CLERK_ISSUER", issuer.url)
+    found = findings(greenlight("doctor", "--json"))["sign-in"]
+    assert (found["state"], "GREENLIGHT_OPERATORS" in found["detail"]) == ("warning", True)
+    monkeypatch.setenv("GREENLIGHT_OPERATORS", "user_1")
+    assert findings(greenlight("doctor", "--json"))["sign-in"]["state"] == "ok"
+    issuer.close()
 
 
 def test_a_model_that_cannot_be_reached_is_a_problem(greenlight: Greenlight, monkeypatch: pytest.MonkeyPatch) -> None:

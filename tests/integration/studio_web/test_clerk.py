@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -18,7 +19,9 @@ from jwt.algorithms import RSAAlgorithm
 from studio import sign_in
 from studio.database.connection import Database
 from studio.settings import Settings
+from tests.support.waiting import eventually
 from tests.support.web import StudioThread
+from web.api import events
 from web.identity import clerk
 from web.identity.clerk import ClerkVerifier, KeysUnavailable, TokenRefused
 
@@ -34,11 +37,14 @@ class Issuer:
         self.party = APP
         self.asked = 0
         self.broken = False
+        self.held = threading.Event()
+        self.held.set()
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.asked += 1
+                issuer.held.wait(20)
                 keys = [
                     {**json.loads(RSAAlgorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig", "alg": "RS256"}
                     for kid, key in issuer.keys.items()
@@ -97,6 +103,25 @@ def test_a_new_key_is_fetched_and_a_removed_one_is_believed_no_longer(
     assert here.subject(issuer.token("new")) == "user_1"
     with pytest.raises(TokenRefused, match="old"):
         here.subject(before)
+
+
+def test_whoever_has_a_known_key_waits_for_nobody(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clerk, "REFRESH_PAUSE_SECONDS", 0)
+    here = verifier(issuer)
+    assert here.subject(issuer.token())
+    issuer.held.clear()
+    stranger = threading.Thread(target=lambda: _refused(here, issuer.token("made-up", _THEIRS)))
+    stranger.start()
+    eventually(lambda: issuer.asked == 2, what="the stranger's question to the issuer")
+    # The issuer does not answer; who is known is told from others all the same.
+    assert here.subject(issuer.token())
+    issuer.held.set()
+    stranger.join()
+
+
+def _refused(here: ClerkVerifier, token: str) -> None:
+    with pytest.raises(TokenRefused):
+        here.subject(token)
 
 
 def test_made_up_keys_do_not_become_requests(issuer: Issuer) -> None:
@@ -221,3 +246,18 @@ def test_while_keys_cannot_be_had_nobody_is_taken_for_anybody(studio: StudioThre
     with studio.stranger() as client:
         client.headers["Authorization"] = f"Bearer {issuer.token(azp=issuer.party)}"
         assert client.get("/api/me").status_code == 503
+
+
+def test_one_owner_of_many_does_not_take_all_streams(
+    studio: StudioThread, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "STREAMS_PER_OWNER", 2)
+    with contextlib.ExitStack() as opened:
+
+        def stream(owner: str) -> int:
+            client = opened.enter_context(studio.stranger())
+            client.headers["Authorization"] = f"Bearer {issuer.token(azp=issuer.party, sub=owner)}"
+            return opened.enter_context(client.stream("GET", "/api/events")).status_code
+
+        assert [stream("user_1") for _ in range(3)] == [200, 200, 429]
+        assert stream("user_2") == 200

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from uuid import uuid4
 
 import pytest
 
-from studio.onboarding import cache
+from studio.errors import RateLimited
+from studio.onboarding import cache, limits
 from tests.integration.studio_web.conftest import Desk
 from tests.integration.studio_web.holdings import say
 from tests.support.scans import site
@@ -53,9 +55,35 @@ def test_what_cannot_be_looked_at_is_refused(desk: Desk, body: dict[str, object]
 
 
 def test_too_many_scans_are_refused(desk: Desk) -> None:
-    answers = [desk.stranger.post(ROUTE, json={"idea_description": "Bread"}) for _ in range(21)]
+    answers = [desk.stranger.post(ROUTE, json={"domain": "often.example"}) for _ in range(21)]
     assert [answer.status_code for answer in answers] == [200] * 20 + [429]
     assert int(answers[-1].headers["retry-after"]) > 0
+
+
+def test_strangers_use_up_nothing_of_owners_and_owners_nothing_of_strangers(desk: Desk) -> None:
+    asked = {"domain": "popular.example"}
+    for visitor in range(320):
+        with contextlib.suppress(RateLimited):
+            limits.take_scan(desk.db, f"198.51.100.{visitor // 20}")
+    assert desk.stranger.post(ROUTE, json=asked).status_code == 429
+    for owner in (desk.ada, desk.bob):
+        assert owner.post(ROUTE, json=asked).status_code == 200
+    desk.db.execute("delete from request_counts")
+    answers = [desk.ada.post(ROUTE, json=asked).status_code for _ in range(31)]
+    assert answers == [200] * 30 + [429]
+    assert desk.bob.post(ROUTE, json=asked).status_code == 200
+    assert desk.stranger.post(ROUTE, json=asked).status_code == 200
+    row = desk.db.fetch_one("select sum(hits) as hits from request_counts where scope = 'scan/all'")
+    assert row == {"hits": 1}
+
+
+def test_what_needs_no_look_costs_nothing(desk: Desk) -> None:
+    with desk.db.transaction() as conn:
+        cache.store(conn, site("kept.example"))
+    for body in ({"domain": "kept.example"}, {"idea_description": "Bread by bicycle"}):
+        assert {desk.stranger.post(ROUTE, json=body).status_code for _ in range(22)} == {200}
+    assert desk.stranger.post(ROUTE, json={"domain": "none"}).status_code == 422
+    assert desk.db.fetch_all("select 1 from request_counts where scope like 'scan/%%'") == []
 
 
 def test_another_job_is_no_scan(desk: Desk) -> None:

@@ -138,10 +138,12 @@ def test_a_trusted_proxy_is_told_apart() -> None:
 
 def test_too_many_requests_at_work_are_told_to_come_again(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "DEFAULT_LIMITS", guard.Limits(max_requests=0))
-    refused = town.http.get("/healthz")
+    refused = town.http.get("/api/waitlist")
     assert (refused.status_code, refused.headers["retry-after"], set(refused.json())) == (503, "30", {"error"})
-    monkeypatch.undo()
+    # Whoever looks after the studio is answered all the same.
     assert town.http.get("/healthz").status_code == 200
+    monkeypatch.undo()
+    assert town.http.get("/api/waitlist").status_code == 405
 
 
 def test_however_many_ask_for_its_health_the_database_is_asked_seldom(
