@@ -52,7 +52,15 @@ class Site:
     def hosts(self) -> frozenset[str]:
         """The host names under which this application may be asked."""
         own = urlsplit(self.address or "").hostname
-        return LOOPBACK_HOSTS if own is None or own in LOOPBACK_HOSTS else frozenset({own})
+        if own is not None and own not in LOOPBACK_HOSTS:
+            return frozenset({own})
+        # On one machine the studio and the public pages have different names, and each leaves the other its own.
+        return LOOPBACK_HOSTS - (self._names_of_others - {own})
+
+    @property
+    def _names_of_others(self) -> frozenset[str]:
+        """The host names of the studio's other application: a browser sends its session there, to every port."""
+        return frozenset({urlsplit(self.settings.app_base_url or "").hostname or ""})
 
     @property
     def address(self) -> str | None:

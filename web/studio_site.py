@@ -80,6 +80,11 @@ class StudioSite(Site):
         """Where this application is; None where nobody has said so."""
         return self.settings.app_base_url
 
+    @property
+    def _names_of_others(self) -> frozenset[str]:
+        """None: whoever asks for the studio under the public name is led to its own when he signs in."""
+        return frozenset()
+
     def forbids(self, request: Request) -> str | None:
         """Return why a request is refused: a page of another origin may change nothing in a session's name."""
         return "A page of another site may not do this." if origin.is_foreign(request, self.front_ends) else None

@@ -178,6 +178,29 @@ def test_a_tab_that_nobody_sees_closes_its_stream(studio: Studio, tab: Page, sto
     expect(bubble(tab)).to_have_text("unseen")
 
 
+def test_a_browser_full_of_pages_can_open_another_and_use_it(
+    studio: Studio, context: BrowserContext, tab: Page, story: Story
+) -> None:
+    """A browser has six connections to a host, and each stream takes one for as long as it lasts."""
+    others = [context.new_page() for _ in range(8)]
+    try:
+        for page in others:
+            page.goto(f"{studio.url}/projects/{story.id}")
+        tab.goto(f"{studio.url}/projects/{story.id}/chat")
+        is_live(tab)
+        told = [page.locator("[data-connection-text]") for page in others]
+        eventually(lambda: sum(one.text_content() == "Live" for one in told) == 3, what="three other live pages")
+        # A page that somebody turns to is live, and has not missed what happened meanwhile.
+        paused = next(page for page, said in zip(others, told, strict=True) if said.text_content() != "Live")
+        story.begin(phase=1)
+        paused.keyboard.press("Shift")
+        is_live(paused)
+        expect(paused.locator("main")).to_contain_text("running")
+    finally:
+        for page in others:
+            page.close()
+
+
 def test_work_appears_speaks_and_ends_without_disturbing_the_reader(studio: Studio, tab: Page, story: Story) -> None:
     visit(studio, tab, f"/projects/{story.id}")
     expect(tab.locator("#work")).to_be_hidden()

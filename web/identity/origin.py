@@ -14,8 +14,8 @@ from fastapi import Request
 from web.origins import origin_of
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-# Anybody may use these, from any page, with or without a cookie: what they do is not done in anybody's name.
-FOR_EVERYBODY = frozenset({"/api/waitlist", "/api/onboarding/scan"})
+# From any page, with or without a cookie: what these do is not done in the name of somebody who has signed in.
+FOR_EVERYBODY = frozenset({"/api/waitlist", "/api/onboarding/scan", "/api/nightshift/run"})
 # Called by programs with a secret of their own.
 _SECRETS = ("x-night-shift-secret", "x-worker-health-secret")
 

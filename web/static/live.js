@@ -14,9 +14,10 @@
 import { FrameReader } from "./frames.js";
 import { write as writeMoments } from "./moments.js";
 import { morph, morphChildren } from "./morph.js";
+import { Place } from "./places.js";
 
 /**
- * @typedef {"live" | "reconnecting" | "offline"} State
+ * @typedef {"live" | "reconnecting" | "offline" | "paused"} State
  * @typedef {{type: string, seq: number, jobId: string, projectId: string, message: string | null,
  *   data: Record<string, any>, attempt: number, createdAt: string}} JobEvent
  */
@@ -270,16 +271,35 @@ function start() {
     },
     state: say,
   });
+  let has = false;
+  const place = new Place(
+    () => {
+      has = true;
+      stream.open();
+    },
+    () => {
+      has = false;
+      stream.close();
+      say("paused", false);
+    },
+  );
+  const leave = () => {
+    has = false;
+    place.give();
+    stream.close();
+  };
   let timer = 0;
   const look = () => {
     clearTimeout(timer);
-    // Browsers allow six connections to a host: tabs that nobody sees leave them to the others.
-    if (document.hidden) timer = setTimeout(() => stream.close(), HIDDEN_MS);
-    else stream.open();
+    // Tabs that nobody sees leave their place to the others.
+    if (document.hidden) timer = setTimeout(leave, HIDDEN_MS);
+    else place.want(true);
   };
   document.addEventListener("visibilitychange", look);
-  addEventListener("online", () => document.hidden || stream.open());
-  addEventListener("pagehide", () => stream.close());
+  // Of several windows side by side, this one is looked at.
+  for (const sign of ["focus", "pointerdown", "keydown"]) addEventListener(sign, () => place.want(true), { passive: true });
+  addEventListener("online", () => has && stream.open());
+  addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => event.persisted && look());
   look();
 }

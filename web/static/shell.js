@@ -13,7 +13,7 @@ const SECOND_KEY_MS = 1500;
 
 // --- the connection
 
-const SAID = { live: "Live", reconnecting: "Reconnecting…", offline: "No connection" };
+const SAID = { live: "Live", reconnecting: "Reconnecting…", offline: "No connection", paused: "Paused: live in other windows" };
 
 document.addEventListener("greenlight:connection", (event) => {
   const { state, signedOut } = /** @type {CustomEvent} */ (event).detail;

@@ -68,6 +68,18 @@ def test_each_application_is_asked_under_its_own_name(
     assert answers == {host: 200 if host.startswith(own) else 400 for host in asked}
 
 
+def test_the_studios_own_name_is_not_answered_with_what_strangers_made(database: Database, tmp_path: Path) -> None:
+    """A browser sends a session's cookie to every port of the name that set it."""
+    with WebThread(database, tmp_path, app_base_url="http://localhost:3030") as web:
+        with httpx.Client(base_url=web.url, verify=False) as http:
+            port = urlsplit(web.url).port
+            answers = {
+                host: http.get("/launch/x", headers={"Host": f"{host}:{port}"}).status_code
+                for host in ("127.0.0.1", "localhost")
+            }
+    assert answers == {"127.0.0.1": 404, "localhost": 400}
+
+
 def test_every_answer_says_what_a_browser_must_not_do(town: Town) -> None:
     for method in ("GET", "POST"):
         for path in ROUTES:
