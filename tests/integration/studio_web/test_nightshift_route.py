@@ -67,4 +67,4 @@ def test_a_secret_in_the_address_is_none(desk: Desk, where: str) -> None:
 
 def test_a_page_of_another_site_cannot_call_it_with_a_session(desk: Desk) -> None:
     answer = desk.ada.post(ROUTE, headers={"Origin": "https://evil.example"})
-    assert answer.status_code == 403
+    assert answer.status_code == 401
