@@ -23,7 +23,7 @@ CHATS_P99_MS = at_most(1500, 400)
 REALTIME_DURING_BURST_P50_MS = at_most(500, 150)
 # What a founder waits for a chat's first word, besides the model: route, pickup, context, first flush, stream.
 FIRST_DELTA_P50_MS = at_most(300, 180)
-FIRST_DELTA_P99_MS = at_most(900, 400)
+FIRST_DELTA_P99_MS = at_most(600, 300)
 
 # --- many at once
 
