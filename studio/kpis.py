@@ -57,5 +57,6 @@ def _line(figures: Kpis, days: int) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number with its noun, which takes an s."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    """Return a number with its noun, which takes an s, or es where one could not say it."""
+    ending = "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{count} {noun}{'' if count == 1 else ending}"

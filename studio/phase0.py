@@ -23,6 +23,7 @@ from studio.claims import Json
 from studio.database.connection import Connection
 from studio.errors import InvalidInput, PermissionRefused
 from studio.job_types import Phase0Payload
+from studio.kpis import counted
 from studio.packets import versions
 from studio.packets.phase0 import (
     SYNTHESIS_PROMPT_VERSION,
@@ -250,4 +251,4 @@ def _brief(competitor: Any) -> dict[str, Any]:
 def _research_summary(both: list[Json]) -> str:
     cited = sum(len(part["dossier"]["passages"]) for part in both)
     searches = sum(part["dossier"]["searches"] for part in both)
-    return f"{searches} searches, {cited} cited passages"
+    return f"{counted(searches, 'search')}, {counted(cited, 'cited passage')}"

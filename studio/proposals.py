@@ -34,6 +34,16 @@ GUIDANCE_MINIMUM = 8
 TITLE_LIMIT = 200
 DESCRIPTION_LIMIT = 1000
 
+# The titles of the table `action_types`, which a test compares.
+TITLES: dict[str, str] = {
+    "deploy_landing_page": "Publish the landing page",
+    "send_welcome_email_sequence": "Send the welcome sequence",
+    "activate_meta_ads_campaign": "Create the ad campaign, paused",
+    "send_phase2_lifecycle_email": "Send the lifecycle mails",
+    "trigger_phase3_repo_workflow": "Start the launch workflow of the repository",
+    "trigger_phase3_deploy": "Trigger the deployment",
+    REFINE: "Refine what a phase has made",
+}
 DESCRIPTIONS: dict[str, str] = {
     "deploy_landing_page": "Publishes exactly the page that was reviewed.",
     "send_welcome_email_sequence": "Sends these mails to everybody who has confirmed an address, day by day.",

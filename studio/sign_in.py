@@ -72,7 +72,8 @@ def redeem(db: Database, token: str, *, life: timedelta, user_agent: str | None 
         ).fetchone()
         if row is None:
             raise LinkRefused(
-                "This sign-in link has been used or has expired.", "Make a new one with `greenlight sign-in`."
+                "This sign-in link opens nothing: it was used, has expired, or is not whole.",
+                "Make a new one with `greenlight sign-in`.",
             )
         conn.execute(
             "insert into public.users (clerk_id) values (%s) on conflict (clerk_id) do nothing", [row["owner_clerk_id"]]

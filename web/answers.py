@@ -33,7 +33,7 @@ from studio.errors import (
     UnknownJobType,
 )
 from studio.text import storable
-from web import headers
+from web import headers, misfits, wording
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ _environment = Environment(
 # What nobody outside can do anything about is in the log, and not in the answer.
 _OUT_OF_ORDER = "This does not work at the moment. Please try again in a few minutes."
 _RETRY_SECONDS = 30
-_COMMAND = "`greenlight "
+WAITLIST = "/api/waitlist"
 # Whoever corrects these sends it again, and hears of the others.
 _PROBLEMS_TOLD = 10
 _PLAIN: dict[int, str] = {
@@ -96,7 +96,9 @@ def is_form(request: Request) -> bool:
 
 def for_program(request: Request) -> bool:
     """Say whether the answer is read by a program, and not by a person."""
-    return request.url.path.startswith(("/api/", "/healthz")) and not is_form(request)
+    # The form of a published page is sent by a browser that shows what it is answered.
+    by_form = request.url.path == WAITLIST and is_form(request)
+    return request.url.path.startswith(("/api/", "/healthz")) and not by_form
 
 
 def refusal(
@@ -157,20 +159,20 @@ def _studio_error(request: Request, exc: Exception) -> Response:
     if isinstance(exc, LinkRefused):
         return refusal(request, status, exc.remedy or exc.message, title=exc.message.rstrip("."))
     extra = {"Retry-After": str(exc.retry_after)} if isinstance(exc, RateLimited) else {}
-    # A remedy that names commands is for the studio's own people, and not for whoever asked here.
-    told = exc.message if _COMMAND in exc.remedy else str(exc)
+    # A remedy that names commands is for whoever runs the studio, and not for whoever asked here.
+    told = wording.plainly(str(exc))
     details = {"expectedVersion": exc.expected_version} if isinstance(exc, DecisionConflict) else None
     return refusal(request, status, told, extra, details=details)
 
 
 def _misfit(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)  # noqa: S101 - this handler's own kind
-    problems = "; ".join(
-        # Where it is, without "body", "query" or "path", which say nothing to whoever wrote it.
-        f"{'.'.join(str(part) for part in error['loc'][1:]) or 'The body'}: {error['msg']}"
-        for error in exc.errors()[:_PROBLEMS_TOLD]
-    )
-    return refusal(request, 422, storable(f"{problems}. Correct it and send it again."))
+    errors = exc.errors()[:_PROBLEMS_TOLD]
+    if not for_program(request) and any(error["loc"][:1] == ("path",) for error in errors):
+        # An id that is none is that of nothing.
+        return refusal(request, 404, _PLAIN[404])
+    problems = " ".join(misfits.told(error) for error in errors)
+    return refusal(request, 422, storable(f"{problems} Correct it and send it again."))
 
 
 def _database_error(request: Request, exc: Exception) -> Response:

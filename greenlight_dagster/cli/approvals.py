@@ -23,6 +23,7 @@ from studio.model.spend import usd
 from studio.outcomes import outcome_of
 from studio.packets import versions
 from studio.text import printable
+from studio.views.inbox import shown_version
 
 app = typer.Typer(no_args_is_help=True, help="Look at what waits for a decision, and decide.")
 
@@ -60,7 +61,7 @@ def list_approvals(
     print_table(
         ("id", "status", "risk", "asked", "action", "version", "project"),
         [
-            (a.id, status_of(a), a.risk, a.created_at, a.action_type, a.version, short_name(names, a.project_id))
+            (a.id, status_of(a), a.risk, a.created_at, a.action_type, shown_version(a), short_name(names, a.project_id))
             for a in found
         ],
         empty="No approvals.",
@@ -87,7 +88,7 @@ def show(approval: ApprovalArgument, as_json: JsonFlag = False) -> None:
         ("kind", f"gate of phase {found.phase}" if found.is_gate else f"action {found.action_type}"),
         ("risk", found.risk),
         ("status", status_of(found)),
-        ("version", found.version),
+        ("version", shown_version(found)),
         ("project", found.project_id),
         ("asked", found.created_at),
     ]

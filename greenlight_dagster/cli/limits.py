@@ -16,7 +16,7 @@ from studio import permissions as studio_permissions
 from studio.errors import InvalidInput
 from studio.model import spend
 from studio.model.spend import usd
-from studio.proposals import Proposal
+from studio.proposals import TITLES, Proposal
 
 
 def budget(
@@ -102,14 +102,15 @@ def permissions(
         out.print("Ads need a cap above 0 (--ads-cap).")
     if proposed:
         count = "1 approval waits" if len(proposed) == 1 else f"{len(proposed)} approvals wait"
-        names = ", ".join(proposal.action_type for proposal in proposed)
+        names = "; ".join(TITLES.get(proposal.action_type, proposal.action_type) for proposal in proposed)
         out.print(f"\n{count} now: {names}.", highlight=False, soft_wrap=True)
         for proposal in proposed:
             out.print(
                 f"Look at it with: greenlight approvals show {proposal.approval_id}", highlight=False, soft_wrap=True
             )
     for proposal in withheld:
-        out.print(f"\nNot asked for: {proposal.action_type}. {proposal.reason}", highlight=False, soft_wrap=True)
+        title = TITLES.get(proposal.action_type, proposal.action_type)
+        out.print(f"\nNot asked for: {title}. {proposal.reason}", highlight=False, soft_wrap=True)
 
 
 def audit(

@@ -27,6 +27,11 @@ VALUE_CHARS = 600
 _MARKS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 
 
+def phase_word(phase: int) -> str:
+    """Return a phase as lists show it: 2 is "2 distribute"; behind the last one a project is live."""
+    return f"{phase} {NAMES[phase]}" if phase in NAMES else "live"
+
+
 def phase_panels(phase: int, packet: dict[str, Any]) -> Iterator[RenderableType]:
     """Yield the sections of the packet of any phase as rich renderables, the verdict first."""
     if phase == 0:

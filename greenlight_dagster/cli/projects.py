@@ -9,7 +9,7 @@ import typer
 
 from greenlight_dagster.cli.context import open_database, parse_id
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
-from greenlight_dagster.cli.phase_view import NAMES, change_panels, phase_panels
+from greenlight_dagster.cli.phase_view import NAMES, change_panels, phase_panels, phase_word
 from studio import projects as studio_projects
 from studio.database.connection import Database
 from studio.errors import NotFound
@@ -72,7 +72,7 @@ def list_projects(
         return
     print_table(
         ("id", "name", "phase", "status", "created"),
-        [(p.id, p.name, p.phase, p.status, p.created_at) for p in found],
+        [(p.id, p.name, phase_word(p.phase), p.status, p.created_at) for p in found],
         empty="No projects yet. Create one with: greenlight projects create IDEA",
     )
 
@@ -111,7 +111,7 @@ def show(
         return
     print_table(
         ("id", "name", "phase", "status", "domain", "created"),
-        [(found.id, found.name, found.phase, found.status, found.domain, found.created_at)],
+        [(found.id, found.name, phase_word(found.phase), found.status, found.domain, found.created_at)],
         empty="",
     )
     if budget is None or budget.cap_micros is None:

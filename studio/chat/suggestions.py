@@ -13,6 +13,7 @@ from uuid import UUID
 
 from studio.database.connection import Connection
 from studio.errors import Conflict, InvalidInput, NotFound
+from studio.mail.phases import NAMES
 from studio.memory import remember
 from studio.project_events import record
 from studio.proposals import DESCRIPTIONS, REFINE, Proposal, propose, require_guidance
@@ -104,7 +105,7 @@ def examine(conn: Connection, project_id: UUID, wish: Wish, *, by: str) -> Exami
     assert made is not None  # noqa: S101 - the transaction ends by `_Over` or raises
     if made.outcome != "created":
         return Examined(None, made.reason)
-    return Examined(_title(conn, wish.action_type), None)
+    return Examined(_title(conn, wish), None)
 
 
 def stored(wish: Wish, title: str) -> dict[str, Any]:
@@ -180,7 +181,7 @@ def _ask(conn: Connection, project_id: UUID, wish: Wish, *, by: str) -> Proposal
     payload: dict[str, Any] = {}
     if wish.action_type == REFINE:
         payload = {"guidance": wish.guidance, "target_phase": wish.phase}
-    title = _title(conn, wish.action_type)
+    title = _title(conn, wish)
     if title is None:
         return Proposal("refused", None, f"There is no action {wish.action_type!r}.", wish.action_type)
     try:
@@ -221,8 +222,11 @@ def _pending(conn: Connection, project_id: UUID, wish: Wish, made: Proposal) -> 
     return replace(made, approval_id=row["id"])
 
 
-def _title(conn: Connection, action_type: str) -> str | None:
-    row = conn.execute("select title from public.action_types where action_type = %s", [action_type]).fetchone()
+def _title(conn: Connection, wish: Wish) -> str | None:
+    """Return what an approval of the wish is called: a refinement by its phase, which its own title leaves open."""
+    if wish.action_type == REFINE and wish.phase in NAMES:
+        return f"Refine what {NAMES[wish.phase]} has made"
+    row = conn.execute("select title from public.action_types where action_type = %s", [wish.action_type]).fetchone()
     return None if row is None else row["title"]
 
 

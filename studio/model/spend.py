@@ -140,7 +140,7 @@ def _explained(db: Database, project_id: UUID, micros: int, usage: Usage) -> Bud
         left = now.cap_tokens - now.spent_tokens - now.reserved_tokens
         needs.append(f"it may use {usage.tokens:,} tokens, and {max(0, left):,} are left")
     if now.calls + 1 > now.cap_calls:
-        needs.append(f"all {now.cap_calls:,} calls are used")
+        needs.append("its only call is used" if now.cap_calls == 1 else f"all {now.cap_calls:,} calls are used")
     if not needs:
         needs.append("other calls had reserved what was left")
     exhausted = BudgetExhausted(

@@ -130,7 +130,8 @@ def parse_onboarding(body: Any) -> Onboarding:
     except ValidationError as exc:
         found = exc.errors(include_url=False, include_input=False, include_context=False)
         problems = "; ".join(
-            f"{one_line('.'.join(str(part) for part in error['loc']), 80) or 'the form'}: {error['msg']}"
+            f"{one_line('.'.join(str(part) for part in error['loc']), 80) or 'the form'}:"
+            f" {str(error['msg']).removeprefix('Value error, ').rstrip('.')}"
             for error in found[:MAX_PROBLEMS]
         )
         raise InvalidInput(f"The form cannot be used: {problems}.", "Correct it and send it again.") from exc

@@ -71,7 +71,8 @@ class Part:
     task: str
 
 
-DECK = Part([("phase_packet_embed", "Pitch deck"), ("phase_packet_pptx", "Pitch deck, PowerPoint")], CEO, "deck")
+# What a phase's deck is called in the list of files, where the decks of all phases stand together.
+DECK_NAMES = {0: "Pitch deck", 1: "Validation deck", 2: "Distribution deck", 3: "Go-live deck"}
 BRIEF = Part(
     [("brand_brief", "Brand brief"), ("brand_brief_pptx", "Brand brief, PowerPoint")], "brand_agent", "brand_brief"
 )
@@ -206,14 +207,16 @@ def taken_over(
 
 
 def deck(attempt: Attempt, saved: Json) -> Json:
-    """Make the phase's pitch deck: an editable file and its twin for a browser."""
+    """Make the phase's deck: an editable file and its twin for a browser."""
+    name = DECK_NAMES[attempt.phase]
+    part = Part([("phase_packet_embed", name), ("phase_packet_pptx", f"{name}, PowerPoint")], CEO, "deck")
 
     def work(version: PacketVersion) -> Iterable[Deliverable]:
         made = build(projects.get(attempt.db, attempt.project_id), version, brand_in_force(attempt, version))
         attempt.progress.log(f"The deck has {made.slides} slides.")
-        return _deck_files(attempt, version, DECK, made, f"phase-{version.phase}-packet")
+        return _deck_files(attempt, version, part, made, f"phase-{version.phase}-packet")
 
-    return optional(attempt, saved, DECK, work)
+    return optional(attempt, saved, part, work)
 
 
 def brief(attempt: Attempt, context: Json, saved: Json) -> Json:

@@ -15,6 +15,7 @@ from studio.agents.strategist import PARTS, Part, Strategist
 from studio.agents.synthesizer import Synthesizer
 from studio.claims import Json
 from studio.errors import InvalidInput
+from studio.kpis import counted
 from studio.model.answers import Answer
 from studio.packets import versions
 from studio.packets.assembly import PATCHES, PROMPT_VERSIONS, assemble, patched, validated
@@ -62,7 +63,8 @@ def look_up(attempt: Attempt, context: Json) -> Json:
         attempt.claim.write(
             lambda conn: research.store(conn, attempt.project_id, attempt.claim.job_id, found.passages, "web_search")
         )
-    attempt.task(*listed_as, "completed", f"{found.searches} searches, {len(found.passages)} cited passages")
+    brought = f"{counted(found.searches, 'search')}, {counted(len(found.passages), 'cited passage')}"
+    attempt.task(*listed_as, "completed", brought)
     return found.model_dump()
 
 

@@ -29,6 +29,7 @@ _DEEDS: dict[int, tuple[tuple[str, str | None, str, str], ...]] = {
         ("trigger_phase3_deploy", "deploy", "do_deploy", "why_deploy"),
     ),
 }
+_ABOUT_PEOPLE = frozenset({"next_channels"})
 _NEXT = {1: ("next_publish", "next_invite"), 2: ("next_channels", "next_invite"), 3: ("next_build",)}
 
 
@@ -64,8 +65,9 @@ def _measured(facts: Facts) -> str:
 
 def _next(facts: Facts, phase: int) -> list[str]:
     reading, language = facts.reading, facts.reading.language
-    audience = quoted(reading.audience, language) if reading.audience else say(language, "persona_unknown")
-    return [say(language, key, audience=audience) for key in _NEXT[phase]]
+    # A sentence about people that nobody has named yet is another one, and not this one with a gap in it.
+    keys = [f"{key}_open" if key in _ABOUT_PEOPLE and not reading.audience else key for key in _NEXT[phase]]
+    return [say(language, key, audience=quoted(reading.audience, language)) for key in keys]
 
 
 def _proposed(facts: Facts, phase: int) -> list[dict[str, str]]:

@@ -163,8 +163,9 @@ def _ranked(facts: Facts, wanted: set[str]) -> list[str]:
 
 def _known(facts: Facts) -> Iterator[str]:
     yield from facts.reading.sentences
-    for text in (facts.memory, facts.guidance):
-        yield from words.sentences(text)
+    for note in synthesis.remembered(facts):
+        yield from words.sentences(note)
+    yield from words.sentences(facts.guidance)
     yield from _strings(facts.prior)
     for source in facts.sources:
         yield from words.sentences(source.quote)

@@ -23,7 +23,8 @@ _THIN_CHARS = 16
 # A longer statement gives way to the name that the founder has put before it.
 _SHORT_TAGLINE = 60
 _SHORTEST_NAME = 8
-_MEMORY_KEY = re.compile(r"^\w+(?: \([^)]*\))?: ")
+_MEMORY_KEY = re.compile(r"^[\w.:/-]+(?: \([^)]*\))?: ")
+_ASKED_LAST = re.compile(r"^\W*last_chat_topic\b")
 _NAME_END = re.compile(r":\s|\s[-–—]\s")
 
 
@@ -195,11 +196,19 @@ def _presence_line(facts: Facts, key: str) -> str:
     return say(facts.reading.language, key, domain=domain, status=status) if domain else ""
 
 
+def remembered(facts: Facts) -> list[str]:
+    """Return what the project remembers, value by value.
+
+    The block is a list in groups: a line that is a heading remembers nothing, and keys are the studio's own.
+    """
+    lines = [line for line in facts.memory.splitlines() if not line.rstrip().endswith(":")]
+    # What was asked last is no answer to what is asked now.
+    told = "\n".join(line for line in lines if not _ASKED_LAST.match(line))
+    return [_MEMORY_KEY.sub("", note) for note in words.items(told)] or words.sentences(told)
+
+
 def _memory_line(facts: Facts) -> str:
-    language = facts.reading.language
-    # The block is a list in groups: a line that is a heading remembers nothing, and keys are the studio's own.
-    told = "\n".join(line for line in facts.memory.splitlines() if not line.rstrip().endswith(":"))
-    notes = [_MEMORY_KEY.sub("", note) for note in words.items(told)] or words.sentences(told)
+    language, notes = facts.reading.language, remembered(facts)
     return say(language, "remembered", note=quoted_sentence(notes[0], language, 240)) if notes else ""
 
 

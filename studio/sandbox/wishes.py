@@ -45,11 +45,19 @@ _CHANGE = (
     r"|überarbeit(?:e|en)|schreib(?:e|en)?|verbesser(?:e|n)|ersetz(?:e|en)|entfern(?:e|en)|füg(?:e|en)|gestalt(?:e|en)"
     r"|vereinfach(?:e|en)|pass(?:e|en)?|nimm|streich(?:e|en)?"
 )
+# A phase that is named, whatever else is: "revise the validation: name two channels" is about the validation.
+_PHASES: tuple[tuple[int, str], ...] = (
+    (0, r"phase (?:0|zero|null)|pitch(?:es)?"),
+    (1, r"phase (?:1|one|eins)|validat(?:ion|e)s?|validierung\w*|validier\w+"),
+    (2, r"phase (?:2|two|zwei)|distribut(?:ion|e)s?|vertrieb\w*|verteilung|verbreitung"),
+    (3, r"phase (?:3|three|drei)|go(?:ing)?[- ]live|go-?live|livegang\w*|livestart"
+        r"|launch(?!\s+(?:page|site|(?:e-?)?mails?|posts?|headline|copy|texts?))"),
+)  # fmt: skip
 # What a refinement may be about, by the phase whose packet holds it.
 _ABOUT: tuple[tuple[int | None, str], ...] = (
-    (2, r"channels?|outreach|budget|lifecycle|experiments?|ads?|campaign|kanäle?|vertrieb\w*|anzeigen\w*|kampagne"),
+    (2, r"channels?|outreach|budget|lifecycle|experiments?|ads?|campaign|kanäle?|anzeigen\w*|kampagne"),
     (3, r"checklist\w*|milestones?|rollback|tests?|architecture|meilensteine?|checkliste|architektur"),
-    (0, r"pitch|tagline|persona|competitors?|market|mvp|scope|wettbewerb\w*|markt\w*|umfang"),
+    (0, r"tagline|persona|competitors?|market|mvp|scope|wettbewerb\w*|markt\w*|umfang"),
     (1, r"(?:sub)?headlines?|copy|landing\w*|page|site|button|cta|colou?rs?|palette|fonts?|brand\w*|logo|design|style"
         r"|hero|waitlist|form|(?:e-?)?mails?|welcome|section\w*|überschrift\w*|schlagzeile|(?:web)?seite|knopf|farben?"
         r"|schrift\w*|marke\w*|formular|abschnitt\w*|willkommens\w*"),
@@ -97,11 +105,23 @@ def _act(told: str) -> dict[str, Any] | None:
 def _change(told: str) -> dict[str, Any] | None:
     if not _begins(told, _CHANGE) or len(told) < _SHORTEST_GUIDANCE:
         return None
+    wanted = {"action_type": REFINE, "guidance": told}
+    if (named := _named_phase(told)) is not None:
+        return {**wanted, "phase": named}
     for phase, things in _ABOUT:
         if _names(told, things):
-            wanted = {"action_type": REFINE, "guidance": told}
             return wanted if phase is None else {**wanted, "phase": phase}
     return None
+
+
+def _named_phase(told: str) -> int | None:
+    """Return the phase that an order names, the first of several; None where it names none."""
+    found = [
+        (match.start(), phase)
+        for phase, names in _PHASES
+        if (match := re.search(rf"\b(?:{names})\b", told, re.IGNORECASE)) is not None
+    ]
+    return min(found)[1] if found else None
 
 
 def _begins(told: str, verbs: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, LiteralString
 from uuid import UUID
@@ -25,7 +25,8 @@ NOTES = 5
 
 _PHASE = re.compile(r"phase\d_")
 
-StepState = Literal["running", "done", "failed", "skipped"]
+# idle: it has ended, and there was nothing for it to do.
+StepState = Literal["running", "done", "failed", "skipped", "idle"]
 _STATES: dict[str, StepState] = {
     "STEP_START": "running",
     "STEP_SUCCESS": "done",
@@ -56,6 +57,12 @@ where e.job_id = any(%(jobs)s) and e.seq <= %(seq)s and e.type = 'delta' and e.s
 _TEXTS: LiteralString = """
 select e.job_id, string_agg(e.message, '' order by e.seq) as text from public.agent_job_events e
 where e.job_id = any(%(jobs)s) and e.seq <= %(seq)s and e.type = 'delta' and e.seq >
+"""
+# Ops that belong to another phase save that they made nothing: neither finding nor file.
+_IDLE: LiteralString = """
+select s.job_id, s.step from public.agent_job_steps s join public.agent_jobs j on j.id = s.job_id
+where s.job_id = any(%(jobs)s) and j.job_type = 'phase.generate_packet'
+  and s.output in ('null'::jsonb, '[]'::jsonb)
 """
 _BY_JOB: LiteralString = " group by 1"
 _BY_STEP: LiteralString = " group by 1, 2 order by max(e.seq)"
@@ -133,6 +140,11 @@ class Work:
         return self.job.started_at or self.job.created_at
 
     @property
+    def done(self) -> int:
+        """How many of its steps have done something."""
+        return sum(step.state == "done" for step in self.steps)
+
+    @property
     def stopping(self) -> bool:
         """Whether a person has asked it to stop, and it has not yet."""
         return self.job.cancel_requested_at is not None
@@ -187,6 +199,15 @@ def streamed(db: Database, job_ids: Sequence[UUID], seq: int) -> dict[UUID, str]
     return {row["job_id"]: row["text"] or "" for row in rows}
 
 
+def starting(db: Database, job_ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of the jobs that were claimed, and whose run has not begun yet."""
+    rows = db.fetch_all(
+        "select id from public.agent_jobs where id = any(%s) and status = 'running' and dagster_run_id is null",
+        [list(job_ids)],
+    )
+    return {row["id"] for row in rows}
+
+
 def history(db: Database, project_id: UUID, *, before: UUID | None = None, limit: int = PAGE) -> Listed:
     """Return the project's newest jobs, or those before job `before`; raise `NotFound` where that is none of its."""
     if before is not None and queue.get(db, before).project_id != project_id:
@@ -230,13 +251,14 @@ def _works(db: Database, jobs: Sequence[Job], seq: int) -> list[Work]:
         " where job_id = any(%(jobs)s) group by job_id",
         asked,
     )
+    idle = {(row["job_id"], row["step"]) for row in db.fetch_all(_IDLE, asked)}
     spent = {row["job_id"]: row["cost"] for row in costs}
     return [
         Work(
             job=job,
             description=describe(job.job_type),
             seq=seq,
-            steps=_steps(_of(told, job)),
+            steps=[_as_saved(step, (job.id, step.name) in idle) for step in _steps(_of(told, job))],
             words=[Words(row["step"], row["text"] or "") for row in _of(streamed, job)],
             tasks=[_task(row) for row in _of(tasks, job)],
             notes=_spoken(_of(told, job)),
@@ -266,6 +288,10 @@ def _steps(rows: Iterable[dict[str, Any]]) -> list[Step]:
         seconds = measured / 1000 if measured is not None else (row["created_at"] - began_at).total_seconds()
         steps[name] = Step(name, state, began_at, seconds, _text(data.get("error")))
     return list(steps.values())
+
+
+def _as_saved(step: Step, idle: bool) -> Step:
+    return replace(step, state="idle") if idle and step.state == "done" else step
 
 
 def _spoken(rows: Sequence[dict[str, Any]]) -> list[Note]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from studio import approvals, outcomes, permissions, projects, queue
@@ -25,6 +25,37 @@ KINDS: tuple[Kind, ...] = ("gates", "actions", "high")
 # More than anybody decides in a sitting; the count beside the list says how many there are.
 PENDING_SHOWN = 100
 DECIDED_PER_PAGE = 20
+# Of an approval `a`: whether no person has denied it but the project's end, of which a kill tells in the ledger; and
+# whether it asks to publish the page that everybody sees already.
+STANDING: LiteralString = """
+cross join lateral (select
+  a.status = 'denied' and exists (select from public.project_events e where e.project_id = a.project_id
+    and e.event_type = 'approval.decided' and e.data ->> 'approval_id' = a.id::text
+    and e.data ->> 'because' = 'The project was killed.') as by_kill,
+  a.action_type = 'deploy_landing_page' and a.status = 'pending' and exists (
+    select from public.page_publications u where u.project_id = a.project_id and u.withdrawn_at is null
+    and u.content_hash = a.content_hash) as live_already) k
+"""
+_QUESTIONS: LiteralString = """
+select a.*, p.name as project_name, p.status as project_status, v.version as packet_version, v.confidence,
+       k.by_kill, k.live_already
+from public.approval_queue a join public.projects p on p.id = a.project_id
+left join public.phase_packet_versions v on v.id = a.packet_version_id
+"""
+_PENDING: LiteralString = """
+where p.owner_clerk_id = %(owner)s and a.status = 'pending'
+  and (%(project)s::uuid is null or a.project_id = %(project)s)
+  and (%(kind)s::text is null or case %(kind)s when 'gates' then a.type = 'phase_advance'
+       when 'actions' then a.type = 'execution' else a.risk = 'high' end)
+order by array_position(array['high', 'medium', 'low'], a.risk), a.created_at, a.id limit %(limit)s
+"""
+_DECIDED: LiteralString = """
+where p.owner_clerk_id = %(owner)s and a.status <> 'pending'
+  and (%(project)s::uuid is null or a.project_id = %(project)s)
+order by a.decided_at desc nulls last, a.id limit %(limit)s offset %(offset)s
+"""
+_ONE: LiteralString = "select k.* from public.approval_queue a"
+_BY_ID: LiteralString = " where a.id = %s"
 _MAILS = frozenset({"send_welcome_email_sequence", "send_phase2_lifecycle_email"})
 
 
@@ -52,6 +83,8 @@ class Question:
     created_at: datetime
     packet_version: int | None
     confidence: int | None
+    by_kill: bool
+    live_already: bool
 
     @property
     def is_gate(self) -> bool:
@@ -74,7 +107,8 @@ class Asked:
     """One approval. `packet` is the version it rests on, `latest` the number of the newest of that phase.
 
     `refusal` says why approving it would be refused now, `recipients` how many people its mails would go to now,
-    `asset` which file it pins. `successor` is the pending approval that has taken its place. Of a decided one
+    `asset` which file it pins, `live_already` whether everybody sees that page already. `by_kill` says that the end of
+    the project has denied it. `successor` is the pending approval that has taken its place. Of a decided one
     `outcome` is what became of it, and `job` the job that followed.
     """
 
@@ -86,6 +120,8 @@ class Asked:
     refusal: str | None
     recipients: int | None
     asset: dict[str, Any] | None
+    live_already: bool
+    by_kill: bool
     successor: UUID | None
     outcome: Outcome | None
     job: Job | None
@@ -120,15 +156,9 @@ def pending(
     limit: int = PENDING_SHOWN,
 ) -> list[Question]:
     """Return what waits for an owner: what is risky first, then what has waited longest."""
+    query = _QUESTIONS + STANDING + _PENDING
     rows = db.fetch_all(
-        "select a.*, p.name as project_name, p.status as project_status, v.version as packet_version, v.confidence"
-        " from public.approval_queue a join public.projects p on p.id = a.project_id"
-        " left join public.phase_packet_versions v on v.id = a.packet_version_id"
-        " where p.owner_clerk_id = %(owner)s and a.status = 'pending'"
-        " and (%(project)s::uuid is null or a.project_id = %(project)s)"
-        " and (%(kind)s::text is null or case %(kind)s when 'gates' then a.type = 'phase_advance'"
-        "  when 'actions' then a.type = 'execution' else a.risk = 'high' end)"
-        " order by array_position(array['high', 'medium', 'low'], a.risk), a.created_at, a.id limit %(limit)s",
+        query,
         {"owner": owner, "project": project_id, "kind": kind, "limit": limit},
     )
     return [_question(row) for row in rows]
@@ -136,13 +166,9 @@ def pending(
 
 def decided(db: Database, owner: str, *, project_id: UUID | None = None, page: int = 1) -> tuple[list[Question], bool]:
     """Return a page of what was decided, the newest first, and whether there are older ones."""
+    query = _QUESTIONS + STANDING + _DECIDED
     rows = db.fetch_all(
-        "select a.*, p.name as project_name, p.status as project_status, v.version as packet_version, v.confidence"
-        " from public.approval_queue a join public.projects p on p.id = a.project_id"
-        " left join public.phase_packet_versions v on v.id = a.packet_version_id"
-        " where p.owner_clerk_id = %(owner)s and a.status <> 'pending'"
-        " and (%(project)s::uuid is null or a.project_id = %(project)s)"
-        " order by a.decided_at desc nulls last, a.id limit %(limit)s offset %(offset)s",
+        query,
         {
             "owner": owner,
             "project": project_id,
@@ -174,6 +200,7 @@ def asked(db: Database, owner: str, approval_id: UUID) -> Asked:
         refusal=refusal,
         recipients=recipients,
         asset=_asset(db, approval),
+        **_standing(db, approval),
         successor=None if pends else _successor(db, approval),
         outcome=outcome,
         job=_job(db, approval, outcome),
@@ -190,6 +217,18 @@ def _refusal(db: Database, approval: Approval, project: Project) -> str | None:
         return None
     with db.connection() as conn:
         return permissions.refusal(conn, project.id, approval.action_type)
+
+
+def shown_version(approval: Approval) -> int | None:
+    """Return the version that somebody sees or has decided on: a decision raises it. None where it is not known."""
+    if approval.status == "pending":
+        return approval.version
+    return approval.version - 1 or None
+
+
+def _standing(db: Database, approval: Approval) -> dict[str, bool]:
+    query = _ONE + STANDING + _BY_ID
+    return db.fetch_one(query, [approval.id]) or {"live_already": False, "by_kill": False}
 
 
 def _latest(db: Database, project_id: UUID, phase: int) -> int | None:

@@ -35,12 +35,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Saved:
-    """A finished step: a later attempt takes its result instead of working again."""
+    """A finished step: a later attempt takes its result instead of working again. An `idle` one had nothing to do."""
 
     step: str
     attempt: int
     seconds: float
     at: datetime
+    idle: bool
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,11 @@ def job_page(db: Database, job: Job, *, before: int | None = None) -> JobPage:
         [job.id],
     )
     saved = db.fetch_all(
-        "select step, attempt, duration_ms, created_at from public.agent_job_steps"
-        " where job_id = %s order by created_at, step",
+        "select s.step, s.attempt, s.duration_ms, s.created_at, j.job_type = 'phase.generate_packet'"
+        "  and s.output in ('null'::jsonb, '[]'::jsonb) as idle"
+        " from public.agent_job_steps s join public.agent_jobs j on j.id = s.job_id"
+        # A step's parts are saved under its name, and belong to it.
+        " where s.job_id = %s and s.step not like '%%/%%' order by s.created_at, s.step",
         [job.id],
     )
     log = db.fetch_all(
@@ -78,10 +82,14 @@ def job_page(db: Database, job: Job, *, before: int | None = None) -> JobPage:
         work=work(db, job),
         spent=spend.spent_by_job(db, job.id),
         calls=[_call(row) for row in calls],
-        saved=[Saved(row["step"], row["attempt"], row["duration_ms"] / 1000, row["created_at"]) for row in saved],
+        saved=[_saved(row) for row in saved],
         log=[note(row) for row in reversed(log[:LOG_PAGE])],
         has_more=len(log) > LOG_PAGE,
     )
+
+
+def _saved(row: Mapping[str, Any]) -> Saved:
+    return Saved(row["step"], row["attempt"], row["duration_ms"] / 1000, row["created_at"], row["idle"])
 
 
 def _call(row: Mapping[str, Any]) -> Call:

@@ -25,11 +25,12 @@ class Possible:
 
 @dataclass(frozen=True)
 class Ending:
-    """What a pause would stop and a kill would end."""
+    """What a pause would stop and a kill would end; `published` says whether there is a page to take down."""
 
     jobs: int
     approvals: int
     mails: int
+    published: bool
 
 
 def possible(db: Database, project_id: UUID) -> list[Possible]:
@@ -50,7 +51,9 @@ def ending(db: Database, project_id: UUID) -> Ending:
         "  and status in ('queued', 'running')) as jobs,"
         " (select count(*)::int from public.approval_queue where project_id = %(p)s and status = 'pending')"
         "  as approvals,"
-        " (select count(*)::int from public.email_jobs where project_id = %(p)s and status = 'queued') as mails",
+        " (select count(*)::int from public.email_jobs where project_id = %(p)s and status = 'queued') as mails,"
+        " exists (select from public.page_publications where project_id = %(p)s and withdrawn_at is null)"
+        "  as published",
         {"p": project_id},
     )
     assert row is not None  # noqa: S101 - counts are a row

@@ -27,6 +27,8 @@ class NextStep:
     href: str | None = None
     label: str | None = None
     id: UUID | None = None
+    # It changes with the next line of a log, and with nothing else.
+    starting: bool = False
 
 
 def next_step(project: Project, shown: Overview) -> NextStep:
@@ -42,11 +44,17 @@ def next_step(project: Project, shown: Overview) -> NextStep:
     for view in shown.phases:
         if (found := _of_phase(view, base)) is not None:
             return found
-    if shown.asked:
-        first = shown.asked[0]
+    first = next((one for one in shown.asked if not one.changes_nothing), None)
+    if first is not None:
         return NextStep(
             "go", "warn", "An action waits for your yes", f"{first.title}. Nothing is done before you approve it.",
             f"/inbox/{first.id}", "Look at it",
+        )  # fmt: skip
+    if shown.asked:
+        return NextStep(
+            "go", "quiet", "Nothing new waits for you",
+            f"{shown.asked[0].title}: this very page is live already, so a yes changes nothing.",
+            f"/inbox/{shown.asked[0].id}", "Look at it",
         )  # fmt: skip
     if project.phase > max(view.phase for view in shown.phases):
         return NextStep(
@@ -62,6 +70,12 @@ def _of_phase(view: PhaseView, base: str) -> NextStep | None:
             "go", "warn", f"Read the {name}, then decide",
             "Agents have finished it. Nothing goes on before you approve it, ask for changes, or say no.",
             f"{base}/phases/{view.phase}", "Read it",
+        )  # fmt: skip
+    if view.state == "working" and view.job is not None and view.job.starting:
+        return NextStep(
+            "none", "run", f"The {name} is being picked up",
+            "Its run begins in a moment. You can leave this page; the inbox tells you when it is done.",
+            starting=True,
         )  # fmt: skip
     if view.state == "working":
         return NextStep(

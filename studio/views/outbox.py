@@ -89,21 +89,29 @@ def find(
     kind: Literal["effect", "mail"] | None = None,
     page: int = 1,
 ) -> tuple[list[Row], bool]:
-    """Return a page of an owner's mails and effects, the newest first, and whether there are older ones."""
+    """Return a page of an owner's mails and effects, and whether there are more.
+
+    What waits comes first, by the time at which it is to leave; then the rest, the newest first.
+    """
     rows = db.fetch_all(
-        "select e.*, p.name as project_name, m.scheduled_for, m.category,"
+        "select e.*, p.name as project_name,"
         " case when e.kind = 'mail' then public.email_wait(e.id) end as waits"
-        " from (select o.* from public.outbox_entries o join public.projects q on q.id = o.project_id"
+        " from (select o.*, m.scheduled_for, m.category, row_number() over ("
+        "   order by o.status = any (%(waiting)s) desc,"
+        "   case when o.status = any (%(waiting)s) then coalesce(m.scheduled_for, o.created_at) end,"
+        "   coalesce(o.sent_at, o.created_at) desc, o.id) as place"
+        "  from public.outbox_entries o join public.projects q on q.id = o.project_id"
+        "  left join public.email_jobs m on m.id = o.id"
         "  where q.owner_clerk_id = %(owner)s and (%(project)s::uuid is null or o.project_id = %(project)s)"
         "  and (%(statuses)s::text[] is null or o.status = any (%(statuses)s))"
         "  and (%(kind)s::text is null or o.kind = %(kind)s)"
-        "  order by o.created_at desc, o.id limit %(limit)s offset %(offset)s) e"
-        " join public.projects p on p.id = e.project_id left join public.email_jobs m on m.id = e.id"
-        " order by e.created_at desc, e.id",
+        "  order by place limit %(limit)s offset %(offset)s) e"
+        " join public.projects p on p.id = e.project_id order by e.place",
         {
             "owner": owner,
             "project": project_id,
             "statuses": None if state is None else list(STATES[state]),
+            "waiting": list(STATES["waiting"]),
             "kind": kind,
             "limit": PER_PAGE + 1,
             "offset": (page - 1) * PER_PAGE,

@@ -16,6 +16,7 @@ from studio.kpis import Kpis
 from studio.model import spend
 from studio.model.spend import Budget
 from studio.projects import Project
+from studio.views.inbox import STANDING
 
 PHASES = range(4)
 
@@ -26,6 +27,15 @@ select v.id, v.phase, v.version, v.confidence, coalesce(v.packet ->> 'recommenda
        coalesce(v.packet ->> 'tagline', v.packet ->> 'summary', '') as headline, v.model, v.prompt_version,
        v.cost_micros, v.source_job_id, v.created_at
 from public.phase_packet_versions v
+"""
+_GATES: LiteralString = "select distinct on (a.phase) a.*, k.by_kill from public.approval_queue a"
+_LATEST_GATES: LiteralString = """
+where a.project_id = %s and a.type = 'phase_advance' and a.action_type = any(%s)
+order by a.phase, a.created_at desc, a.id
+"""
+_ACTIONS: LiteralString = "select a.*, k.live_already as changes_nothing from public.approval_queue a"
+_PENDING_ACTIONS: LiteralString = """
+where a.project_id = %s and a.type = 'execution' and a.status = 'pending' order by a.created_at, a.id
 """
 
 
@@ -53,7 +63,7 @@ class Head:
 
 @dataclass(frozen=True)
 class GateHead:
-    """The latest gate of a phase."""
+    """The latest gate of a phase. `by_kill` says that nobody denied it, but that the project was ended."""
 
     id: UUID
     phase: int
@@ -64,6 +74,7 @@ class GateHead:
     packet_version_id: UUID | None
     created_at: datetime
     decided_at: datetime | None
+    by_kill: bool
 
 
 @dataclass(frozen=True)
@@ -78,12 +89,18 @@ class PhaseJob:
     last_error: str | None
     dagster_run_id: str | None
     created_at: datetime
+    started_at: datetime | None
     completed_at: datetime | None
 
     @property
     def open(self) -> bool:
         """Whether it runs or waits."""
         return self.status in ("queued", "running")
+
+    @property
+    def starting(self) -> bool:
+        """Whether it was claimed, and its run has not begun yet."""
+        return self.status == "running" and self.dagster_run_id is None
 
 
 @dataclass(frozen=True)
@@ -99,7 +116,7 @@ class PhaseView:
 
 @dataclass(frozen=True)
 class Asked:
-    """An action that waits for a decision."""
+    """An action that waits for a decision. `changes_nothing`: it would publish the page that is live already."""
 
     id: UUID
     phase: int
@@ -107,6 +124,7 @@ class Asked:
     risk: str
     action_type: str
     created_at: datetime
+    changes_nothing: bool
 
 
 @dataclass(frozen=True)
@@ -217,10 +235,7 @@ def _latest_heads(conn: Connection, project_id: UUID) -> list[Head]:
 def gates(conn: Connection, project_id: UUID) -> list[GateHead]:
     """Return the latest gate of each phase."""
     rows = conn.execute(
-        "select distinct on (phase) id, phase, status, version, risk, guidance, packet_version_id, created_at,"
-        " decided_at from public.approval_queue"
-        " where project_id = %s and type = 'phase_advance' and action_type = any(%s)"
-        " order by phase, created_at desc, id",
+        _GATES + STANDING + _LATEST_GATES,
         [project_id, list(GATE_ACTIONS.values())],
     ).fetchall()
     return [GateHead(**{name: row[name] for name in GateHead.__dataclass_fields__}) for row in rows]
@@ -232,7 +247,7 @@ def phase_jobs(conn: Connection, project_id: UUID) -> list[PhaseJob]:
         "select distinct on (phase) * from (select id, job_type, case when job_type = 'phase0.generate_packet' then 0"
         # Other clients write payloads, too.
         "   when payload ->> 'phase' ~ '^[1-3]$' then (payload ->> 'phase')::int end as phase, status, attempts,"
-        "   last_error, dagster_run_id, created_at, completed_at from public.agent_jobs"
+        "   last_error, dagster_run_id, created_at, started_at, completed_at from public.agent_jobs"
         "   where project_id = %s and job_type in ('phase0.generate_packet', 'phase.generate_packet')) j"
         " where phase is not null order by phase, status in ('queued', 'running') desc,"
         " coalesce(completed_at, created_at) desc, id",
@@ -244,8 +259,7 @@ def phase_jobs(conn: Connection, project_id: UUID) -> list[PhaseJob]:
 def asked(conn: Connection, project_id: UUID) -> list[Asked]:
     """Return the actions that wait for a decision, the oldest first."""
     rows = conn.execute(
-        "select id, phase, title, risk, action_type, created_at from public.approval_queue"
-        " where project_id = %s and type = 'execution' and status = 'pending' order by created_at, id",
+        _ACTIONS + STANDING + _PENDING_ACTIONS,
         [project_id],
     ).fetchall()
     return [Asked(**{name: row[name] for name in Asked.__dataclass_fields__}) for row in rows]

@@ -290,12 +290,12 @@ def test_a_project_is_begun_while_its_domain_is_looked_at(studio: Studio, tab: P
     expect(tab.locator("#idea")).to_have_value("")
 
 
-def test_a_scan_that_cannot_be_made_keeps_nobody_from_starting(studio: Studio, tab: Page, story: Story) -> None:
+def test_what_no_project_can_have_is_to_be_corrected(studio: Studio, tab: Page, story: Story) -> None:
     visit(studio, tab, "/projects/new")
     tab.fill("#idea", "A tool library.")
     tab.fill("#repo", "no repository at all")
     tab.press("#repo", "Tab")
-    expect(tab.locator("[data-scan] .warn")).to_contain_text("The project can be started all the same.")
+    expect(tab.locator("[data-scan] .warn")).to_contain_text("Correct it: with it, the project cannot be created.")
     tab.click("text=Only create it")
     expect(tab.locator("#new-project [data-error]")).to_contain_text("repository")
     expect(tab.locator("#idea")).to_have_value("A tool library.")
@@ -384,6 +384,72 @@ def test_what_cannot_be_undone_is_asked_first(studio: Studio, tab: Page, story: 
         expect(dialog).to_have_count(0)
     eventually(lambda: story.db.fetch_one(wished, [claim.job_id]), 10, "the wish to stop")
     expect(tab.locator("#job")).to_contain_text("It is being stopped.")
+
+
+def test_two_people_change_the_settings_and_neither_takes_back_what_the_other_has_changed(
+    studio: Studio, context: BrowserContext, tab: Page, story: Story
+) -> None:
+    path = f"/projects/{story.id}/settings"
+    visit(studio, tab, path)
+    other = context.new_page()
+    try:
+        visit(studio, other, path)
+        tab.fill("#ads-cap", "12.5")
+        other.uncheck("#may-email_send")
+        other.get_by_role("button", name="Save permissions").click()
+        expect(other.locator("[data-result]")).to_contain_text("Saved.")
+        with tab.expect_request(lambda sent: sent.method == "PUT") as put:
+            tab.get_by_role("button", name="Save permissions").click()
+        assert put.value.post_data_json == {"ads_budget_cap": 12.5}
+        expect(tab.locator("[data-result]")).to_contain_text("Saved.")
+        expect(tab.locator("#may-email_send")).not_to_be_checked()
+        # Nobody is editing there: it follows, also where it was saved before.
+        expect(other.locator("#ads-cap")).to_have_value("12.5")
+        other.get_by_role("button", name="Save permissions").click()
+        expect(other.locator("#permissions [data-error]")).to_have_text("Nothing was changed.")
+    finally:
+        other.close()
+
+
+def test_a_page_becomes_the_packet_that_it_waits_for(studio: Studio, tab: Page, story: Story) -> None:
+    visit(studio, tab, f"/projects/{story.id}/phases/0")
+    expect(tab.locator("main")).to_contain_text("There is no pitch yet")
+    story.company.gate(story.packet(0))
+    expect(tab.locator(".packet-main")).to_have_count(1)
+    expect(tab.locator("main")).to_contain_text("This waits for your decision.")
+    expect(tab.locator("main")).not_to_contain_text("There is no pitch yet")
+
+
+def test_what_was_typed_outlives_a_decision_made_elsewhere(studio: Studio, tab: Page, story: Story) -> None:
+    gate = story.company.gate(story.packet(0))
+    visit(studio, tab, f"/inbox/{gate.id}")
+    expect(tab.locator("main")).to_contain_text("What a yes does")
+    tab.click("[data-key=revise] summary")
+    tab.fill("#guidance", "Say who carries the drill up the stairs")
+    decisions.decide(studio.database, gate.id, "approved", version=1, decided_by="ada")
+    kept = tab.locator("[data-drafts]")
+    expect(kept).to_be_visible()
+    expect(kept.locator("textarea")).to_have_value("Say who carries the drill up the stairs")
+    expect(tab.locator("main")).not_to_contain_text("What a yes does")
+    kept.get_by_role("button", name="Discard it").click()
+    expect(kept).to_be_hidden()
+    tab.reload()
+    expect(tab.locator("[data-drafts]")).to_be_hidden()
+
+
+def test_a_message_that_is_too_long_is_typed_and_told(studio: Studio, tab: Page, story: Story) -> None:
+    asked(tab, story, studio)
+    assert tab.evaluate("document.querySelector('#message').matches(':placeholder-shown')")
+    border = "getComputedStyle(document.querySelector('#message')).borderColor"
+    quiet = tab.evaluate(border)
+    tab.fill("#message", "y" * 3120)
+    expect(tab.locator("#message-count")).to_have_text("3,120 of 3,000 characters: 120 too many.")
+    assert tab.evaluate(border) == quiet
+    tab.press("#message", "Enter")
+    expect(tab.locator(".composer [data-error]")).to_contain_text("3,120 characters")
+    expect(tab.locator("#message")).to_have_value("y" * 3120)
+    tab.fill("#message", "short")
+    expect(tab.locator("#message-count")).to_be_hidden()
 
 
 # --- the pieces
@@ -525,4 +591,4 @@ def test_moments_are_written_for_the_reader(studio: Studio, tab: Page, story: St
         }""",
         STATIC,
     )
-    assert said == ["now", "1 minute ago", "2 hours ago", "in 1 hour", "1 min 15 s", "server", "0 s", "2 h 4 min"]
+    assert said == ["just now", "1 minute ago", "2 hours ago", "in 1 hour", "1 min 15 s", "server", "0 s", "2 h 4 min"]

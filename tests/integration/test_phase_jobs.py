@@ -62,7 +62,7 @@ def test_a_run_makes_the_packet_and_shows_it(instance: DagsterInstance, founding
     table = str(metadata["deliverables"])
     listed = founding.deliverables(project_id, 1)
     assert all(f"| {label} | " in table for label in listed)
-    assert listed["Pitch deck"]["storage_path"] in table
+    assert listed["Validation deck"]["storage_path"] in table
     assert "No image model is part of this installation" in table
 
     artifacts = {row["data"].get("asset_id"): row["data"] for row in events(db, job_id, "artifact")}

@@ -22,7 +22,7 @@ from studio.model import spend
 from studio.model.spend import Spent
 from studio.packets import versions
 from studio.packets.versions import PacketVersion
-from studio.phases.parts import HTML, NO_IMAGES, PPTX
+from studio.phases.parts import DECK_NAMES, HTML, NO_IMAGES, PPTX
 from studio.queue import NewJob
 from studio.settings import Settings
 from studio.storage import storage_from_settings
@@ -96,8 +96,8 @@ class Story:
         html = self._asset(version, "packet_export", "deck.html", HTML, deck.html.encode())
         slides = self._asset(version, "packet_export", "deck.pptx", PPTX, deck.pptx)
         made = [
-            stored("phase_packet_embed", "Pitch deck", html),
-            stored("phase_packet_pptx", "Pitch deck, PowerPoint", slides),
+            stored("phase_packet_embed", DECK_NAMES[version.phase], html),
+            stored("phase_packet_pptx", f"{DECK_NAMES[version.phase]}, PowerPoint", slides),
         ]
         if version.phase == 1:
             page = self._asset(version, "landing_html", "landing.html", "text/html", DRAFT.encode())

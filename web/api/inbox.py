@@ -19,7 +19,7 @@ from studio.queue import Outcome
 from web.api.outbox import EntryAnswer
 from web.api.packet import PacketAnswer
 from web.api.routing import owner_router
-from web.api.wire import Answer, Done, Object, SeedBody, Text, Version
+from web.api.wire import Answer, Done, Object, SeedBody, Text, Version, worded
 from web.errors import CHANGING, NAMED
 from web.identity.owner import SignedIn
 from web.studio_site import studio_site
@@ -161,6 +161,7 @@ def decide(approval: OwnApproval, owner: SignedIn, request: Request, body: Decis
         body.decision,
         version=body.version,
         decided_by=owner.clerk_id,
-        guidance=body.guidance,
+        # With a no it is a reason, which may be as short as one likes; with a yes it is not read.
+        guidance=worded(body.guidance) if body.decision == "revised" else body.guidance,
     )
     return DecisionAnswer.model_validate(made)

@@ -13,7 +13,7 @@ from studio.job_types import GUIDANCE_LIMIT
 from studio.queue import JobStatus, Outcome
 from web.api.routing import owner_router
 from web.api.transactions import committed
-from web.api.wire import Done, SeedBody, Text
+from web.api.wire import Done, SeedBody, Text, worded
 from web.errors import CHANGING
 from web.identity.owner import OwnProject
 from web.studio_site import studio_site
@@ -43,11 +43,10 @@ class LaunchAnswer(Done):
 def launch_project(project: OwnProject, request: Request, body: LaunchBody | None = None) -> LaunchAnswer:
     """Put the project's Phase 0 into the queue; the same launch again is the same job."""
     wish = body or LaunchBody()
+    guidance = worded(wish.revision_guidance)
     made = committed(
         studio_site(request).db,
-        lambda conn: launch.launch(
-            conn, project.id, guidance=wish.revision_guidance, force_new_approval=wish.force_new_approval
-        ),
+        lambda conn: launch.launch(conn, project.id, guidance=guidance, force_new_approval=wish.force_new_approval),
     )
     return LaunchAnswer(
         started=made.started,

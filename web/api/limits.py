@@ -17,6 +17,8 @@ from studio.mail import quiet_hours
 from studio.mail.quiet_hours import Given
 from studio.model import spend
 from studio.night_shift import switch
+from studio.proposals import Proposal
+from web import wording
 from web.api.projects import BudgetAnswer, MailAnswer, PermissionsAnswer
 from web.api.routing import owner_router
 from web.api.transactions import committed
@@ -51,9 +53,21 @@ class ProposalAnswer(Answer):
     """An action that was asked for, or why it was not."""
 
     action_type: str
+    title: str
     outcome: Literal["created", "pending", "refused", "denied_before", "executed_before"]
     approval_id: UUID | None
     reason: str
+
+    @classmethod
+    def of(cls, made: Proposal) -> ProposalAnswer:
+        """Return what became of a proposal, in words for whoever has changed the settings."""
+        return cls(
+            action_type=made.action_type,
+            title=wording.named(made.action_type) or made.action_type,
+            outcome=made.outcome,
+            approval_id=made.approval_id,
+            reason=wording.plainly(made.reason),
+        )
 
 
 class GrantAnswer(Done):
@@ -139,8 +153,8 @@ def change_permissions(project: OwnProject, owner: SignedIn, request: Request, b
     return GrantAnswer(
         permissions=PermissionsAnswer.of(made.limits.permissions),
         changed=made.limits.changed,
-        proposals=[ProposalAnswer.model_validate(answer) for answer in made.proposed],
-        withheld=[ProposalAnswer.model_validate(answer) for answer in made.withheld],
+        proposals=[ProposalAnswer.of(answer) for answer in made.proposed],
+        withheld=[ProposalAnswer.of(answer) for answer in made.withheld],
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from studio.errors import InvalidInput
+from studio.proposals import GUIDANCE_MINIMUM
 from studio.text import require_storable
 
 # The columns are 32-bit integers.
@@ -60,6 +61,17 @@ class SeedBody(Body):
 def _object(value: Any) -> Any:
     # The columns take any JSON, and other clients write to them.
     return value if isinstance(value, dict) else {"stored": value}
+
+
+def worded(guidance: str | None) -> str | None:
+    """Return guidance that says something, None for none; raise `InvalidInput` for what is too short to be followed."""
+    if guidance is None or not guidance.strip():
+        return None
+    if len(guidance.strip()) < GUIDANCE_MINIMUM:
+        raise InvalidInput(
+            f"The guidance needs at least {GUIDANCE_MINIMUM} characters.", "Say what should be different."
+        )
+    return guidance
 
 
 Object = Annotated[dict[str, Any], BeforeValidator(_object)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal, TypedDict
+from urllib.parse import quote, unquote
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -11,6 +13,18 @@ from web.studio_site import studio_site
 
 # A cookie is sent to every port of its host: two studios on one machine must not sign each other out.
 _NAME = "greenlight_session"
+# As long as a link lasts; and browsers drop cookies of more than four kilobytes.
+_WAY_SECONDS = 3600
+_LONGEST_WAY = 2000
+
+
+class _Marks(TypedDict):
+    """Who is sent a cookie."""
+
+    path: str
+    secure: bool
+    httponly: bool
+    samesite: Literal["lax"]
 
 
 def name(request: Request) -> str:
@@ -42,6 +56,32 @@ def set_session(request: Request, response: Response, token: str) -> None:
 def forget_session(request: Request, response: Response) -> None:
     """Let the browser forget it."""
     response.delete_cookie(name(request), path="/", secure=_is_secure(request), httponly=True, samesite="lax")
+
+
+def keep_way(request: Request, response: Response, path: str) -> None:
+    """Let the browser remember, while it signs in, which page of the studio it was going to."""
+    value = quote(path, safe="")
+    if len(value) <= _LONGEST_WAY:
+        response.set_cookie(_way(request), value, max_age=_WAY_SECONDS, **_way_marks(request))
+
+
+def way(request: Request) -> str | None:
+    """Return where the browser was going; whoever redirects there looks at it first, for anybody may have set it."""
+    kept = request.cookies.get(_way(request))
+    return unquote(kept) if kept else None
+
+
+def forget_way(request: Request, response: Response) -> None:
+    """Let the browser forget it."""
+    response.delete_cookie(_way(request), **_way_marks(request))
+
+
+def _way(request: Request) -> str:
+    return f"greenlight_next_{request.url.port or 80}"
+
+
+def _way_marks(request: Request) -> _Marks:
+    return {"path": "/sign-in", "secure": _is_secure(request), "httponly": True, "samesite": "lax"}
 
 
 def _is_secure(request: Request) -> bool:

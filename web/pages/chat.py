@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -67,10 +67,13 @@ def earlier_part(project: OwnProject, owner: SignedIn, request: Request, before:
 def _shown(db: Database, project: Project, seq: int, found: chat.Page) -> dict[str, Any]:
     """Return what is shown of a page; `seq` was read before it, so that whoever follows from there misses nothing."""
     answered = {message.reply_to for message in found.messages if message.reply_to is not None}
-    streamed = activity.streamed(db, [job for message in found.messages if (job := _under_way(message))], seq)
+    under_way = [job for message in found.messages if (job := _under_way(message))]
+    streamed = activity.streamed(db, under_way, seq)
+    starting = activity.starting(db, under_way) if under_way else set()
     said = [
         Said(
-            message,
+            # A job that was claimed answers nothing before its run has begun: so far it waits.
+            replace(message, job_status="queued") if message.job_id in starting else message,
             linked(message.content),
             waits=message.role == "user" and message.job_id is not None and message.id not in answered,
             streamed=streamed.get(message.job_id, "") if message.job_id is not None else "",

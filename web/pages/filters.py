@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from studio.kpis import counted
 from studio.model.prices import MICROS
+from web import wording
 from web.packet_view import web_address
 
 _PROVIDERS = {"github": "GitHub", "meta": "Meta", "vercel": "Vercel", "resend": "Resend"}
@@ -36,6 +37,8 @@ def install(environment: Environment) -> None:
         "provider": provider,
         "web_link": web_link,
         "effect_name": effect_name,
+        "plainly": plainly,
+        "why_failed": why_failed,
     }
 
 
@@ -79,8 +82,8 @@ def duration(seconds: float | None) -> str:
 
 
 def words(name: Any) -> str:
-    """Return a name of code as words: `deploy_landing_page` is deploy landing page."""
-    return str(name).replace("_", " ").replace(".", " ")
+    """Return a name of code as words: its title where it has one, else `launch_notes` is launch notes."""
+    return wording.named(str(name)) or str(name).replace("_", " ").replace(".", " ")
 
 
 def short(identifier: Any) -> str:
@@ -103,9 +106,24 @@ def percent(rate: Decimal | None) -> str:
 
 
 def agent(key: str | None) -> str:
-    """Return who did something as a person reads it: `ceo_agent` is CEO, `night_shift` is night shift."""
-    name = words(key or "").removesuffix(" agent")
-    return {"ceo": "CEO agent", "": "–"}.get(name, name if name in ("night shift", "system") else f"{name} agent")
+    """Return who did something as a person reads it: `ceo_agent` is CEO agent, `night_shift` is Night shift."""
+    return wording.agent(key or "")
+
+
+def plainly(text: str | None) -> str:
+    """Return a sentence of the studio's without its own names, ids and commands."""
+    return wording.plainly(text or "")
+
+
+def why_failed(error: str | None, project_id: Any) -> Markup:
+    """Return why something failed; where a budget is used up, with the way to raise it."""
+    told = wording.plainly(error or "")
+    if not wording.is_of_budget(told):
+        return escape(told)
+    for remedy in wording.BUDGET_REMEDIES:
+        told = told.removesuffix(remedy).rstrip()
+    link = Markup('{} <a href="/projects/{}/settings#budget">Raise the project’s budget</a>.')
+    return link.format(told, project_id)
 
 
 def web_link(address: str | None) -> str | None:

@@ -81,6 +81,12 @@ def decision_part(approval_id: UUID, version: int, request: Request, owner: Sign
     return page(request, "parts/approval_decision.html", owner, **_asked(request, owner, approval_id, version))
 
 
+@router.get("/parts/inbox/{approval_id}/does")
+def does_part(approval_id: UUID, request: Request, owner: SignedIn) -> Response:
+    """Return what a yes does, or what was asked where it is decided."""
+    return page(request, "parts/approval_does.html", owner, **_asked(request, owner, approval_id, None))
+
+
 def _asked(request: Request, owner: Owner, approval_id: UUID, version: int | None) -> dict[str, Any]:
     here = studio_site(request)
     asked = inbox.asked(here.db, owner.clerk_id, approval_id)
@@ -98,6 +104,7 @@ def _asked(request: Request, owner: Owner, approval_id: UUID, version: int | Non
         "verdict": said.get("recommendation"),
         "summary": said.get("tagline") or said.get("summary"),
         "synopsis": synopsis if isinstance(synopsis, dict) else {},
+        "decided_version": inbox.shown_version(asked.approval),
         "shown_version": asked.approval.version if version is None else version,
         "sandbox": asked.packet is not None and (asked.packet.model or "").startswith("sandbox"),
         "guidance_minimum": GUIDANCE_MINIMUM,
@@ -106,7 +113,7 @@ def _asked(request: Request, owner: Owner, approval_id: UUID, version: int | Non
 
 
 def _lacking(here: StudioSite, approval: Approval) -> str | None:
-    """Return why a yes would fail now for want of an account; None where it would not, or is no longer asked for."""
-    if approval.status != "pending":
+    """Return why it would fail now for want of an account; None where it would not, or neither waits nor has failed."""
+    if approval.status != "pending" and approval.execution_status != "failed":
         return None
     return integrations.lacking(here.db, here.settings, approval.project_id, approval.action_type)

@@ -62,7 +62,8 @@ def scan_part(
 
 
 def _found(here: StudioSite, job: UUID | None, domain: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"scan": None, "steps": [], "running": False, "error": None, "brief": None}
+    found: dict[str, Any] = dict.fromkeys(("scan", "error", "brief"))
+    found |= {"steps": [], "running": False, "refused": False}
     if job is not None:
         try:
             steps: list[ScanStep] = scans.scan_events(here.db, job)
@@ -77,4 +78,4 @@ def _found(here: StudioSite, job: UUID | None, domain: str) -> dict[str, Any]:
         with here.db.connection() as conn:
             return found | {"scan": cache.cached(conn, normalise_domain(domain))}
     except InvalidInput as exc:
-        return found | {"error": str(exc)}
+        return found | {"error": str(exc), "refused": True}

@@ -73,6 +73,13 @@ def state_part(project: OwnProject, owner: SignedIn, phase: int, request: Reques
     return page(request, "parts/packet_state.html", owner, project=project, **_state(here, project, phase, shown))
 
 
+@router.get("/parts/projects/{project_id}/phases/{phase}/empty")
+def empty_part(project: OwnProject, owner: SignedIn, phase: int, request: Request) -> Response:
+    """Return what a phase without a packet shows, or that the packet is there now."""
+    here = studio_site(request)
+    return page(request, "parts/phase_empty.html", owner, project=project, **_state(here, project, phase, None))
+
+
 @router.get("/parts/projects/{project_id}/phases/{phase}/shares")
 def shares_part(project: OwnProject, owner: SignedIn, phase: int, request: Request) -> Response:
     """Return the links by which the packet is shared."""

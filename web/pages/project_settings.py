@@ -21,6 +21,7 @@ from studio.views import limits
 from web.identity.owner import Owner, OwnProject, SignedIn
 from web.pages.rendering import page
 from web.studio_site import StudioSite, studio_site
+from web.wording import PERMISSIONS
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,33 +43,21 @@ FIELDS = {
     "deploy_hook_url": "Deploy hook",
 }
 SWITCHES = {
-    "email_send": ("Send mails to people", "To those who have confirmed an address, and to nobody else."),
-    "deploy": ("Trigger deployments", "Calls the deploy hook of the project."),
-    "repo_write": ("Start workflows in the repository", "Sends one event to the repository; merging stays with you."),
-    "ads_enabled": ("Create ad campaigns", "Paused, and within the cap a day. You start them at Meta."),
+    "email_send": (PERMISSIONS["email_send"], "To those who have confirmed an address, and to nobody else."),
+    "deploy": (PERMISSIONS["deploy"], "Calls the deploy hook of the project."),
+    "repo_write": (PERMISSIONS["repo_write"], "Sends one event to the repository; merging stays with you."),
+    "ads_enabled": (PERMISSIONS["ads_enabled"], "Paused, and within the cap a day. You start them at Meta."),
 }
+# Places, and none of the names that only a machine's own set-up means, such as Factory or localtime.
+TIMEZONES = ("UTC", *sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")))
 
 
 @router.get("/projects/{project_id}/settings")
 def settings(project: OwnProject, request: Request, owner: SignedIn) -> Response:
     """Show what the project may do, spend and send, its accounts, its life, and who changed what."""
     here = studio_site(request)
-    with here.db.connection() as conn:
-        budget = spend.budget_in(conn, project.id)
-        hours = quiet_hours.get(conn, project.id)
     own = {entry.provider: entry for entry in integrations.find(here.db, project.id)}
     shown: dict[str, Any] = {
-        "switches": SWITCHES,
-        "cap": project.permissions.get(permissions.ADS_CAP) or 0,
-        "possible": [
-            (action, action.refusal or integrations.lacking(here.db, here.settings, project.id, action.action_type))
-            for action in limits.possible(here.db, project.id)
-        ],
-        "most": None if operators.is_operator(here.settings, owner.clerk_id) else here.settings,
-        "budget": budget,
-        "budget_usd": None if budget is None or budget.cap_micros is None else f"{budget.cap_micros / MICROS:.2f}",
-        "hours": hours,
-        "timezones": sorted(available_timezones()),
         "providers": [
             {
                 "key": key,
@@ -84,7 +73,21 @@ def settings(project: OwnProject, request: Request, owner: SignedIn) -> Response
         "field_names": FIELDS,
         "no_key": _no_key(here),
     }
-    return page(request, "project_settings.html", owner, project=project, **shown, **_followed(here, project))
+    shown |= _limits(here, project, owner) | _followed(here, project)
+    return page(request, "project_settings.html", owner, project=project, **shown)
+
+
+@router.get("/parts/projects/{project_id}/settings/limits")
+def limits_part(project: OwnProject, request: Request, owner: SignedIn) -> Response:
+    """Return what the project may do, spend and send now."""
+    limited = _limits(studio_site(request), project, owner)
+    return page(request, "parts/settings_limits.html", owner, project=project, **limited)
+
+
+@router.get("/parts/projects/{project_id}/settings/night")
+def night_part(project: OwnProject, request: Request, owner: SignedIn) -> Response:
+    """Return whether the project is worked on at night."""
+    return page(request, "parts/settings_night.html", owner, project=project)
 
 
 @router.get("/parts/projects/{project_id}/settings/life")
@@ -102,6 +105,25 @@ def audit_part(project: OwnProject, request: Request, owner: SignedIn) -> Respon
 def _part(request: Request, owner: Owner, project: Project, name: str) -> Response:
     followed = _followed(studio_site(request), project)
     return page(request, f"parts/settings_{name}.html", owner, project=project, **followed)
+
+
+def _limits(here: StudioSite, project: Project, owner: Owner) -> dict[str, Any]:
+    with here.db.connection() as conn:
+        budget = spend.budget_in(conn, project.id)
+        hours = quiet_hours.get(conn, project.id)
+    return {
+        "switches": SWITCHES,
+        "cap": project.permissions.get(permissions.ADS_CAP) or 0,
+        "possible": [
+            (action, action.refusal or integrations.lacking(here.db, here.settings, project.id, action.action_type))
+            for action in limits.possible(here.db, project.id)
+        ],
+        "most": None if operators.is_operator(here.settings, owner.clerk_id) else here.settings,
+        "budget": budget,
+        "budget_usd": None if budget is None or budget.cap_micros is None else f"{budget.cap_micros / MICROS:.2f}",
+        "hours": hours,
+        "timezones": TIMEZONES,
+    }
 
 
 def _followed(here: StudioSite, project: Project) -> dict[str, Any]:

@@ -20,6 +20,27 @@ from web.studio_site import StudioSite, studio_site
 
 router = APIRouter(include_in_schema=False)
 
+# Most call themselves by the names of others as well: whoever is more particular comes first.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
 State = Literal["ok", "stand-in", "missing"]
 
 
@@ -36,7 +57,26 @@ def settings(request: Request, owner: SignedIn) -> Response:
     """Show the account and the installation."""
     here = studio_site(request)
     browsers = sign_in.sessions(here.db, owner.clerk_id) if owner.via == "link" else []
-    return page(request, "settings.html", owner, browsers=browsers, findings=list(findings(here)), issuer=_issuer(here))
+    return page(
+        request,
+        "settings.html",
+        owner,
+        browsers=browsers,
+        browser_name=browser_name,
+        findings=list(findings(here)),
+        issuer=_issuer(here),
+    )
+
+
+def browser_name(user_agent: str | None) -> str:
+    """Return which browser on which system sent a User-Agent, in words; of a program its own name."""
+    said = user_agent or ""
+    browser = next((name for mark, name in _BROWSERS if mark in said), None)
+    system = next((name for mark, name in _SYSTEMS if mark in said), None)
+    if browser is None:
+        program = said.split("/")[0].strip()
+        return program if program and program != "Mozilla" else "An unknown browser"
+    return f"{browser} on {system}" if system else browser
 
 
 def findings(here: StudioSite) -> list[Finding]:

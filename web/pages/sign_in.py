@@ -18,6 +18,9 @@ from web.studio_site import studio_site
 
 router = APIRouter(include_in_schema=False)
 
+# Of the three the studio knows none apart: it keeps no token that it could compare.
+_NO_LINK = "This link opens nothing: it was used, has expired, or is not whole."
+
 
 @router.get("/sign-in")
 def ask(request: Request, next: str = "/") -> Response:
@@ -27,7 +30,10 @@ def ask(request: Request, next: str = "/") -> Response:
         return elsewhere
     if found_owner(request) is not None:
         return RedirectResponse(where, 303)
-    return page(request, "sign_in.html", None, next=where, token=None, problem=None)
+    answer = page(request, "sign_in.html", None, next=where, token=None, problem=None)
+    if where != "/":
+        cookies.keep_way(request, answer, where)
+    return answer
 
 
 @router.get("/sign-in/{token}")
@@ -37,11 +43,9 @@ def confirm(token: str, request: Request) -> Response:
     if (elsewhere := _at_home(request)) is not None:
         return elsewhere
     if found_owner(request) is not None:
-        return RedirectResponse("/", 303)
+        return _onwards(request)
     if here.clerk is not None or not sign_in.is_open(here.db, token):
-        return page(
-            request, "sign_in.html", None, 410, next="/", token=None, problem="This link has been used or has expired."
-        )
+        return page(request, "sign_in.html", None, 410, next="/", token=None, problem=_NO_LINK)
     return page(request, "sign_in.html", None, next="/", token=token, problem=None)
 
 
@@ -54,9 +58,9 @@ def redeem(token: str, request: Request) -> Response:
     life = timedelta(days=here.settings.session_days)
     try:
         session = sign_in.redeem(here.db, token, life=life, user_agent=request.headers.get("user-agent"))
-    except LinkRefused as exc:
-        return page(request, "sign_in.html", None, 410, next="/", token=None, problem=exc.message)
-    answer = RedirectResponse("/", 303)
+    except LinkRefused:
+        return page(request, "sign_in.html", None, 410, next="/", token=None, problem=_NO_LINK)
+    answer = _onwards(request)
     cookies.set_session(request, answer, session)
     return answer
 
@@ -70,6 +74,15 @@ def sign_out(request: Request, everywhere: bool = Form(False)) -> Response:
         sign_in.end(here.db, owner.clerk_id, None if everywhere else owner.session_id)
     answer = RedirectResponse("/sign-in", 303)
     cookies.forget_session(request, answer)
+    return answer
+
+
+def _onwards(request: Request) -> Response:
+    """Lead to where this browser was going when it was asked to sign in, and let it forget that."""
+    way = cookies.way(request)
+    answer = RedirectResponse(_inside(way or "/"), 303)
+    if way is not None:
+        cookies.forget_way(request, answer)
     return answer
 
 

@@ -23,6 +23,7 @@ from studio.errors import InvalidInput
 from studio.job_types import SYSTEM_PROJECT_ID
 from studio.text import clip
 from studio.waitlist import DEFAULT_SOURCE, Invitation, Signup
+from web import misfits
 from web.answers import is_form, media_type, page
 from web.errors import errors
 from web.site import Site, site
@@ -194,8 +195,8 @@ def _signup(said: Any) -> Signup:
         body = Body.model_validate(said)
     except ValidationError as exc:
         first = exc.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "The body"
-        raise InvalidInput(f"{where}: {first['msg']}.", "Correct it and send it again.") from exc
+        told = misfits.told({**first, "loc": ("body", *first["loc"])})
+        raise InvalidInput(told, "Correct it and send it again.") from exc
     return Signup(
         email=body.email,
         project_id=body.project_id,

@@ -6,6 +6,11 @@
  * own name and value. `data-then` says what follows: `reload`, `stay`, `goto:/path/{field of the answer}`, `event:name`.
  * `data-confirm` on form or button asks first. `data-draft="name"` keeps what is typed over a reload. What goes wrong
  * stands in the form's `[data-error]`, and nothing that was typed is lost.
+ *
+ * With `data-changed-only` a form sends only what differs from what the page has shown, so that nobody takes back what
+ * another has changed meanwhile; a `data-remark` in it goes with that, and is none of it. A textarea with
+ * `data-limit="3000"` is counted in the element `data-count-of="{its id}"`. A `data-drafts="name name"` element shows
+ * what was typed under these names and never sent.
  */
 
 import { refreshParts } from "./live.js";
@@ -13,6 +18,8 @@ import { refreshParts } from "./live.js";
 /** @typedef {{status: number, body: any}} Answer */
 
 const DRAFT = "greenlight-draft:";
+// From here on a limit is worth a word.
+const NEARLY = 0.9;
 const WORDLESS = "The studio did not say what went wrong.";
 
 // --- sending
@@ -28,6 +35,9 @@ async function submit(event) {
   let body;
   try {
     body = fieldsOf(form, button);
+    if (form.hasAttribute("data-changed-only") && !fieldsIn(form).some((field) => isChanged(field) && !isRemark(field))) {
+      throw new Error("Nothing was changed.");
+    }
   } catch (problem) {
     show(form, { status: 0, body: { error: String(/** @type {Error} */ (problem).message) } });
     return;
@@ -35,9 +45,10 @@ async function submit(event) {
   const question = button?.dataset.confirm ?? form.dataset.confirm;
   if (question && !(await confirmed(question, button?.textContent?.trim() || "Do it", Boolean(button?.matches(".danger"))))) return;
   const end = begin(form, button);
+  const sent = valuesOf(form);
   const answer = await send(form.dataset.api, body);
   end();
-  if (answer.status >= 200 && answer.status < 300) done(form, answer.body);
+  if (answer.status >= 200 && answer.status < 300) done(form, answer.body, sent);
   else show(form, answer);
 }
 
@@ -81,9 +92,9 @@ function parsed(text) {
 export function fieldsOf(form, button) {
   /** @type {Record<string, any>} */
   const said = {};
-  for (const field of form.elements) {
-    if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement || field instanceof HTMLSelectElement)) continue;
-    if (!field.name || field.disabled) continue;
+  const changedOnly = form.hasAttribute("data-changed-only");
+  for (const field of fieldsIn(form)) {
+    if (changedOnly && !isChanged(field)) continue;
     const type = field.dataset.type ?? "text";
     if (field instanceof HTMLInputElement && (field.type === "checkbox" || field.type === "radio")) {
       if (type === "boolean") said[field.name] = field.checked;
@@ -95,9 +106,76 @@ export function fieldsOf(form, button) {
     if (text !== "") said[field.name] = typed(type === "text" ? field.value : text, type, field);
     else if (field.dataset.empty === "null") said[field.name] = null;
     else if (type === "list") said[field.name] = [];
+    else if (changedOnly) throw new Error(`${labelOf(field)} cannot be left empty.`);
   }
   if (button?.name) said[button.name] = typed(button.value, button.dataset.type ?? "text", button);
   return said;
+}
+
+/**
+ * @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field
+ * @param {HTMLFormElement} form
+ * @returns {Field[]} those that say something
+ */
+function fieldsIn(form) {
+  const fields = [...form.elements].filter(
+    (field) => field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement || field instanceof HTMLSelectElement,
+  );
+  return /** @type {Field[]} */ (fields).filter((field) => field.name && !field.disabled);
+}
+
+/**
+ * Returns whether a field says anything else than the page did.
+ * @param {Field} field
+ */
+function isChanged(field) {
+  if (field instanceof HTMLSelectElement) return [...field.options].some((option) => option.selected !== option.defaultSelected);
+  if (isTicked(field)) return field.checked !== field.defaultChecked;
+  return field.value !== field.defaultValue;
+}
+
+/**
+ * @param {Field} field
+ * @returns {field is HTMLInputElement}
+ */
+function isTicked(field) {
+  return field instanceof HTMLInputElement && (field.type === "checkbox" || field.type === "radio");
+}
+
+/** @param {Field} field */
+function isRemark(field) {
+  return field.hasAttribute("data-remark");
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @returns {Map<Field, string | boolean>}
+ */
+function valuesOf(form) {
+  return new Map(fieldsIn(form).map((field) => [field, isTicked(field) ? field.checked : field.value]));
+}
+
+/**
+ * Makes what a form has sent what it has shown: from here on its fields follow the page again, but for those in which
+ * somebody went on meanwhile.
+ * @param {HTMLFormElement} form
+ * @param {Map<Field, string | boolean>} sent
+ */
+function settle(form, sent) {
+  const now = valuesOf(form);
+  for (const [field, value] of sent) {
+    if (isRemark(field)) continue;
+    if (field instanceof HTMLSelectElement) for (const option of field.options) option.defaultSelected = option.value === value;
+    else if (isTicked(field)) field.defaultChecked = Boolean(value);
+    else field.defaultValue = String(value);
+  }
+  form.reset();
+  for (const [field, value] of now) {
+    if (value === sent.get(field)) continue;
+    if (isTicked(field)) field.checked = Boolean(value);
+    else field.value = String(value);
+    form.setAttribute("data-dirty", "");
+  }
 }
 
 /**
@@ -156,15 +234,17 @@ function begin(form, pressed) {
 /**
  * @param {HTMLFormElement} form
  * @param {any} body
+ * @param {Map<Field, string | boolean>} sent
  */
-function done(form, body) {
+function done(form, body, sent) {
   form.removeAttribute("data-dirty");
   forget(form);
   const then = form.dataset.then ?? "stay";
   if (then === "reload") location.reload();
   else if (then.startsWith("goto:")) location.assign(filled(then.slice("goto:".length), body));
   else {
-    if (then === "stay" && form.hasAttribute("data-reset")) form.reset();
+    if (form.hasAttribute("data-changed-only")) settle(form, sent);
+    else if (then === "stay" && form.hasAttribute("data-reset")) form.reset();
     refreshParts();
     const name = then.startsWith("event:") ? then.slice("event:".length) : "greenlight:done";
     form.dispatchEvent(new CustomEvent(name, { bubbles: true, detail: body }));
@@ -317,10 +397,18 @@ function forget(form) {
   if (form.dataset.draft) store(() => sessionStorage.removeItem(DRAFT + form.dataset.draft));
 }
 
+/**
+ * @param {string | undefined} name
+ * @returns {Record<string, string>}
+ */
+function draft(name) {
+  return JSON.parse(sessionStorage.getItem(DRAFT + name) ?? "{}");
+}
+
 /** @param {HTMLFormElement} form */
 function restore(form) {
   store(() => {
-    const texts = JSON.parse(sessionStorage.getItem(DRAFT + form.dataset.draft) ?? "{}");
+    const texts = draft(form.dataset.draft);
     for (const field of textFields(form)) {
       if (typeof texts[field.name] !== "string" || field.value) continue;
       field.value = texts[field.name];
@@ -338,6 +426,46 @@ function textFields(form) {
   return /** @type {(HTMLInputElement | HTMLTextAreaElement)[]} */ ([...fields]);
 }
 
+/** Shows what was typed for something that can no longer be sent. */
+function showDrafts() {
+  for (const place of document.querySelectorAll("[data-drafts]")) {
+    store(() => {
+      const names = (/** @type {HTMLElement} */ (place).dataset.drafts ?? "").split(" ");
+      const texts = names.flatMap((name) => Object.values(draft(name))).filter((text) => text.trim());
+      const box = place.querySelector("[data-drafted]");
+      if (box instanceof HTMLTextAreaElement) box.value = texts.join("\n\n");
+      /** @type {HTMLElement} */ (place).hidden = texts.length === 0;
+    });
+  }
+}
+
+/** @param {MouseEvent} event */
+function discard(event) {
+  const place = event.target instanceof Element && event.target.closest("[data-forgets]") ? event.target.closest("[data-drafts]") : null;
+  if (!(place instanceof HTMLElement)) return;
+  for (const name of (place.dataset.drafts ?? "").split(" ")) store(() => sessionStorage.removeItem(DRAFT + name));
+  showDrafts();
+}
+
+// --- limits
+
+/**
+ * Says how much of its limit a text takes, where that is of interest.
+ * @param {HTMLTextAreaElement} box
+ */
+function count(box) {
+  const limit = Number(box.dataset.limit);
+  const place = document.querySelector(`[data-count-of="${CSS.escape(box.id)}"]`);
+  if (!(place instanceof HTMLElement)) return;
+  // As the studio counts: characters, without blanks around them.
+  const length = [...box.value.trim()].length;
+  const over = length - limit;
+  const told = `${length.toLocaleString("en")} of ${limit.toLocaleString("en")} characters`;
+  place.textContent = over > 0 ? `${told}: ${over.toLocaleString("en")} too many.` : `${told}.`;
+  place.classList.toggle("too-many", over > 0);
+  place.hidden = length < limit * NEARLY;
+}
+
 /** @param {() => void} work */
 function store(work) {
   try {
@@ -349,9 +477,13 @@ function store(work) {
 
 document.addEventListener("submit", submit);
 document.addEventListener("input", (event) => {
+  if (event.target instanceof HTMLTextAreaElement && event.target.dataset.limit) count(event.target);
   const form = event.target instanceof Element ? event.target.closest("form[data-api]") : null;
   if (!(form instanceof HTMLFormElement)) return;
   form.setAttribute("data-dirty", "");
   keep(form);
 });
+document.addEventListener("click", discard);
+document.addEventListener("greenlight:part", showDrafts);
 for (const form of document.querySelectorAll("form[data-draft]")) restore(/** @type {HTMLFormElement} */ (form));
+showDrafts();

@@ -56,7 +56,7 @@ function ago(distance, at) {
   const size = Math.abs(distance);
   if (size >= RELATIVE_UNTIL) return day.format(at);
   // Two clocks are never quite the same: what has just happened did not happen in a second from now.
-  if (size < 45 * SECOND) return relative.format(0, "second");
+  if (size < 45 * SECOND) return "just now";
   if (size < HOUR) return relative.format(Math.round(distance / MINUTE) || Math.sign(distance), "minute");
   if (size < DAY) return relative.format(Math.round(distance / HOUR), "hour");
   return relative.format(Math.round(distance / DAY), "day");

@@ -14,6 +14,7 @@ const WAIT_SECONDS = 5;
 const SHORTEST_MS = 300;
 // A scan has a minute; after that something is wrong, and the page stops asking.
 const LOOKS = 150;
+const ANYWAY = "The project can be started all the same.";
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("new-project"));
 const place = /** @type {HTMLElement} */ (document.querySelector("[data-scan]"));
@@ -54,7 +55,9 @@ async function look() {
   const answer = await send("POST /api/onboarding/scan", { ...(domain ? { domain } : {}), ...(repoUrl ? { repoUrl } : {}) });
   if (mine !== turn) return;
   if (answer.status < 200 || answer.status >= 300) {
-    problem(answer.body?.error ?? "The studio did not answer.");
+    // The project itself would be refused for the same reason.
+    const way = answer.status === 422 ? "Correct it: with it, the project cannot be created." : ANYWAY;
+    problem(`${answer.body?.error ?? "The studio did not answer."} ${way}`);
     return;
   }
   const job = answer.body?.jobId;
@@ -99,7 +102,7 @@ async function put(mine, what) {
     morphChildren(place, template.content);
     return place.querySelector("[data-running]") !== null;
   } catch {
-    if (mine === turn) problem("What was found could not be shown.");
+    if (mine === turn) problem(`What was found could not be shown. ${ANYWAY}`);
     return false;
   }
 }
@@ -108,7 +111,7 @@ async function put(mine, what) {
 function problem(text) {
   const notice = document.createElement("p");
   notice.className = "notice warn";
-  notice.textContent = `${text} The project can be started all the same.`;
+  notice.textContent = text;
   hint.hidden = true;
   place.replaceChildren(notice);
   say(notice.textContent);

@@ -89,10 +89,10 @@ document.addEventListener("studio:granted", (event) => {
   for (const proposal of detail.proposals ?? []) {
     const link = document.createElement("a");
     link.href = `/inbox/${encodeURIComponent(proposal.approvalId)}`;
-    link.textContent = proposal.actionType.replaceAll("_", " ");
+    link.textContent = proposal.title;
     lines.push(["Waits for your decision now: ", link, "."]);
   }
-  for (const kept of detail.withheld ?? []) lines.push([`Not asked for: ${kept.actionType.replaceAll("_", " ")}. ${kept.reason}`]);
+  for (const kept of detail.withheld ?? []) lines.push([`Not asked for: ${kept.title}. ${kept.reason}`]);
   const note = document.createElement("div");
   note.className = "notice go below";
   const said = document.createElement("p");

@@ -13,6 +13,7 @@ import pytest
 from studio import approvals, chat, decisions
 from studio.database.connection import Database
 from studio.errors import Conflict, NotFound
+from studio.mail.phases import NAMES
 from studio.memory import recall
 from studio.sandbox.reply import Reply, text_reply
 from tests.integration.chat.talk import Talk
@@ -207,6 +208,8 @@ def test_a_confirmed_suggestion_is_an_approval_that_still_waits(talk: Talk) -> N
     assert made.outcome == "created"
     approval = approvals.get(talk.db, made.approval_id)
     assert (approval.status, approval.action_type, approval.agent_source) == ("pending", REFINE, "ceo_chat")
+    # Its own title leaves open which phase; a yes is to be said to one.
+    assert approval.title == f"Refine what {NAMES[approval.phase]} has made"
     assert approval.payload["executes"] == {"guidance": "Make the headline shorter."}
     assert approval.payload["requested_by"] == FOUNDER
     assert "You asked for it in the chat" in approval.description

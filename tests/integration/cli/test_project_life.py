@@ -124,7 +124,7 @@ def test_what_a_permission_makes_possible_waits_at_once(greenlight: Greenlight, 
     company.packet(2)
     ran = greenlight("projects", "permissions", company.id, "--email-send")
     asked = {row["action_type"]: row["id"] for row in company.rows("approval_queue")}
-    assert "2 approvals wait now: send_welcome_email_sequence, send_phase2_lifecycle_email." in ran.out
+    assert "2 approvals wait now: Send the welcome sequence; Send the lifecycle mails." in ran.out
     assert all(f"greenlight approvals show {approval_id}" in ran.out for approval_id in asked.values())
     made = greenlight("projects", "permissions", company.id, "--ads", "--ads-cap", "5", "--json").json
     assert [(p["action_type"], p["outcome"]) for p in made["proposed"]] == [("activate_meta_ads_campaign", "created")]
@@ -136,8 +136,8 @@ def test_what_a_permission_makes_possible_waits_at_once(greenlight: Greenlight, 
 def test_what_a_permission_does_not_help_yet_is_told_with_the_reason(greenlight: Greenlight, company: Company) -> None:
     company.packet(2, paid_acquisition={"enabled": False, "budget_cap_per_day": 0})
     ran = greenlight("projects", "permissions", company.id, "--ads", "--ads-cap", "5")
-    assert "1 approval waits now: refine_phase_assets." in ran.out
-    assert "Not asked for: activate_meta_ads_campaign. The Phase 2 packet runs no ads" in ran.said
+    assert "1 approval waits now: Refine what a phase has made." in ran.out
+    assert "Not asked for: Create the ad campaign, paused. The Phase 2 packet runs no ads" in ran.said
 
 
 def test_in_a_paused_project_a_permission_is_only_changed(greenlight: Greenlight, company: Company) -> None:

@@ -224,4 +224,4 @@ def test_text_that_no_database_can_hold_is_made_storable(studio: Founding, sandb
     packet = studio.latest(project_id, 2).packet
     assert packet["summary"] == "Notices\ufffd in \ufffd three houses."
     assert packet["guardrails"] == ["No\ufffd mail", "No ads", "No \ufffd"]
-    assert studio.deliverables(project_id, 2)["Pitch deck"]["status"] == "stored"
+    assert studio.deliverables(project_id, 2)["Distribution deck"]["status"] == "stored"

@@ -18,7 +18,7 @@ from studio.errors import (
     StorageUnavailable,
     StudioError,
 )
-from studio.phases.parts import NO_IMAGES
+from studio.phases.parts import DECK_NAMES, NO_IMAGES
 from studio.storage import Storage
 from tests.support.model import Recorder
 from tests.support.phase0 import asked, events, folder_storage, gates, rows
@@ -53,7 +53,7 @@ AWAY = StorageUnavailable("The storage cannot be reached.", "Try again.")
 @pytest.mark.parametrize(
     ("phase", "ending", "label", "task"),
     [
-        (1, "packet.pptx", "Pitch deck, PowerPoint", "phase1_deck"),
+        (1, "packet.pptx", "Validation deck, PowerPoint", "phase1_deck"),
         (1, "brand-brief.html", "Brand brief", "phase1_brand_brief"),
         (2, "social-marketing-plan.html", "Distribution plan", "phase2_plan_document"),
         (3, "launch-checklist.md", "Launch checklist, Markdown", "phase3_launch_checklist"),
@@ -122,7 +122,7 @@ def test_what_is_stored_is_listed_with_path_and_hash(studio: Founding, phase: in
         assert assets.content(studio.storage, asset)
     lacking = {label: entry["error"] for label, entry in listed.items() if entry["status"] != "stored"}
     assert set(lacking.values()) == ({NO_IMAGES} if phase < 3 else set())
-    assert {"Pitch deck", "Pitch deck, PowerPoint"} <= set(stored)
+    assert {DECK_NAMES[phase], f"{DECK_NAMES[phase]}, PowerPoint"} <= set(stored)
 
 
 def test_a_failure_that_may_pass_is_tried_again_while_there_are_attempts(studio: Founding) -> None:
@@ -133,7 +133,7 @@ def test_a_failure_that_may_pass_is_tried_again_while_there_are_attempts(studio:
         run_steps(broken.phase(claim))
     assert gates(broken.db, project_id) == []
     run_steps(broken.phase(broken.reclaimed(claim)))
-    assert broken.deliverables(project_id, 3)["Pitch deck"]["status"] == "stored"
+    assert broken.deliverables(project_id, 3)["Go-live deck"]["status"] == "stored"
 
 
 def test_a_failure_that_does_not_pass_costs_no_gate_at_the_last_attempt(studio: Founding) -> None:
@@ -142,7 +142,7 @@ def test_a_failure_that_does_not_pass_costs_no_gate_at_the_last_attempt(studio: 
     claim = broken.last_attempt(broken.enqueued(project_id, 3))
     outputs = run_steps(broken.phase(claim))
     assert outputs["open_gate"]["outcome"] == "opened"
-    assert broken.deliverables(project_id, 3)["Pitch deck"]["error"] == AWAY.message
+    assert broken.deliverables(project_id, 3)["Go-live deck"]["error"] == AWAY.message
 
 
 def test_an_answer_that_fits_nothing_costs_the_brief_and_nothing_else(studio: Founding, sandbox: SandboxThread) -> None:
@@ -152,7 +152,7 @@ def test_an_answer_that_fits_nothing_costs_the_brief_and_nothing_else(studio: Fo
     listed = studio.deliverables(project_id, 1)
     assert {listed[label]["status"] for label in ("Brand brief", "Brand brief, PowerPoint")} == {"failed"}
     assert "does not fit BrandDeckSpec" in listed["Brand brief"]["error"]
-    assert listed["Pitch deck"]["status"] == "stored"
+    assert listed["Validation deck"]["status"] == "stored"
     assert outputs["open_gate"]["outcome"] == "opened"
 
 
@@ -194,10 +194,10 @@ def test_a_new_version_starts_a_new_list(studio: Founding) -> None:
     broken.generate(project_id, 3, forceRegenerate=True)
     after = studio.deliverables(project_id, 3)
     assert after["Launch checklist, Markdown"]["status"] == "failed"
-    assert after["Pitch deck"]["storage_path"] == before["Pitch deck"]["storage_path"].replace("/v1/", "/v2/")
+    assert after["Go-live deck"]["storage_path"] == before["Go-live deck"]["storage_path"].replace("/v1/", "/v2/")
     # What was reviewed stays what it was.
-    kept = assets.get(studio.db, before["Pitch deck"]["asset_id"])
-    assert kept.content_hash == before["Pitch deck"]["content_hash"]
+    kept = assets.get(studio.db, before["Go-live deck"]["asset_id"])
+    assert kept.content_hash == before["Go-live deck"]["content_hash"]
 
 
 def exhaust(studio: Founding, claim: Any) -> None:

@@ -84,8 +84,11 @@ def test_a_revised_phase_0_is_launched_again_on_the_server(desk: Desk) -> None:
 
 def test_a_revision_needs_guidance(desk: Desk) -> None:
     gate = company(desk, phase=0).gate()
-    answer = desk.ada.post(f"/api/inbox/{gate.id}/decision", json={"decision": "revised", "version": gate.version})
-    assert answer.status_code == 422
+    for given in ({}, {"guidance": "x"}, {"guidance": "  short  "}):
+        body = {"decision": "revised", "version": gate.version, **given}
+        answer = desk.ada.post(f"/api/inbox/{gate.id}/decision", json=body)
+        assert answer.status_code == 422
+    assert "at least 8 characters" in answer.json()["error"]
 
 
 def test_another_version_is_a_conflict_that_names_the_one_to_look_at(desk: Desk) -> None:

@@ -20,6 +20,7 @@ from tests.support.approvals import DEPLOY, EMAIL, REFINE
 from tests.support.desk import Scene
 from tests.support.postgres import TestServer
 from tests.support.web import StudioThread
+from web.pages.settings import browser_name
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
@@ -268,7 +269,10 @@ def test_a_superseded_question_leads_to_the_newer_one(studio: Studio) -> None:
     ("name", "words"),
     [
         ("unknown", ("held", "GitHub closed the connection", "Nobody knows whether “Start the workflow” was done")),
-        ("failed", ("failed", "Vercel answers 403", "Set right what the error says")),
+        (
+            "failed",
+            ("failed", "Vercel answers 403", "The project's accounts", "Then try it again"),
+        ),
         ("done", ("done", "6 mails queued for 2 confirmed addresses")),
         ("denied", ("Denied", "Not now.", "the same is not proposed again")),
     ],
@@ -392,7 +396,7 @@ def test_a_project_says_what_it_may_do_and_what_that_makes_possible(studio: Stud
     assert re.search(r'name="ads_enabled"[^>]* checked', said.source)
     begun = studio.page(f"/projects/{studio.id('begun')}/settings")
     assert not re.search(r'name="email_send"[^>]* checked', begun.source)
-    assert "The project does not permit email_send." in begun.text
+    assert "The project does not permit “Send mails to people”." in begun.text
     assert "Not before the pitch" in begun.text
 
 
@@ -417,7 +421,8 @@ def test_a_projects_accounts_are_masked_and_their_secrets_never_shown(studio: St
 
 def test_a_projects_life_is_ended_by_its_name(studio: Studio) -> None:
     said = studio.page(f"/parts/projects/{studio.id('bread')}/settings/life")
-    assert "denies 2 open approvals, stops 2 mails" in said.text
+    assert "denies 2 open approvals, and stops 2 mails. It cannot be undone." in said.text
+    assert "published page" not in said.text, "none was ever published"
     assert 'data-must-be="Wheels &amp; Bread"' in said.source
     assert "Resume" in studio.page(f"/parts/projects/{studio.id('paused')}/settings/life").text
     killed = studio.page(f"/parts/projects/{studio.id('killed')}/settings/life")
@@ -426,10 +431,79 @@ def test_a_projects_life_is_ended_by_its_name(studio: Studio) -> None:
     assert "Nobody wanted it" in studio.page(f"/parts/projects/{studio.id('killed')}/settings/audit").text
 
 
+def test_a_killed_projects_settings_are_read_only_and_a_paused_ones_say_that_nothing_happens(studio: Studio) -> None:
+    killed = studio.page(f"/projects/{studio.id('killed')}/settings")
+    assert "Its settings can be read, and do nothing any more." in killed.text
+    assert "nobody works on it at night" in killed.text
+    assert not re.search(r'data-api="PUT ', killed.source)
+    paused = studio.page(f"/projects/{studio.id('paused')}/settings")
+    assert "nothing happens before it is resumed" in paused.text
+    assert "tonight" not in paused.text
+    assert 'data-api="PUT /api/projects/' in paused.source
+    assert "<option>Factory" not in paused.source
+    assert "<option>localtime" not in paused.source
+    assert "<option selected>UTC" in paused.source
+
+
+def test_what_the_end_of_a_project_has_denied_nobody_has_said_no_to(studio: Studio) -> None:
+    company = studio.scene.company("Ended", 1)
+    gate = studio.scene.gate(company, studio.scene.packet(company, 1))
+    lifecycle.set_status(studio.db, company.id, "killed", "ada")
+    for path in (f"/inbox/{gate.id}", f"/projects/{company.id}/phases/1"):
+        said = studio.page(path).text
+        assert "Killing the project ended this" in said, path
+        assert "said no" not in said
+    assert "killing the project ended it" in studio.page("/inbox").text
+    assert "ended with the project" in studio.page(f"/projects/{company.id}").text
+
+
+def test_a_page_that_is_live_already_is_said_to_be_and_does_not_lead(studio: Studio) -> None:
+    company = studio.scene.company("Live", 2)
+    packet = studio.scene.packet(company, 1)
+    asset, digest = studio.scene.page(company, "<!doctype html><title>Live</title>")
+    asked = studio.scene.asked(company, DEPLOY, packet=packet, asset_id=asset, content_hash=digest)
+    assert "is live already" not in studio.page(f"/inbox/{asked.id}").text
+    studio.db.execute(
+        "insert into public.page_publications (project_id, publication_no, content_hash, html, live_url, published_by)"
+        " values (%s, 1, %s, '<!doctype html><title>Live</title>', 'https://live.example', 'ada')",
+        [company.id, digest],
+    )
+    for path in (f"/inbox/{asked.id}", "/inbox", f"/projects/{company.id}"):
+        assert "his very page is live already" in studio.page(path).text, path
+    assert "Nothing new waits for you" in studio.page(f"/parts/projects/{company.id}/next").text
+    assert "takes the published page down" in studio.page(f"/parts/projects/{company.id}/settings/life").text
+
+
+def test_a_decided_approval_names_the_version_that_was_decided(studio: Studio) -> None:
+    said = studio.page(f"/inbox/{studio.id('denied')}")
+    assert "version 1" in said.text.partition("Denied")[2]
+    assert "version 2" not in said.text.partition("Denied")[2]
+    does = studio.page(f"/parts/inbox/{studio.id('old_gate')}/does").text
+    assert "What it was about" in does
+    assert "The project moves on" not in does
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1", "Safari on iPhone"),
+        ("python-httpx/0.28.1", "python-httpx"),
+        ("", "An unknown browser"),
+        (None, "An unknown browser"),
+    ],
+)
+def test_a_browser_is_named_in_words(sent: str | None, said: str) -> None:
+    assert browser_name(sent) == said
+
+
 def test_the_settings_say_who_has_signed_in_and_what_stands_in(studio: Studio) -> None:
     other = studio.web.sign_in("ada")
     said = studio.page("/settings")
     assert "ada" in said.text
+    assert re.search(r"this one signed in .+?, last used now", said.text)
+    assert 'title="python-httpx/' in said.source
     assert len(re.findall(r'data-api="DELETE /api/sessions/', said.source)) >= 1
     assert "The sandbox model writes everything" in said.text
     assert "Mails are written to the outbox folder" in said.text
@@ -444,7 +518,8 @@ def test_the_settings_say_who_has_signed_in_and_what_stands_in(studio: Studio) -
 
 def test_the_sign_in_page_says_how(studio: Studio) -> None:
     assert "greenlight sign-in" in studio.page("/sign-in", "nobody").text
-    assert "This link has been used or has expired." in studio.page("/sign-in/none", "nobody", status=410).text
+    no_link = studio.page("/sign-in/none", "nobody", status=410).text
+    assert "This link opens nothing: it was used, has expired, or is not whole." in no_link
     answer = studio.clients["nobody"].get(f"/inbox/{studio.id('gate')}")
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/sign-in?next=%2Finbox%2F")
@@ -452,7 +527,7 @@ def test_the_sign_in_page_says_how(studio: Studio) -> None:
 
 def test_an_error_is_a_page_of_the_studio(studio: Studio) -> None:
     said = studio.page(f"/inbox/{uuid4()}", status=404)
-    assert "There is no approval" in said.text
+    assert "There is no such approval" in said.text
     assert "/outbox" in said.links
     assert "/outbox" not in studio.page("/no-such-page", "nobody", status=404).links
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from studio import shares
+from studio.claims import Claim
 from studio.events import NewEvent
 from studio.packets.diff import Change
 from tests.integration.studio_web.conftest import Desk
@@ -181,6 +182,49 @@ def test_what_is_next_in_a_young_project(desk: Desk, status: str | None, said: s
     forms = [form["data-api"] for form in page.all("form") if "data-api" in form]
     assert any(form.endswith("/launch") for form in forms) is (status is None)
     assert any(form.endswith("/retry") for form in forms) is (status == "failed")
+
+
+def not_begun(story: Story, claim: Claim) -> None:
+    """Let the job be claimed as pickup does it, before its run has begun."""
+    with story.db.transaction() as conn:
+        conn.execute("set local greenlight.transition = 'on'")
+        conn.execute("update public.agent_jobs set dagster_run_id = null where id = %s", [claim.job_id])
+
+
+def test_what_was_claimed_and_has_not_begun_is_being_picked_up(desk: Desk) -> None:
+    story = Story(desk.db, desk.web.settings, "ada", 0, "Waking")
+    claim = story.begin("phase0.generate_packet", ownerClerkId="ada")
+    base = f"/projects/{story.id}"
+    paths = (base, f"{base}/phases/0", f"{base}/activity", f"/jobs/{claim.job_id}", "/parts/dashboard/running")
+    for path in paths:
+        assert "icked up" not in read(desk.ada, path).text, path
+    not_begun(story, claim)
+    for path in paths:
+        assert "being picked up" in read(desk.ada, path).text, path
+    assert "Being picked up since" in read(desk.ada, f"/parts{base}/overview").text
+    for path in (f"{base}/next", f"{base}/overview", f"{base}/phases/0/state"):
+        # Its first line says that it has begun.
+        assert re.search(r'data-on="[^"]* log"', desk.ada.get(f"/parts{path}").text)
+    _, job = story.ask("Are you there?")
+    not_begun(story, story.claim(job))
+    assert "is answering" not in read(desk.ada, f"/parts{base}/chat").text
+
+
+def test_a_phase_without_a_packet_becomes_it(desk: Desk) -> None:
+    story = Story(desk.db, desk.web.settings, "ada", 0, "Arriving")
+    base = f"/projects/{story.id}/phases"
+    page = desk.ada.get(f"{base}/0").text
+    assert f'data-live="/parts{base}/0/empty"' in page
+    assert "There is no pitch yet" in page
+    ahead = desk.ada.get(f"{base}/1").text
+    assert f'<a href="{base}/1" aria-current="page">Validate</a>' in ahead
+    story.packet(0)
+    part = desk.ada.get(f"/parts{base}/0/empty").text
+    assert "data-arrived" in part
+    assert "There is no pitch yet" not in part
+    assert f'href="{base}/1"' not in desk.ada.get(f"/parts/projects/{story.id}/head?active=phase-0").text
+    desk.db.execute("update public.projects set phase = 1 where id = %s", [story.id])
+    assert f'href="{base}/1"' in desk.ada.get(f"/parts/projects/{story.id}/head?active=phase-0").text
 
 
 # --- packets
@@ -364,13 +408,32 @@ def test_a_job_tells_its_steps_its_calls_and_its_end(desk: Desk, story: Story) -
     assert "The model is overloaded." in read(desk.ada, f"/projects/{story.id}/activity").text
 
 
+def test_a_step_that_had_nothing_to_do_is_not_ticked(desk: Desk) -> None:
+    story = Story(desk.db, desk.web.settings, "ada", 3, "Last")
+    claim = story.begin(phase=3)
+    for name, output in (("generate", {}), ("generate/plan", {}), ("landing", []), ("brand_brief", [])):
+        with claim.transaction() as conn:
+            claim.save_step(conn, name, output)
+    saved = read(desk.ada, f"/jobs/{claim.job_id}")
+    assert "1 done" in saved.text, "without the parts of a step"
+    assert saved.text.count("not part of this phase") == 2
+    for name in ("generate", "landing", "brand_brief"):
+        story.step(claim, name, seconds=2)
+    told = read(desk.ada, f"/jobs/{claim.job_id}")
+    assert "1 done" in told.text
+    assert told.text.count("not part of this phase") == 2
+    assert "Steps of the run: 1 done" in read(desk.ada, f"/projects/{story.id}").text
+
+
 def test_an_unfinished_scan_and_a_missing_one_are_told(desk: Desk) -> None:
     job = desk.ada.post("/api/onboarding/scan", json={"domain": "example.org"}).json()["jobId"]
     if job is not None:
         assert "in the queue" in read(desk.ada, f"/parts/onboarding/scan?job={job}").text
     assert "is not there any more" in read(desk.ada, f"/parts/onboarding/scan?job={uuid4()}").text
     assert "Rough preview" in read(desk.ada, "/parts/onboarding/scan?idea_chars=80&strategic=2").text
-    assert read(desk.ada, "/parts/onboarding/scan?domain=%3Cscript%3E").all("script") == []
+    refused = read(desk.ada, "/parts/onboarding/scan?domain=%3Cscript%3E")
+    assert refused.all("script") == []
+    assert "Correct it: with it, the project cannot be created." in refused.text
     assert read(desk.ada, "/projects/new").all("form")
 
 
