@@ -121,6 +121,8 @@ def propose(
         if page is None:
             return answer("refused", None, "There is no landing page yet that could be published.")
         asset_id, content_hash = page["id"], page["content_hash"]
+        if asked_by is not None and _is_live(conn, project_id, content_hash):
+            return answer("refused", None, "This very page is published already.")
         payload["asset"] = {key: page[key] for key in ("filename", "storage_path", "size_bytes", "mime_type")}
     project = get_in(conn, project_id)
     if (why := obstacle(action_type, project, packet.packet)) is not None:
@@ -282,6 +284,15 @@ def _page(conn: Connection, project_id: UUID, asset_id: UUID | None, content_has
             "Propose the page as it is stored.",
         )
     return {**found, "content_hash": stored}
+
+
+def _is_live(conn: Connection, project_id: UUID, content_hash: str | None) -> bool:
+    """Say whether the world sees a page with this hash now: to publish it again would change nothing."""
+    row = conn.execute(
+        "select 1 from public.page_publications where project_id = %s and withdrawn_at is null and content_hash = %s",
+        [project_id, content_hash],
+    ).fetchone()
+    return row is not None
 
 
 def _supersede(conn: Connection, approval_ids: list[UUID]) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from studio import approvals, decisions, permissions, proposals
+from studio import approvals, decisions, pages, permissions, proposals
 from studio.errors import InvalidInput, NotFound, PermissionRefused
 from studio.packets.actions import PHASE_ACTIONS, ActionType
 from studio.packets.limits import forced
@@ -437,3 +437,29 @@ def test_the_same_phase_again_asks_for_nothing_new(company: Company) -> None:
     before = company.rows("approval_queue")
     assert {a.outcome for a in for_phase(company, packet, landing).values()} == {"pending"}
     assert company.rows("approval_queue") == before
+
+
+def test_a_page_that_is_live_already_is_not_published_again_at_a_wish(make_company: MakeCompany) -> None:
+    company = make_company(phase=1)
+    company.packet()
+    html = "<!doctype html><title>T</title>"
+    asset, digest = company.page(html)
+
+    def publish(page: str, asset_id: UUID | None) -> None:
+        with company.db.transaction() as conn:
+            pages.publish(
+                conn,
+                company.id,
+                asset_id=asset_id,
+                content_hash=sha256_hex(page),
+                html=page,
+                approval_id=None,
+                base_url="https://pages.example.org",
+            )
+
+    publish(html, asset)
+    answer = company.propose(DEPLOY, asked_by=FOUNDER)
+    assert (answer.outcome, answer.reason) == ("refused", "This very page is published already.")
+    # What went live since is another one, and this one may come back.
+    publish("<!doctype html><title>Another</title>", None)
+    assert approvals.get(company.db, company.propose(DEPLOY, asked_by=FOUNDER).approval_id).content_hash == digest
