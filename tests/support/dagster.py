@@ -130,6 +130,9 @@ def in_this_process(home: DagsterHome, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 def forget_process() -> None:
     """Let the settings and resources of this process be made anew when somebody asks for them."""
+    if model_resource._model.cache_info().currsize:
+        # Its kept connections would be complained of whenever the collector comes by, in whatever test that is.
+        model_resource._model(os.getpid(), database_resource.StudioDatabase()).close()
     if database_resource._listener.cache_info().currsize:
         database_resource.StudioDatabase().listener().close()
     if database_resource._database.cache_info().currsize:
