@@ -15,17 +15,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from studio import links
 from studio.database.connection import Connection, Database
 from studio.errors import Conflict, InvalidInput, LinkRefused, NotFound
 from studio.packets.evidence import passages
 from studio.packets.fields import Source
-from studio.packets.phase0 import Phase0Packet
-from studio.packets.phase1 import Phase1Packet
-from studio.packets.phase2 import Phase2Packet
-from studio.packets.phase3 import Phase3Packet
+from studio.packets.schemas import SCHEMAS
 from studio.project_events import record
 from studio.settings import Settings
 from studio.text import sha256_hex
@@ -40,7 +37,6 @@ MAX_TOKEN_CHARS = 200
 # A colon stands in no token: not in ours, not in base64 of any kind, not in a UUID.
 _HASHED = "sha256:"
 _TOKEN = re.compile(rf"[A-Za-z0-9_~.-]{{16,{MAX_TOKEN_CHARS}}}")
-_MODELS: dict[int, type[BaseModel]] = {0: Phase0Packet, 1: Phase1Packet, 2: Phase2Packet, 3: Phase3Packet}
 # What the studio could do itself once somebody approves it: the owner's business alone.
 _OWNERS_ONLY = frozenset({"proposed_actions"})
 
@@ -92,7 +88,7 @@ def create(
     `NotFound` where there is no such project, packet or version, `Conflict` where the project is killed or has as
     many live links as it may have.
     """
-    if phase not in _MODELS:
+    if phase not in SCHEMAS:
         raise InvalidInput(f"There is no phase {phase}.", "Choose 0, 1, 2 or 3.")
     if not 1 <= days <= LONGEST_DAYS:
         raise InvalidInput(f"A share link cannot live for {days} days.", f"Choose 1 to {LONGEST_DAYS} days.")
@@ -239,7 +235,7 @@ def _stored(token: str) -> str:
 
 
 def _shown(phase: int, packet: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    model = _MODELS[phase]
+    model = SCHEMAS[phase]
     try:
         # What a packet has beyond its model was not written to be read.
         return _without(model.model_validate(packet).model_dump(mode="json")), True

@@ -16,17 +16,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from studio.packets.diff import Change
 from studio.packets.evidence import passages
 from studio.packets.fields import Source
-from studio.packets.phase0 import Phase0Packet
-from studio.packets.phase1 import Phase1Packet
-from studio.packets.phase2 import Phase2Packet
-from studio.packets.phase3 import Phase3Packet
+from studio.packets.schemas import SCHEMAS
 
-_MODELS: dict[int, type[BaseModel]] = {0: Phase0Packet, 1: Phase1Packet, 2: Phase2Packet, 3: Phase3Packet}
 NAMES = {0: "Pitch", 1: "Validate", 2: "Distribute", 3: "Go live"}
 _COLOR = re.compile(r"^\s*(#[0-9a-fA-F]{6}|#[0-9a-fA-F]{3})\b[\s:,–-]*(.*)$", re.DOTALL)
 _PIECE = re.compile(r"\s*(?:\w+|[^\w\s])|\s+")
@@ -90,7 +86,7 @@ class PacketView:
         """Return the view of a packet as it is stored."""
         try:
             # What a reader takes for the same (a number written as text) is shown as the same.
-            shown = _MODELS[phase].model_validate(packet).model_dump(mode="json")
+            shown = SCHEMAS[phase].model_validate(packet).model_dump(mode="json")
         except (ValidationError, KeyError):
             return cls(phase, packet, readable=False, sources=passages([dict(packet)]))
         return cls(phase, shown, readable=True, sources=passages([shown]))

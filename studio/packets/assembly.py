@@ -11,9 +11,10 @@ from studio.packets.evidence import evidence
 from studio.packets.fields import Source
 from studio.packets.phase1 import PhaseReasoning, PhaseSynopsis
 from studio.packets.revision import SynopsisPatch, replaced
+from studio.packets.schemas import SCHEMAS
 
 # What is stored, and what a revision of it may change, by phase.
-PACKETS: dict[int, type[BaseModel]] = {1: phase1.Phase1Packet, 2: phase2.Phase2Packet, 3: phase3.Phase3Packet}
+PACKETS: dict[int, type[BaseModel]] = {phase: SCHEMAS[phase] for phase in (1, 2, 3)}
 PATCHES: dict[int, type[SynopsisPatch]] = {1: phase1.Phase1Patch, 2: phase2.Phase2Patch, 3: phase3.Phase3Patch}
 PROMPT_VERSIONS: dict[int, str] = {
     1: phase1.PROMPT_VERSION,

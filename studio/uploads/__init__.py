@@ -1,6 +1,7 @@
 """Uploads: files that people give to a project. Announced, brought, completed.
 
 announcing   the pending row, which fixes name, type and size, and how much room there is
+kinds        which files are taken, by name, announced type and content
 arriving     the bytes that come to the studio, and the look at what has arrived, by which a file counts
 leading      tickets for bringing files, and links under which they are saved
 sweep        what never came

@@ -15,7 +15,7 @@ from studio.project_events import record
 from studio.settings import Settings
 from studio.storage.base import BUCKET, MAX_BYTES
 from studio.text import storable_json
-from studio.upload_types import checked_type, clean_name
+from studio.uploads.kinds import checked_type, clean_name
 
 KIND = "upload"
 # A form takes five files (domain specification §8); this many under way at once are somebody's broken loop.

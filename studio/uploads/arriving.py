@@ -10,8 +10,8 @@ from studio.database.connection import Database
 from studio.errors import Conflict, InvalidInput, NotFound, StorageConflict, TooLarge
 from studio.project_events import record
 from studio.storage.base import Storage
-from studio.upload_types import require_content
 from studio.uploads.announcing import STORED_TYPE, Announced, announced_of, existing
+from studio.uploads.kinds import require_content
 
 
 class Body:

@@ -26,8 +26,8 @@ from studio.storage.base import MAX_BYTES
 from studio.storage.bucket import SupabaseStorage
 from studio.storage.choice import folder_storage
 from studio.storage.folder import FolderStorage
-from studio.upload_types import clean_name
 from studio.uploads import Announced, announcing
+from studio.uploads.kinds import clean_name
 from tests.support.postgres import TestServer
 from tests.support.rows import make_owner
 from tests.support.supabase_storage import KEY, SupabaseServer, Thing

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Depends, Query, Request
+from fastapi import Query, Request
 
 from studio import queue
 from studio.job_types import Lane
@@ -15,7 +15,7 @@ from studio.queue import Job, JobStatus, Outcome
 from web.api.routing import owner_router
 from web.api.wire import Answer, Done, Object
 from web.errors import CHANGING, NAMED
-from web.identity.owner import OwnProject, SignedIn
+from web.identity.owner import OwnJob, OwnProject, SignedIn
 from web.limits import owner_limits
 from web.studio_site import StudioSite, studio_site
 
@@ -24,14 +24,6 @@ router = owner_router("jobs")
 PAGE = 50
 PAGE_LIMIT = 200
 STOPPED_HERE = "Canceled in the studio."
-
-
-def own_job(job_id: UUID, owner: SignedIn, request: Request) -> Job:
-    """Return the job of the path where it is of a project of the owner's; else it is not there."""
-    return queue.of_owner(studio_site(request).db, owner.clerk_id, job_id)
-
-
-OwnJob = Annotated[Job, Depends(own_job)]
 
 
 class JobAnswer(Answer):

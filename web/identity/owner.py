@@ -1,6 +1,6 @@
 """The signed-in owner of a request, and what is his: the one place where that is asked.
 
-Routes take `SignedIn` and `OwnProject`. What belongs to somebody else looks as if it were not there.
+Routes take `SignedIn`, `OwnProject` and `OwnJob`. What belongs to somebody else looks as if it were not there.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from uuid import UUID
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
-from studio import projects, sign_in
+from studio import projects, queue, sign_in
 from studio.errors import NotFound
 from studio.projects import Project
+from studio.queue import Job
 from web.identity import cookies
 from web.identity.clerk import TokenRefused
 from web.studio_site import StudioSite, studio_site
@@ -81,3 +82,11 @@ def own_project(project_id: UUID, owner: SignedIn, request: Request) -> Project:
 
 
 OwnProject = Annotated[Project, Depends(own_project)]
+
+
+def own_job(job_id: UUID, owner: SignedIn, request: Request) -> Job:
+    """Return the job of the path where it is of a project of the owner's; else it is not there."""
+    return queue.of_owner(studio_site(request).db, owner.clerk_id, job_id)
+
+
+OwnJob = Annotated[Job, Depends(own_job)]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from studio import events, projects, queue
+from studio import events, projects
 from studio.queue import Job
 from studio.views import activity
 from studio.views.job import job_page
-from web.identity.owner import OwnProject, SignedIn
+from web.identity.owner import OwnJob, OwnProject, SignedIn
 from web.pages.rendering import page
 from web.studio_site import StudioSite, studio_site
 
@@ -20,14 +20,6 @@ router = APIRouter(include_in_schema=False)
 
 _LARGEST_SEQ = 2**63 - 1
 _Position = Annotated[int | None, Query(ge=1, le=_LARGEST_SEQ)]
-
-
-def own_job(job_id: UUID, owner: SignedIn, request: Request) -> Job:
-    """Return the job of the path where it is of a project of the owner's; else it is not there."""
-    return queue.of_owner(studio_site(request).db, owner.clerk_id, job_id)
-
-
-OwnJob = Annotated[Job, Depends(own_job)]
 
 
 @router.get("/projects/{project_id}/activity")

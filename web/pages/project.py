@@ -12,8 +12,8 @@ from studio.database.connection import Database
 from studio.deliverables import Deliverable
 from studio.projects import Project
 from studio.storage.base import MAX_BYTES
-from studio.upload_types import EXTENSIONS
 from studio.uploads.announcing import QUOTA_BYTES
+from studio.uploads.kinds import EXTENSIONS
 from studio.views import activity
 from studio.views import project as views
 from studio.views.next_step import next_step
