@@ -17,9 +17,10 @@ from benchmarks.bed import Bed, Way
 from benchmarks.figures import Figure
 from benchmarks.size import Size
 from greenlight_dagster.bench.samples import summarise
-from greenlight_dagster.stack.environment import SANDBOX_KEY, SANDBOX_MODEL
+from greenlight_dagster.stack.environment import SANDBOX_MODEL
 from studio import projects, sign_in
 from studio.errors import StackError
+from studio.settings import SANDBOX_KEY
 
 # Stock Dagster has no part that answers a browser's chat; its 6 s until an op begins are in `latency`.
 PROFILES: tuple[Way, ...] = ("ours",)

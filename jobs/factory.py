@@ -22,6 +22,7 @@ from studio.outbound import OutboundClient
 from studio.settings import Settings
 from studio.storage import Storage, storage_from_settings
 from studio.text import clip
+from studio.tracing import current
 
 if TYPE_CHECKING:
     from studio.model.client import Model
@@ -166,7 +167,11 @@ def _op(spec: AgentOp, name: str, *, last: str, on_failure: OnFailure | None) ->
             return
         session.on_failure = on_failure
         try:
-            output = _run(spec, context, session, [inputs[_input(need)] for need in spec.needs])
+            with session.step(spec.name) as step:
+                given = {need: inputs[_input(need)] for need in spec.needs}
+                step.set_input(given)
+                output = _run(spec, context, session, list(given.values()))
+                step.set_output(output)
         except BaseException as exc:
             session.fail(exc)
             raise
@@ -200,6 +205,7 @@ def _run(spec: AgentOp, context: dg.OpExecutionContext, session: JobSession, inp
     done, output = session.claim.saved_step(spec.name)
     if done:
         context.log.info(f"{spec.name} was finished by an earlier attempt; its output is taken.")
+        current().set_attributes({"greenlight.step.saved": True})
     elif spec.transactional:
 
         def in_transaction(conn: Connection) -> Json:

@@ -15,6 +15,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import CancelledError
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -25,7 +26,7 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunSta
 from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
-from resources import run_tags
+from resources import job_trace, run_tags
 from resources.database import StudioDatabase
 from studio import claims
 from studio.claims import Claim
@@ -37,6 +38,8 @@ from studio.job_types import JOB_TYPES, JobType, Payload, parse_payload
 from studio.leases import Alarm, LeaseKeeper
 from studio.queue import NewJob
 from studio.settings import Settings, get_settings
+from studio.tracing import names, span
+from studio.tracing.context import TraceContext
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +72,8 @@ class JobSession:
         self._alarm: Alarm | None = None
         self._writer: EventWriter | None = None
         self._keeper: LeaseKeeper | None = None
+        self._trace: TraceContext | None = None
+        self._said: str | None = None
 
     @property
     def active(self) -> bool:
@@ -108,6 +113,8 @@ class JobSession:
         """Begin to write events and to renew the lease."""
         if self._claim is None:
             return
+        # Outside of everything that reports progress: the trace is of all that the run does.
+        self._trace = job_trace.begin(self._claim, self.run, of_pickup=_is_of_pickup(self.run))
         self._writer = EventWriter(self._claim, self.run.run_id, flush_seconds=self.settings.event_flush_ms / 1000)
         self._keeper = LeaseKeeper(
             self._claim,
@@ -118,6 +125,10 @@ class JobSession:
             watchdog=self.settings.run_owns_process,
         )
         self._keeper.start()
+
+    def step(self, name: str) -> span:
+        """Return the span of an op."""
+        return span(names.named(names.STEP, name), parent=self._trace.root if self._trace is not None else None)
 
     def fail(self, failure: BaseException) -> None:
         """Note why the run cannot finish the job; the job's transition follows when the run ends."""
@@ -135,11 +146,15 @@ class JobSession:
             self._keeper.stop()
         if self._writer is not None:
             self._writer.flush()
+        status = "lost"
+        unended: Exception | None = None
         try:
             status = self._transition(self._claim)
         except LeaseLost as exc:
+            unended = exc
             log.warning("Run %s ends without a say: %s", self.run.run_id, exc)
         except (StudioError, psycopg.Error, SQLAlchemyError) as exc:
+            unended = exc
             # The lease runs out, and the next attempt finds every finished step.
             log.error("Job %s could not be ended and will be taken up again: %s", self._claim.job_id, exc)
         else:
@@ -147,23 +162,31 @@ class JobSession:
         finally:
             if self._writer is not None:
                 self._writer.close()
+            if self._trace is not None:
+                job_trace.end(self._trace, status, unended or self._failure, self._said)
 
     def _transition(self, claim: Claim) -> str:
         if self._finished and self._failure is None:
             claim.complete()
             return "completed"
         if self._alarm == "lease_lost":
+            self._failure = LeaseLost("The lease ran out while the run went on.", "Another attempt has the job.")
             return "lost"
         if self._alarm == "cancel_requested" or self._canceling():
             # Whoever asked for it through the queue has given his own reason, which stands.
             claim.cancel("Canceled in Dagster.")
+            # Whatever the op has met with, it met with because of that.
+            self._failure = CancelledError("The job was canceled.")
             return "canceled"
         if self._alarm == "timeout":
-            return self._fail(claim, f"The run took longer than its {self._timeout_seconds:g} s.", permanent=False)
+            # The op knows of nothing but an interrupt; the trace is to say what it was for.
+            self._failure = TimeoutError(f"The run took longer than its {self._timeout_seconds:g} s.")
+            return self._fail(claim, str(self._failure), permanent=False)
         failure = self._failure
         if failure is None and (error := self._step_failure()):
             return self._fail(claim, error, permanent=False)
         if failure is None or isinstance(failure, dg.DagsterExecutionInterruptedError):
+            self._failure = failure or CancelledError("The run was interrupted.")
             return claim.release("The run was interrupted.")
         if is_absence(failure):
             # No fault of the attempt's: what it has finished stands, and the next one goes on there.
@@ -172,6 +195,8 @@ class JobSession:
         return self._fail(claim, str(failure) or type(failure).__name__, permanent=permanent)
 
     def _fail(self, claim: Claim, error: str, *, permanent: bool) -> str:
+        self._said = error
+
         def also(conn: Connection, status: str) -> None:
             # An attempt that is followed by another one has failed nothing yet.
             if self.on_failure is not None and status == "failed":
@@ -224,11 +249,14 @@ class AgentJobResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if run is None or instance is None:
             raise InvalidInput("An agent job runs inside a Dagster run.", "Launch it from the queue or the UI.")
         session = self._session(run, instance)
-        session.open()
-        try:
-            yield session
-        finally:
-            session.close()
+        with contextlib.ExitStack() as traced:
+            if session.active:
+                traced.enter_context(job_trace.collecting(session.settings, self.database.get()))
+            session.open()
+            try:
+                yield session
+            finally:
+                session.close()
 
     def _session(self, run: DagsterRun, instance: DagsterInstance) -> JobSession:
         settings = get_settings()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio.queue import Job
+from studio.tracing import ids as trace_ids
 
 JOB_ID = "greenlight/job_id"
 PROJECT_ID = "greenlight/project_id"
@@ -10,6 +11,8 @@ ATTEMPT = "greenlight/attempt"
 CLAIM_NO = "greenlight/claim_no"
 JOB_TYPE = "greenlight/job_type"
 LANE = "greenlight/lane"
+# The trace of the attempt; `greenlight traces show` takes it, as it takes the run's own id.
+TRACE_ID = "greenlight/trace_id"
 # The op that ends the job: a run that leaves it out cannot.
 LAST_OP = "greenlight/last_op"
 
@@ -26,6 +29,7 @@ def tags_of(job: Job) -> dict[str, str]:
         JOB_TYPE: job.job_type,
         ATTEMPT: str(job.attempts),
         CLAIM_NO: str(job.claim_no),
+        TRACE_ID: trace_ids.of_claim(job.id, job.claim_no).hex,
     }
 
 

@@ -22,6 +22,9 @@ from studio.claims import Claim
 from studio.database.connection import Database
 from studio.errors import DatabaseError, LeaseLost, StudioError
 from studio.queue import Job
+from studio.settings import get_settings
+from studio.tracing import lost
+from studio.tracing.redaction import Redactor
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +112,7 @@ def _look_after(db: Database, instance: DagsterInstance, held: Held) -> str | No
     if job.cancel_requested_at is not None and job.dagster_run_id is None and run.status in _NOT_BEGUN:
         # It waits for a slot of the launcher, and there is nobody in it yet who could notice.
         Claim(db, job).cancel()
+        _close_trace(db, job, "The job was canceled before its run began.", "canceled")
         instance.run_launcher.terminate(run.run_id)
         return f"job {job.id}: canceled, before run {run.run_id} began"
     if run.status is DagsterRunStatus.CANCELING and not lapsed and job.cancel_requested_at is None:
@@ -122,14 +126,28 @@ def _look_after(db: Database, instance: DagsterInstance, held: Held) -> str | No
         return None
     claim = Claim(db, job)
     if _was_to_be_canceled(instance, run):
-        claim.cancel("Canceled in Dagster.")
-        status = "canceled"
+        why, status = "Canceled in Dagster.", "canceled"
+        claim.cancel(why)
     else:
-        status = claim.release(_why(instance, job, run))
+        why = _why(instance, job, run)
+        status = claim.release(why)
+    _close_trace(db, job, why, status)
     if not run.is_finished:
         # Its server is gone as well, so nobody else will ever end it in Dagster's books.
         _end(instance, run)
     return f"job {job.id}: {status}, because run {run.run_id} is {run.status.value}"
+
+
+def _close_trace(db: Database, job: Job, why: str, outcome: str) -> None:
+    settings = get_settings()
+    if not settings.trace_enabled:
+        return
+    try:
+        with db.transaction() as conn:
+            lost.close(conn, job, why, outcome=outcome, redactor=Redactor.from_settings(settings))
+    except (StudioError, psycopg.Error) as exc:
+        # The job is back in any case; a sweep closes what is open.
+        log.warning("The trace of job %s could not be closed: %s", job.id, exc)
 
 
 def _was_to_be_canceled(instance: DagsterInstance, run: DagsterRun) -> bool:

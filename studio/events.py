@@ -19,6 +19,7 @@ from psycopg.rows import DictRow
 from studio.database.connection import Connection, Database
 from studio.database.errors import translated
 from studio.text import storable, storable_json
+from studio.tracing import ids
 
 EventType = Literal["status", "log", "delta", "tool_call", "tool_result", "artifact", "done"]
 
@@ -41,6 +42,11 @@ class Event:
     claim_no: int
     created_at: datetime
     agent: str = ""
+
+    @property
+    def trace_id(self) -> UUID:
+        """The trace of the attempt that it belongs to; the column of this name says the same."""
+        return ids.of_claim(self.job_id, self.claim_no)
 
 
 @dataclass(frozen=True)

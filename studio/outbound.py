@@ -29,6 +29,7 @@ from studio.errors import OutboundFailed, OutboundRefused
 from studio.pinned_network import Endpoint, Limits, PinnedNetwork
 from studio.resolver import Resolver, look_up, system_resolver
 from studio.settings import Settings
+from studio.tracing.headers import STATUS, request_span, trace_headers
 from studio.webpage import decode_text
 
 log = logging.getLogger(__name__)
@@ -127,6 +128,12 @@ class OutboundClient:
         Any status is an answer. Raise `OutboundRefused` where the guard forbids the address or outbound
         requests are off, `OutboundFailed` where a permitted address gives no usable answer in time.
         """
+        with request_span("GET", url) as traced:
+            fetched = self._get(url, max_bytes, timeout)
+            traced.set_attributes({STATUS: fetched.status, "greenlight.hops": len(fetched.hops)})
+            return fetched
+
+    def _get(self, url: str, max_bytes: int, timeout: float) -> Fetched:
         self._require_enabled()
         deadline = time.monotonic() + timeout
         target = parse_url(url)
@@ -158,11 +165,13 @@ class OutboundClient:
 
         Raise as `get` does; `OutboundFailed.sent` then says whether the request may have arrived.
         """
-        self._require_enabled()
-        target = parse_url(url)
-        sending = {**(headers or {}), "Content-Type": content_type, "Content-Length": str(len(body))}
-        answer = self._request(target, max_bytes, time.monotonic() + timeout, body, sending)
-        return _fetched(url, target, [target.url], answer)
+        with request_span("POST", url) as traced:
+            self._require_enabled()
+            target = parse_url(url)
+            sending = {**(headers or {}), "Content-Type": content_type, "Content-Length": str(len(body))}
+            answer = self._request(target, max_bytes, time.monotonic() + timeout, body, sending)
+            traced.set_attributes({STATUS: answer.status})
+            return _fetched(url, target, [target.url], answer)
 
     def resolve(self, host: str, *, timeout: float = DEFAULT_TIMEOUT_SECONDS) -> list[Address]:
         """Return the addresses of `host` (as `ascii_host` spells it), every one of them checked.
@@ -203,7 +212,10 @@ class OutboundClient:
                 connection.stream(
                     "GET" if body is None else "POST",
                     url,
-                    headers=[("Host", _host_header(target)), *{**_HEADERS, **(headers or {})}.items()],
+                    headers=[
+                        ("Host", _host_header(target)),
+                        *{**_HEADERS, **trace_headers(), **(headers or {})}.items(),
+                    ],
                     content=body,
                 ) as response,
             ):

@@ -15,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from studio.errors import SettingsError
 
+# What the embedded stack gives as the key to its sandbox model: a name, and no secret.
+SANDBOX_KEY = "sandbox"
+
 
 class ModelPrice(BaseModel):
     """What a model costs, for models the price list does not know. Dollars per million tokens."""
@@ -343,7 +346,7 @@ class Settings(BaseSettings):
     worker_health_secret: SecretStr | None = Field(
         default=None,
         validation_alias="WORKER_HEALTH_SECRET",
-        description="Lets a monitor call `/api/worker/health`. Unset: nobody can.",
+        description="Lets a monitor read `/metrics` and `/api/worker/health`. Unset: nobody can.",
     )
 
     trusted_proxies: str | None = Field(
@@ -421,6 +424,81 @@ class Settings(BaseSettings):
         default=None,
         validation_alias="GREENLIGHT_MAIL_POSTAL_ADDRESS",
         description="The sender's postal address, for the foot of every mail where the law wants one.",
+    )
+
+    # --- traces and operations
+    trace_enabled: bool = Field(
+        default=True, validation_alias="GREENLIGHT_TRACING", description="Whether jobs are traced at all."
+    )
+    trace_flush_ms: int = Field(
+        default=1000,
+        ge=10,
+        validation_alias="GREENLIGHT_TRACE_FLUSH_MS",
+        description="How long spans are gathered before they are written: what a killed process loses at most.",
+    )
+    trace_shutdown_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        validation_alias="GREENLIGHT_TRACE_SHUTDOWN_SECONDS",
+        description="How long a run that is over waits for its spans to be written; the rest is spilled to the disk.",
+    )
+    trace_slow_query_ms: float = Field(
+        default=100.0,
+        ge=0,
+        validation_alias="GREENLIGHT_TRACE_SLOW_QUERY_MS",
+        description="Waits for the database that are longer become spans.",
+    )
+    trace_retention_days: float = Field(
+        default=30.0, ge=0, validation_alias="GREENLIGHT_TRACE_RETENTION_DAYS", description="How long traces are kept."
+    )
+    trace_payload_days: float = Field(
+        default=7.0,
+        ge=0,
+        validation_alias="GREENLIGHT_TRACE_PAYLOAD_DAYS",
+        description="How long the inputs and outputs of their spans are kept.",
+    )
+    trace_error_days: float = Field(
+        default=90.0,
+        ge=0,
+        validation_alias="GREENLIGHT_TRACE_ERROR_DAYS",
+        description="How long failed traces and slow outliers are kept.",
+    )
+    insforge_url: str | None = Field(
+        default=None,
+        validation_alias="INSFORGE_URL",
+        description="An InsForge project that keeps a copy of the traces. Unset: none.",
+    )
+    insforge_api_key: SecretStr | None = Field(
+        default=None, validation_alias="INSFORGE_API_KEY", description="The key to its records API."
+    )
+    alert_email: str | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_ALERT_EMAIL",
+        description="Who is told by mail when something is wrong. Unset: alerts stand in the studio alone.",
+    )
+    alert_webhook_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_ALERT_WEBHOOK_URL",
+        description="Where alerts are posted as JSON. Unset: nowhere.",
+    )
+    alert_queue_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        validation_alias="GREENLIGHT_ALERT_QUEUE_SECONDS",
+        description="A job that is due and waits for longer is an alert.",
+    )
+    alert_spend_percent: float = Field(
+        default=80.0,
+        gt=0,
+        le=100,
+        validation_alias="GREENLIGHT_ALERT_SPEND_PERCENT",
+        description="A project that has spent more of a cap is an alert.",
+    )
+    alert_slower_factor: float = Field(
+        default=2.0,
+        gt=1,
+        validation_alias="GREENLIGHT_ALERT_SLOWER_FACTOR",
+        description="A p95 that has grown by more than this is an alert.",
     )
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from studio.model import spend
 from studio.model.spend import usd
 from studio.queue import Job, JobStatus
 from studio.text import clip, printable
+from studio.tracing import ids
 
 app = typer.Typer(no_args_is_help=True, help="Look at jobs, follow them, cancel and retry them.")
 
@@ -101,6 +102,7 @@ def show(job: JobArgument, as_json: JsonFlag = False) -> None:
         ("attempts", f"{found.attempts} of {found.max_attempts}, {found.interruptions} interruptions"),
         ("claim", f"{found.claim_no}, by {found.locked_by}" if found.locked_by else found.claim_no),
         ("run", found.dagster_run_id),
+        ("trace", ids.of_claim(found.id, found.claim_no).hex if found.claim_no else None),
         ("created", found.created_at),
         ("started", found.started_at),
         ("ended", found.completed_at),

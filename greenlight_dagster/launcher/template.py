@@ -49,7 +49,11 @@ def main() -> None:
     """Load and fork, as the server says on the socket whose descriptor is the first argument."""
     channel = Channel(socket.socket(fileno=int(sys.argv[1])))
     number, config = int(sys.argv[2]), LauncherConfig.from_json(sys.argv[3])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    # What a run logs names its trace, once it has one.
+    line = "%(asctime)s %(name)s %(levelname)s %(message)s%(trace)s"
+    handler.setFormatter(logging.Formatter(line, defaults={"trace": ""}))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Ctrl-C in a terminal is for the commands, not for what they share.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     order = channel.receive()

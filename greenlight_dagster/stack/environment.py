@@ -11,9 +11,8 @@ from greenlight_dagster.stack.folders import Folders
 from greenlight_dagster.stack.parts import Sandbox, Ui, Web
 from greenlight_dagster.stack.secrets import Secrets
 from sensors.code_server import SIZES
-from studio.settings import Settings
+from studio.settings import SANDBOX_KEY, Settings
 
-SANDBOX_KEY = "sandbox"
 SANDBOX_MODEL = "sandbox"
 # A sensor that waits for work holds a thread of the code server meanwhile; the default of cpu + 4 would leave none
 # for the others and for the UI.

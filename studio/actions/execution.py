@@ -26,6 +26,7 @@ from studio.settings import Settings
 from studio.storage import Storage
 from studio.tasks import forget_task, log_task
 from studio.text import clip, storable_json
+from studio.tracing import names, span
 
 # The task that says that an execution has failed for good.
 FAILED_TASK = ("system", "approval_execution_failed")
@@ -83,7 +84,10 @@ class Execution:
             outbound=self.outbound,
             storage=self.storage,
         )
-        outcome = kind.perform(context)
+        with span(names.named(names.ACTION, approved.action_type)) as traced:
+            traced.set_input({"approval": approved.id, "title": approved.title, "payload": approved.payload})
+            outcome = kind.perform(context)
+            traced.set_output({"detail": outcome.detail, "response": outcome.response})
         return {"detail": clip(outcome.detail, DETAIL_CHARS), "response": storable_json(outcome.response)}
 
     def record(self, conn: Connection, done: Json) -> Json:

@@ -11,6 +11,7 @@ from studio.model.call import Call, CompletesCalls
 from studio.model.spend import Spender
 from studio.packets.brand_deck import BrandDeckSpec
 from studio.progress import Progress
+from studio.tracing.genai import traced_agent
 
 # Domain specification §3.
 SPEC_TOKENS = 4500
@@ -24,6 +25,7 @@ class BrandDesigner:
         self._spender = spender
         self._progress = progress
 
+    @traced_agent("brand_designer")
     def run(self, step: str, facts: dict[str, Any]) -> tuple[BrandDeckSpec, Answer]:
         """Return the specification of the brief for the brand in `facts` (blocks `brand`, `parts`, `project`, …)."""
         return self._model.structured(

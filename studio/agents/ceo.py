@@ -14,6 +14,7 @@ from studio.packets.phase2 import Phase2Plan
 from studio.packets.phase3 import Phase3Plan
 from studio.packets.revision import Patch
 from studio.progress import Progress
+from studio.tracing.genai import traced_agent
 
 P = TypeVar("P", bound=Patch)
 
@@ -49,6 +50,7 @@ class Ceo:
         self._spender = spender
         self._progress = progress
 
+    @traced_agent("ceo")
     def run(self, step: str, facts: dict[str, Any]) -> tuple[Phase0Synthesis, Answer]:
         """Return the synthesis of the given facts: idea, research findings, sources, presence, memory."""
         return self._model.structured(

@@ -12,6 +12,7 @@ from studio.model.call import Call
 from studio.model.spend import Spender
 from studio.packets.actions import ActionType
 from studio.progress import Progress
+from studio.tracing.genai import traced_agent
 
 if TYPE_CHECKING:
     # Importing the SDK takes a second, which whoever only reads the definitions need not spend.
@@ -57,6 +58,7 @@ class Chat:
         self._spender = spender
         self._progress = progress
 
+    @traced_agent("chat")
     def run(self, step: str, facts: dict[str, Any], propose: Propose) -> Answer:
         """Return the answer to the message in `facts`; its text is streamed to the progress as it comes."""
         return self._model.run_tools(

@@ -13,6 +13,7 @@ from studio.model.call import Call, CompletesCalls
 from studio.model.spend import Spender
 from studio.packets.landing import LandingCritique
 from studio.progress import Progress
+from studio.tracing.genai import traced_agent
 
 # A page with its styles and drawings; what is cut off is lost, so there is room beyond the usual.
 PAGE_TOKENS = 16_000
@@ -71,6 +72,7 @@ class Designer:
         self._spender = spender
         self._progress = progress
 
+    @traced_agent("designer")
     def run(self, step: str, facts: dict[str, Any]) -> tuple[str, Answer]:
         """Return one page as HTML from doctype to `</html>`, unchecked.
 

@@ -16,6 +16,7 @@ from studio.model.call import Call, CompletesCalls
 from studio.model.spend import Spender
 from studio.progress import Progress
 from studio.research import Dossier, dossier, for_prompt, numbered
+from studio.tracing.genai import traced_agent
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -31,6 +32,7 @@ class Researcher:
         self._spender = spender
         self._progress = progress
 
+    @traced_agent("researcher")
     def run(self, task: str, step: str, facts: dict[str, Any]) -> Dossier:
         """Search and return the notes with the passages they cite."""
         answer = self._model.complete(

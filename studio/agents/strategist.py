@@ -14,6 +14,7 @@ from studio.model.call import Call, CompletesCalls
 from studio.model.spend import Spender
 from studio.packets.phase1 import BrandKit, EmailSequence, LandingCopy, SocialStrategy, WaitlistPlan
 from studio.progress import Progress
+from studio.tracing.genai import traced_agent
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Strategist:
         self._spender = spender
         self._progress = progress
 
+    @traced_agent("strategist")
     def run(self, part: Part, step: str, facts: dict[str, Any]) -> tuple[BaseModel, Answer]:
         """Return the part, written from the given facts: idea, packets, company, memory, permissions, guidance."""
         return self._model.structured(

@@ -11,6 +11,7 @@ from studio.model.call import Call, CompletesCalls
 from studio.model.spend import Spender
 from studio.packets.phase1 import PhaseSynopsis
 from studio.progress import Progress
+from studio.tracing.genai import traced_agent
 
 SYNOPSIS_TOKENS = 2400
 
@@ -23,6 +24,7 @@ class Synthesizer:
         self._spender = spender
         self._progress = progress
 
+    @traced_agent("synthesizer")
     def run(self, phase: int, step: str, facts: dict[str, Any]) -> tuple[PhaseSynopsis, Answer]:
         """Return the verdict over the parts of `facts`, weighed against the earlier packets, sources and figures."""
         return self._model.structured(

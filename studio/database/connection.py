@@ -24,8 +24,10 @@ from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from studio.database.traced import TracedCursor, waited
 from studio.errors import DatabaseError
 from studio.settings import Settings
+from studio.tracing import names
 
 Connection = psycopg.Connection[DictRow]
 Params = Sequence[Any] | Mapping[str, Any]
@@ -179,6 +181,7 @@ class Database:
         self._wait_seconds = haste.wait_seconds if haste else POOL_TIMEOUT_SECONDS
         self._kwargs: dict[str, Any] = {
             "row_factory": dict_row,
+            "cursor_factory": TracedCursor,
             "autocommit": True,
             "application_name": application_name,
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
@@ -240,6 +243,7 @@ class Database:
     @contextlib.contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend a connection in autocommit mode. Raise `DatabaseError` where the server cannot be reached."""
+        began = time.perf_counter_ns()
         try:
             pool, conn = self._take()
         except (PoolTimeout, psycopg.OperationalError) as exc:
@@ -247,6 +251,7 @@ class Database:
                 f"The database at {redact(self.url)} cannot be reached.",
                 "Check that it runs and that DATABASE_URL is right (`greenlight doctor`).",
             ) from exc
+        waited(names.DB_WAIT, began, time.perf_counter_ns(), {})
         try:
             yield conn
         finally:

@@ -31,11 +31,14 @@ from studio.model.prices import PriceList, Usage
 from studio.model.reservation import Reservation
 from studio.model.spend import Spender
 from studio.model.structure import parse
+from studio.model.tracing import traced_tools, watch_attempts
 from studio.model.transport import do_not_resend, one_line, translated, unbilled
 from studio.model.turn import read, report_cost, use_tools
 from studio.progress import Progress
 from studio.settings import Settings
 from studio.text import clip, storable
+from studio.tracing import genai
+from studio.tracing.genai import traced_llm
 
 SERVICE_URL = "https://api.anthropic.com"
 CONNECT_TIMEOUT_SECONDS = 10.0
@@ -65,7 +68,7 @@ class Model:
             # Never None: the SDK would look into the environment by itself, and take an empty variable at its word.
             base_url=settings.anthropic_base_url or SERVICE_URL,
             max_retries=settings.model_max_retries,
-            middleware=[do_not_resend],
+            middleware=[watch_attempts, do_not_resend],
         )
 
     def close(self) -> None:
@@ -74,6 +77,7 @@ class Model:
 
     # --- prose
 
+    @traced_llm()
     def complete(self, call: Call, spender: Spender, progress: Progress) -> Answer:
         """Ask once and return the whole answer, streaming its text to `progress` as it comes.
 
@@ -84,6 +88,7 @@ class Model:
 
     # --- structure
 
+    @traced_llm()
     def structured(self, call: Call, schema: type[M], spender: Spender, progress: Progress) -> tuple[M, Answer]:
         """Ask for an answer that fits `schema`; ask once more with the validation error where it does not.
 
@@ -175,9 +180,11 @@ class Model:
         deadline = time.monotonic() + self._seconds(call)
         with self._reserved(call, _size(request), call.max_tokens, searches, spender) as reservation:
             client = self._client.with_options(timeout=self._timeout(call))
-            with client.messages.stream(**request) as stream:
-                message: Message = read(stream, deadline, call, progress, prose=prose)
-            used = usage_of(message)
+            with genai.request_span(self.name, call.profile.name) as asked:
+                with client.messages.stream(**request) as stream:
+                    message: Message = read(stream, deadline, call, progress, prose=prose)
+                used = usage_of(message)
+                genai.answered(asked, message, used)
             reservation.settle(used)
         report_cost(message, used, reservation.cost_micros, call, progress)
         return message, used, reservation.cost_micros, reservation.call_id
@@ -190,6 +197,7 @@ class Model:
 
     # --- tools
 
+    @traced_llm()
     def run_tools(
         self, call: Call, tools: Sequence[BetaFunctionTool[Any]], spender: Spender, progress: Progress
     ) -> Answer:
@@ -206,7 +214,7 @@ class Model:
             max_tokens=call.max_tokens,
             system=call.system,
             messages=[{"role": "user", "content": call.prompt}],
-            tools=list(tools),
+            tools=traced_tools(tools),
             stream=True,
             timeout=self._timeout(call),
         )
@@ -214,8 +222,10 @@ class Model:
             for _ in range(call.profile.turns):
                 deadline = time.monotonic() + self._seconds(call)
                 with self._reserved(call, size, call.max_tokens, 0, spender) as reservation:
-                    message: Any = read(next(runner), deadline, call, progress, prose=True)
-                    used = usage_of(message)
+                    with genai.request_span(self.name, call.profile.name) as asked:
+                        message: Any = read(next(runner), deadline, call, progress, prose=True)
+                        used = usage_of(message)
+                        genai.answered(asked, message, used)
                     reservation.settle(used)
                 report_cost(message, used, reservation.cost_micros, call, progress)
                 usage, cost = usage + used, cost + reservation.cost_micros

@@ -8,6 +8,7 @@ from uuid import UUID
 from studio.database.connection import Database
 from studio.model import spend
 from studio.model.prices import PriceList, Usage
+from studio.tracing import genai
 
 
 class Reservation:
@@ -35,3 +36,5 @@ class Reservation:
         self.settled = True
         duration_ms = round((time.perf_counter() - self._started) * 1000)
         spend.settle(self._db, self.call_id, micros=micros, usage=usage, duration_ms=duration_ms, error=error)
+        # What was used is unknown where a request broke off, and the whole reservation counts: money, but no tokens.
+        genai.settled(self._model, micros, None if error else usage, self.call_id)

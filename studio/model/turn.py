@@ -10,21 +10,35 @@ import httpx2
 from studio.model import spend
 from studio.model.call import Call
 from studio.model.prices import Usage
+from studio.model.tracing import ServerTools
 from studio.model.transport import SHOWN_ERROR_CHARS, Bounded
 from studio.progress import Progress
 from studio.text import clip, storable
+from studio.tracing import genai
+
+# The first of these is the first that a reader, or a tool, gets of an answer.
+_CONTENT = frozenset({"text", "thinking", "input_json", "content_block_delta"})
 
 
 def read(stream: Any, deadline: float, call: Call, progress: Progress, *, prose: bool) -> Any:
     """Read `stream` (of the SDK, either API) to its end, pass on what it brings, and return its message."""
     stream.response.stream = Bounded(stream.response.stream, deadline)
-    whole = False
-    for event in stream:
-        if event.type == "text" and prose and call.stream_text:
-            progress.delta(storable(event.text), step=call.step, agent=call.profile.name)
-        elif event.type == "content_block_stop":
-            _report_tools(event.content_block, call, progress)
-        whole = whole or event.type == "message_stop"
+    whole, begun = False, False
+    tools = ServerTools()
+    try:
+        for event in stream:
+            if not begun and event.type in _CONTENT:
+                begun = True
+                genai.first_token()
+            if event.type == "text" and prose and call.stream_text:
+                progress.delta(storable(event.text), step=call.step, agent=call.profile.name)
+            elif event.type == "content_block_stop":
+                _report_tools(event.content_block, call, progress, tools)
+            whole = whole or event.type == "message_stop"
+    except BaseException as exc:
+        tools.close(exc)
+        raise
+    tools.close()
     if not whole:
         # A connection that a proxy closes in good order: what came so far is neither the answer nor its bill.
         raise httpx2.RemoteProtocolError("it ended before the answer did")
@@ -58,10 +72,12 @@ def report_cost(message: Any, used: Usage, micros: int, call: Call, progress: Pr
     )
 
 
-def _report_tools(block: Any, call: Call, progress: Progress) -> None:
+def _report_tools(block: Any, call: Call, progress: Progress, tools: ServerTools) -> None:
     if block.type == "server_tool_use":
+        tools.called(block)
         progress.tool_call(block.name, step=call.step, input=block.input)
     elif block.type == "web_search_tool_result":
+        tools.returned(block)
         if isinstance(block.content, list):
             urls = [result.url for result in block.content]
             progress.tool_result("web_search", step=call.step, results=len(urls), urls=urls[:10])

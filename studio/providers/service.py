@@ -19,6 +19,7 @@ import httpx
 from studio.errors import OutcomeUnknown, ProviderError, ProviderRefused, ProviderUnavailable, SettingsError
 from studio.secrets import redact_secrets
 from studio.text import one_line, storable_json
+from studio.tracing.headers import STATUS, request_span, trace_headers
 
 # An answer says in a few hundred bytes what it did; lists come in pages.
 MAX_ANSWER_BYTES = 512 * 1024
@@ -92,13 +93,20 @@ class Service:
         """Return what a provider said on one line of bounded length, without secrets."""
         return one_line(redact_secrets(text, self._secrets), SAID_CHARS)
 
-    def _send(self, method: str, path: str, *, changes: bool, headers: Mapping[str, str], **request: Any) -> Reply:
+    def _send(self, method: str, path: str, *, changes: bool, **request: Any) -> Reply:
+        with request_span(method, self._base_url, path) as traced:
+            reply = self._sent(method, path, changes=changes, **request)
+            traced.set_attributes({STATUS: reply.status})
+            return reply
+
+    def _sent(self, method: str, path: str, *, changes: bool, headers: Mapping[str, str], **request: Any) -> Reply:
         deadline = time.monotonic() + self._timeout
+        given = {"User-Agent": "Greenlight/1.0", **trace_headers(), **headers}
         limits = httpx.Timeout(self._timeout, connect=min(CONNECT_SECONDS, self._timeout))
         try:
             with (
                 httpx.Client(base_url=self._base_url, timeout=limits, verify=_tls(), follow_redirects=False) as client,
-                client.stream(method, path, headers={"User-Agent": "Greenlight/1.0", **headers}, **request) as response,
+                client.stream(method, path, headers=given, **request) as response,
             ):
                 return Reply(response.status_code, _body(response, deadline))
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as exc:

@@ -19,6 +19,7 @@ class Entry:
     request_id: str
     path: str
     digest: str
+    traceparent: str | None = None
     model: str | None = None
     schema_title: str | None = None
     stream: bool = False

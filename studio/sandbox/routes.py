@@ -166,7 +166,9 @@ class Sandbox:
         return handed_over(entry, JSONResponse(answer))
 
     def _opened(self, request: Request, raw: bytes) -> Entry:
-        return self.journal.open(self.request_id(), request.url.path, hashlib.sha256(raw).hexdigest()[:16])
+        entry = self.journal.open(self.request_id(), request.url.path, hashlib.sha256(raw).hexdigest()[:16])
+        entry.traceparent = request.headers.get("traceparent")
+        return entry
 
 
 def model_info() -> dict[str, Any]:

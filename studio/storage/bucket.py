@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import json
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +29,8 @@ from studio.storage.base import (
     missing,
 )
 from studio.storage.paths import checked_path, checked_prefix, key_of, path_of
+from studio.tracing import names, record
+from studio.tracing.headers import STATUS, trace_headers
 from supabase import Client, ClientOptions, SupabaseException, create_client
 
 # 25 MiB in this time are 4 Mbit/s.
@@ -54,7 +57,7 @@ class SupabaseStorage:
             follow_redirects=False,
             # What is sent is what there is, so that it can be bounded while it comes.
             headers={"accept-encoding": "identity"},
-            event_hooks={"response": [_bound]},
+            event_hooks={"request": [_trace], "response": [_traced, _bound]},
         )
         options = ClientOptions(auto_refresh_token=False, persist_session=False, httpx_client=self._http)
         try:
@@ -205,6 +208,23 @@ class _Bounded(httpx.SyncByteStream):
 
     def close(self) -> None:
         self._stream.close()
+
+
+def _trace(request: httpx.Request) -> None:
+    request.headers.update(trace_headers())
+    request.extensions["greenlight_began"] = time.perf_counter_ns()
+
+
+def _traced(response: httpx.Response) -> None:
+    request = response.request
+    attributes = {
+        "http.request.method": request.method,
+        "server.address": request.url.host,
+        "url.path": request.url.path,
+        STATUS: response.status_code,
+    }
+    began = request.extensions["greenlight_began"]
+    record(names.named(names.HTTP, request.method.lower()), began, time.perf_counter_ns(), attributes)
 
 
 def _bound(response: httpx.Response) -> None:

@@ -34,6 +34,7 @@ def payload(event: Event) -> dict[str, Any]:
         "message": event.message,
         "data": event.data,
         "attempt": event.attempt,
+        "traceId": event.trace_id.hex,
         "createdAt": moment(event.created_at),
     }
 

@@ -18,6 +18,7 @@ from dagster import DagsterInstance, DagsterRunStatus
 from studio import queue
 from studio.database.connection import Database
 from studio.paths import ROOT
+from studio.tracing import ids
 from tests.support.dagster import (
     DAGSTER_WARNINGS,
     JOB_NAME,
@@ -103,6 +104,7 @@ def test_the_command_inserts_claims_and_runs_a_job_that_pickup_never_gets(
         "greenlight/last_op": "announce",
         "greenlight/attempt": "1",
         "greenlight/claim_no": "1",
+        "greenlight/trace_id": ids.of_claim(job.id, 1).hex,
     }
     [record] = instance.fetch_materializations(dg.AssetKey(["packets", "phase0"]), limit=5).records
     assert record.asset_materialization is not None

@@ -1,0 +1,34 @@
+"""The trace on what leaves the process: the `traceparent` header of requests (W3C Trace Context)."""
+
+from __future__ import annotations
+
+import urllib.parse
+
+from studio.tracing import names
+from studio.tracing.spans import Span, current
+from studio.tracing.traced import span
+
+HEADER = "traceparent"
+STATUS = "http.response.status_code"
+
+
+def request_span(method: str, base: str, path: str = "") -> span:
+    """Return the span of a request: `http:{method}`, with the host and the path, but neither query nor credentials."""
+    parts = urllib.parse.urlsplit(base)
+    return span(
+        names.named(names.HTTP, method.lower()),
+        {
+            "http.request.method": method,
+            "server.address": parts.hostname or "",
+            "url.path": urllib.parse.urlsplit(path).path or parts.path or "/",
+        },
+    )
+
+
+def trace_headers() -> dict[str, str]:
+    """Return the header for a request that the current span makes; nothing outside of a trace."""
+    span = current()
+    if not isinstance(span, Span):
+        return {}
+    # Version 00; the last field says that the trace is recorded.
+    return {HEADER: f"00-{span.trace.row.trace_id.hex}-{span.span_id}-01"}
