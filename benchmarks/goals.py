@@ -64,3 +64,18 @@ IDLE_CPU_PERCENT = at_most(6, 2)
 IDLE_STATEMENTS_PER_SECOND = at_most(4, 1)
 # Spares share what they have imported with the process they were forked from.
 SPARE_WORKER_MB = at_most(60, 25)
+
+# --- tracing
+
+# OpenTelemetry's own span is half of it. A Phase 0 has some thirty: a thousandth of a second of its seconds.
+SPAN_MICROSECONDS = at_most(30, 20)
+# A look at a context variable.
+UNTRACED_MICROSECONDS = at_most(1, 0.3)
+# What waits for the database is bounded, whatever the work does.
+CROWD_MEGABYTES = at_most(500, 250)
+CROWD_LOST = at_most(0, 0)
+# A wire's delay. Models take half a second to their first word, so that nobody can measure a thousandth of it.
+TRACED_REQUEST_MS = at_most(1, 0.5)
+TRACED_PIECE_MS = at_most(0.2, 0.05)
+# With a real model a Phase 0 takes minutes instead of seconds, and its spans no longer than here.
+TRACED_PHASE0_PERCENT = at_most(2, 1)

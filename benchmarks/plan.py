@@ -23,6 +23,9 @@ from benchmarks import (
     ratios,
     realtime_during_burst,
     streams,
+    traced_model,
+    traced_phase0,
+    tracing,
 )
 from benchmarks.bed import Bed, Way, running
 from benchmarks.figures import Figure
@@ -54,6 +57,7 @@ STACK: dict[str, StackBenchmark] = {
     "chats": chats,
     "first_delta": first_delta,
     "phase0": phase0,
+    "traced_phase0": traced_phase0,
     "burst": burst,
     "realtime_during_burst": realtime_during_burst,
 }
@@ -65,6 +69,8 @@ DATABASE: dict[str, DatabaseBenchmark] = {
     "event_follow": event_follow.run,
     "streams": streams.run,
     "claims": claims.run,
+    "tracing": tracing.run,
+    "traced_model": traced_model.run,
     **{name: ratios.benchmark(name) for name in ratios.CHECKS},
 }
 

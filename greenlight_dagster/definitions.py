@@ -20,6 +20,7 @@ from resources.model import AnthropicResource, OutboundResource
 from resources.step_io import step_io_manager
 from schedules.mail import mail_schedules
 from schedules.night_shift import night_shift_schedules
+from schedules.operations import operations_schedules
 from schedules.upkeep import upkeep, upkeep_schedule
 from sensors.pickup import build_pickup_sensors
 from sensors.relays import SENSORS
@@ -44,7 +45,7 @@ _pace = pace(len(SENSORS))
 defs = dg.Definitions(
     jobs=[*_agent_jobs, upkeep],
     sensors=[*build_pickup_sensors(_agent_jobs, _pace), build_watcher(_pace)],
-    schedules=[upkeep_schedule, *night_shift_schedules, *mail_schedules],
+    schedules=[upkeep_schedule, *night_shift_schedules, *mail_schedules, *operations_schedules],
     resources={
         "studio_database": _database,
         "agent_job": AgentJobResource.configure_at_launch(database=_database),

@@ -114,7 +114,7 @@ class JobSession:
         if self._claim is None:
             return
         # Outside of everything that reports progress: the trace is of all that the run does.
-        self._trace = job_trace.begin(self._claim, self.run, of_pickup=_is_of_pickup(self.run))
+        self._trace = job_trace.begin(self._claim, self.run, self.settings, of_pickup=_is_of_pickup(self.run))
         self._writer = EventWriter(self._claim, self.run.run_id, flush_seconds=self.settings.event_flush_ms / 1000)
         self._keeper = LeaseKeeper(
             self._claim,

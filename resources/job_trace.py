@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
+import psycopg
 from dagster import DagsterRun
 
 from studio.claims import Claim
 from studio.database.connection import Database
 from studio.database.traced import trace_waits
+from studio.errors import StudioError
 from studio.settings import Settings
 from studio.tracing import ids, names, record
 from studio.tracing.collector import TraceCollector, installed
 from studio.tracing.context import TraceContext
 from studio.tracing.logs import name_traces
 from studio.tracing.spans import Span
+
+log = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 _users = 0
@@ -54,7 +60,7 @@ def collecting(settings: Settings, db: Database) -> Iterator[None]:
                 collector.flush(settings.trace_shutdown_seconds)
 
 
-def begin(claim: Claim, run: DagsterRun, *, of_pickup: bool) -> TraceContext:
+def begin(claim: Claim, run: DagsterRun, settings: Settings, *, of_pickup: bool) -> TraceContext:
     """Begin the trace of the claim, with what was before: the wait for a worker, and the launch of the run.
 
     A job that somebody runs by hand waited for nobody: its trace begins with the claim.
@@ -82,12 +88,25 @@ def begin(claim: Claim, run: DagsterRun, *, of_pickup: bool) -> TraceContext:
         attempt=job.attempts,
         lane=job.lane,
         dagster_run_id=run.run_id,
+        **(_owner(claim) if settings.insforge_url else {}),
     )
     root = trace.begin()
     if isinstance(root, Span):
         root.set_input(job.payload)
         _before(root, due if of_pickup else None, claimed, job.locked_by)
     return trace
+
+
+def _owner(claim: Claim) -> dict[str, Any]:
+    """Return whose the trace is, and what it is about: our own database looks that up itself, another one cannot."""
+    try:
+        row = claim.db.fetch_one(
+            "select owner_clerk_id, name as subject from public.projects where id = %s", [claim.job.project_id]
+        )
+    except (StudioError, psycopg.Error) as exc:
+        log.warning("The trace of job %s does not know whose it is: %s", claim.job_id, exc)
+        return {}
+    return dict(row) if row else {}
 
 
 def _before(root: Span, due: datetime | None, claimed: datetime, worker: str | None) -> None:

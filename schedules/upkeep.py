@@ -1,22 +1,27 @@
 """Upkeep: what would otherwise grow for ever is deleted by age, in small batches.
 
-Streamed text of ended jobs, finished Dagster runs with their events, scans and their cached results, files that no row
-names, uploads that never came.
+Streamed text of ended jobs, finished Dagster runs with their events, traces and before them their inputs and outputs,
+errors and alerts that are long over, scans and their cached results, files that no row names, uploads that never came.
 Ticks are purged by the daemon itself (`retention` in `dagster.yaml`).
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
 
 from resources.database import StudioDatabase
+from resources.job_trace import collecting
 from studio import assets, queue, uploads
 from studio.database.connection import Database
 from studio.errors import StorageError
 from studio.job_types import SYSTEM_PROJECT_ID
+from studio.operations import alerts, issues, retention
 from studio.settings import Settings, get_settings
 from studio.storage import storage_from_settings
+from studio.tracing import span
+from studio.tracing.context import TraceContext
 
 CRON = "17 * * * *"
 # Small enough that a run takes seconds; the next hour takes the rest.
@@ -81,19 +86,40 @@ def sweep_files(db: Database, settings: Settings) -> int | str:
         return str(exc)
 
 
-@dg.op(description="Delete streamed text of ended jobs, old runs, expired scans and stray files; bring lost jobs back.")
+@dg.op(
+    description="Delete streamed text of ended jobs, old runs and traces, expired scans and stray files;"
+    " bring lost jobs back."
+)
 def sweep(context: dg.OpExecutionContext, studio_database: StudioDatabase) -> None:
     """Do the upkeep once and say what was done."""
     db, settings = studio_database.get(), get_settings()
-    context.add_output_metadata(
-        {
-            "reclaimed_jobs": queue.reclaim_stale(db),
-            "deleted_deltas": prune_deltas(db, settings),
-            "deleted_runs": prune_runs(context.instance, settings),
-            "deleted_scans": prune_scans(db),
-            "deleted_files": sweep_files(db, settings),
-        }
-    )
+    with collecting(settings, db), TraceContext("upkeep", dagster_run_id=context.run_id):
+        context.add_output_metadata(_do_all(db, settings, context.instance))
+
+
+def _do_all(db: Database, settings: Settings, instance: DagsterInstance) -> dict[str, int | str]:
+    errors_kept = timedelta(days=settings.trace_error_days)
+    works: dict[str, Callable[[], int | str]] = {
+        "reclaimed_jobs": lambda: queue.reclaim_stale(db),
+        "deleted_deltas": lambda: prune_deltas(db, settings),
+        "deleted_runs": lambda: prune_runs(instance, settings),
+        "deleted_scans": lambda: prune_scans(db),
+        "deleted_files": lambda: sweep_files(db, settings),
+        "forgotten_issues": lambda: issues.prune(db, errors_kept),
+        "forgotten_alerts": lambda: alerts.prune(db, errors_kept),
+    }
+    done: dict[str, int | str] = {}
+    for what, work in works.items():
+        with span(f"step:{what}"):
+            done[what] = work()
+    with span("step:deleted_traces"):
+        swept = retention.sweep(db, settings)
+    return done | {
+        "deleted_traces": swept.traces,
+        "deleted_spans": swept.spans,
+        "cleared_payloads": swept.payloads,
+        "kept_slow_traces": swept.kept_slow,
+    }
 
 
 @dg.job(

@@ -23,7 +23,8 @@ from studio.database.connection import Database
 from studio.errors import DatabaseError, LeaseLost, StudioError
 from studio.queue import Job
 from studio.settings import get_settings
-from studio.tracing import lost
+from studio.tracing import ids, lost
+from studio.tracing.copies import copy_closed
 from studio.tracing.redaction import Redactor
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,7 @@ def _close_trace(db: Database, job: Job, why: str, outcome: str) -> None:
     try:
         with db.transaction() as conn:
             lost.close(conn, job, why, outcome=outcome, redactor=Redactor.from_settings(settings))
+        copy_closed(db, settings, [ids.of_claim(job.id, job.claim_no)])
     except (StudioError, psycopg.Error) as exc:
         # The job is back in any case; a sweep closes what is open.
         log.warning("The trace of job %s could not be closed: %s", job.id, exc)

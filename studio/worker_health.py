@@ -14,6 +14,7 @@ from typing import Any, Literal
 from studio.database.connection import Connection, Database
 
 Status = Literal["ok", "degraded", "down"]
+WORSE: tuple[Status, ...] = ("ok", "degraded", "down")
 
 # A claim takes milliseconds, and a daemon that starts some seconds.
 LATE_SECONDS = 30
@@ -123,15 +124,20 @@ order by last_seen_at desc, worker_id limit 100
 def look(db: Database) -> WorkerHealth:
     """Return how the work fares now, by the database's clock."""
     with db.transaction() as conn:
-        lanes = [LaneHealth(**row) for row in conn.execute(_LANES).fetchall()]
-        leases = _one(conn, _LEASES)
-        hour = _one(conn, _LAST_HOUR)
-        failures = [Failures(**row) for row in conn.execute(_FAILURES).fetchall()]
-        heartbeats = [Heartbeat(**row) for row in conn.execute(_HEARTBEATS).fetchall()]
-    problems = list(_problems(lanes, leases["expired"], leases["oldest"], heartbeats))
+        return look_in(conn)
+
+
+def look_in(conn: Connection) -> WorkerHealth:
+    """Return how the work fares, in the caller's transaction."""
+    lanes = [LaneHealth(**row) for row in conn.execute(_LANES).fetchall()]
+    leases = _one(conn, _LEASES)
+    hour = _one(conn, _LAST_HOUR)
+    failures = [Failures(**row) for row in conn.execute(_FAILURES).fetchall()]
+    heartbeats = [Heartbeat(**row) for row in conn.execute(_HEARTBEATS).fetchall()]
+    found = problems(lanes, leases["expired"], leases["oldest"], heartbeats)
     return WorkerHealth(
-        status=max((status for status, _ in problems), key=_WORSE.index, default="ok"),
-        problems=[words for _, words in problems],
+        status=max((status for status, _ in found), key=WORSE.index, default="ok"),
+        problems=[words for _, words in found],
         at=leases["at"],
         lanes=lanes,
         expired_leases=leases["expired"],
@@ -143,12 +149,13 @@ def look(db: Database) -> WorkerHealth:
     )
 
 
-_WORSE: tuple[Status, ...] = ("ok", "degraded", "down")
-
-
-def _problems(
+def problems(
     lanes: list[LaneHealth], expired: int, oldest: float, heartbeats: list[Heartbeat]
 ) -> list[tuple[Status, str]]:
+    """Return in words what is not as it should be, each with the status that it means.
+
+    `expired` leases have ended, the first of them `oldest` seconds ago.
+    """
     found: list[tuple[Status, str]] = []
     for lane in lanes:
         if lane.late_seconds > LATE_SECONDS:

@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: 738776a19f7a3797df49e15bf9ee9e74b2b03686d7511b03823e46594f0c0fe7
+// Written by `make types`. Made of: e031bc738b3585a1a07e3bd229ae92bac9670eebe2fbf7b1a0d0594eb7f09efc
 export type Json =
   | string
   | number
@@ -124,6 +124,7 @@ export type Database = {
           message: string | null
           project_id: string
           seq: number
+          trace_id: string | null
           type: string
         }
         Insert: {
@@ -136,6 +137,7 @@ export type Database = {
           message?: string | null
           project_id: string
           seq: number
+          trace_id?: never
           type: string
         }
         Update: {
@@ -148,6 +150,7 @@ export type Database = {
           message?: string | null
           project_id?: string
           seq?: number
+          trace_id?: never
           type?: string
         }
         Relationships: [
@@ -395,6 +398,133 @@ export type Database = {
             columns: ["source_job_id"]
             isOneToOne: false
             referencedRelation: "agent_jobs"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      alert_deliveries: {
+        Row: {
+          alert_id: string
+          attempts: number
+          content: NonNullable<Json>
+          created_at: string
+          error: string | null
+          hour: string
+          id: string
+          next_at: string
+          sent_at: string | null
+          status: string
+          tried_at: string | null
+          way: string
+        }
+        Insert: {
+          alert_id: string
+          attempts?: number
+          content: NonNullable<Json>
+          created_at?: string
+          error?: string | null
+          hour: string
+          id?: string
+          next_at?: string
+          sent_at?: string | null
+          status?: string
+          tried_at?: string | null
+          way: string
+        }
+        Update: {
+          alert_id?: string
+          attempts?: number
+          content?: NonNullable<Json>
+          created_at?: string
+          error?: string | null
+          hour?: string
+          id?: string
+          next_at?: string
+          sent_at?: string | null
+          status?: string
+          tried_at?: string | null
+          way?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "alert_deliveries_alert_id_fkey"
+            columns: ["alert_id"]
+            isOneToOne: false
+            referencedRelation: "alerts"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      alerts: {
+        Row: {
+          acknowledged_at: string | null
+          acknowledged_by: string | null
+          closed_at: string | null
+          count: number
+          data: NonNullable<Json>
+          detail: string
+          episode: string
+          first_at: string
+          id: string
+          kind: string
+          last_at: string
+          notifications: number
+          notified_at: string | null
+          project_id: string | null
+          severity: string
+          state: string
+          subject: string
+          title: string
+          to_tell: boolean
+        }
+        Insert: {
+          acknowledged_at?: string | null
+          acknowledged_by?: string | null
+          closed_at?: string | null
+          count?: number
+          data?: NonNullable<Json>
+          detail?: string
+          episode?: string
+          first_at?: string
+          id?: string
+          kind: string
+          last_at?: string
+          notifications?: number
+          notified_at?: string | null
+          project_id?: string | null
+          severity?: string
+          state?: string
+          subject: string
+          title: string
+          to_tell?: boolean
+        }
+        Update: {
+          acknowledged_at?: string | null
+          acknowledged_by?: string | null
+          closed_at?: string | null
+          count?: number
+          data?: NonNullable<Json>
+          detail?: string
+          episode?: string
+          first_at?: string
+          id?: string
+          kind?: string
+          last_at?: string
+          notifications?: number
+          notified_at?: string | null
+          project_id?: string | null
+          severity?: string
+          state?: string
+          subject?: string
+          title?: string
+          to_tell?: boolean
+        }
+        Relationships: [
+          {
+            foreignKeyName: "alerts_project_id_fkey"
+            columns: ["project_id"]
+            isOneToOne: false
+            referencedRelation: "projects"
             referencedColumns: ["id"]
           },
         ]
@@ -1406,6 +1536,290 @@ export type Database = {
             columns: ["version_id"]
             isOneToOne: false
             referencedRelation: "phase_packet_versions"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      pipeline_issues: {
+        Row: {
+          count: number
+          error_class: string
+          error_type: string
+          fingerprint: string
+          first_seen: string
+          last_seen: string
+          last_span_id: string | null
+          last_trace_id: string | null
+          message: string
+          normalised: string
+          place: string | null
+          reopened_at: string | null
+          reopened_by: string | null
+          reopened_count: number
+          resolved_at: string | null
+          resolved_by: string | null
+          status: string
+        }
+        Insert: {
+          count?: number
+          error_class?: string
+          error_type?: string
+          fingerprint: string
+          first_seen?: string
+          last_seen?: string
+          last_span_id?: string | null
+          last_trace_id?: string | null
+          message?: string
+          normalised?: string
+          place?: string | null
+          reopened_at?: string | null
+          reopened_by?: string | null
+          reopened_count?: number
+          resolved_at?: string | null
+          resolved_by?: string | null
+          status?: string
+        }
+        Update: {
+          count?: number
+          error_class?: string
+          error_type?: string
+          fingerprint?: string
+          first_seen?: string
+          last_seen?: string
+          last_span_id?: string | null
+          last_trace_id?: string | null
+          message?: string
+          normalised?: string
+          place?: string | null
+          reopened_at?: string | null
+          reopened_by?: string | null
+          reopened_count?: number
+          resolved_at?: string | null
+          resolved_by?: string | null
+          status?: string
+        }
+        Relationships: []
+      }
+      pipeline_spans: {
+        Row: {
+          attributes: NonNullable<Json>
+          cache_read_tokens: number | null
+          cache_write_tokens: number | null
+          category: string
+          cost_micros: number | null
+          created_at: string
+          duration_ms: number | null
+          end_time: string | null
+          error: string | null
+          error_class: string | null
+          error_type: string | null
+          events: NonNullable<Json>
+          fingerprint: string | null
+          first_token_ms: number | null
+          input_data: Json | null
+          input_sha256: string | null
+          input_size: number | null
+          input_tokens: number | null
+          model: string | null
+          output_data: Json | null
+          output_sha256: string | null
+          output_size: number | null
+          output_tokens: number | null
+          parent_span_id: string | null
+          pipeline_name: string
+          project_id: string | null
+          retries: number | null
+          self_ms: number | null
+          span_id: string
+          span_name: string
+          stack: string | null
+          start_time: string
+          status: string
+          success: boolean | null
+          trace_id: string
+        }
+        Insert: {
+          attributes?: NonNullable<Json>
+          cache_read_tokens?: number | null
+          cache_write_tokens?: number | null
+          category?: never
+          cost_micros?: number | null
+          created_at?: string
+          duration_ms?: number | null
+          end_time?: string | null
+          error?: string | null
+          error_class?: string | null
+          error_type?: string | null
+          events?: NonNullable<Json>
+          fingerprint?: string | null
+          first_token_ms?: number | null
+          input_data?: Json | null
+          input_sha256?: string | null
+          input_size?: number | null
+          input_tokens?: number | null
+          model?: string | null
+          output_data?: Json | null
+          output_sha256?: string | null
+          output_size?: number | null
+          output_tokens?: number | null
+          parent_span_id?: string | null
+          pipeline_name?: string
+          project_id?: string | null
+          retries?: number | null
+          self_ms?: number | null
+          span_id: string
+          span_name: string
+          stack?: string | null
+          start_time: string
+          status?: string
+          success?: boolean | null
+          trace_id: string
+        }
+        Update: {
+          attributes?: NonNullable<Json>
+          cache_read_tokens?: number | null
+          cache_write_tokens?: number | null
+          category?: never
+          cost_micros?: number | null
+          created_at?: string
+          duration_ms?: number | null
+          end_time?: string | null
+          error?: string | null
+          error_class?: string | null
+          error_type?: string | null
+          events?: NonNullable<Json>
+          fingerprint?: string | null
+          first_token_ms?: number | null
+          input_data?: Json | null
+          input_sha256?: string | null
+          input_size?: number | null
+          input_tokens?: number | null
+          model?: string | null
+          output_data?: Json | null
+          output_sha256?: string | null
+          output_size?: number | null
+          output_tokens?: number | null
+          parent_span_id?: string | null
+          pipeline_name?: string
+          project_id?: string | null
+          retries?: number | null
+          self_ms?: number | null
+          span_id?: string
+          span_name?: string
+          stack?: string | null
+          start_time?: string
+          status?: string
+          success?: boolean | null
+          trace_id?: string
+        }
+        Relationships: []
+      }
+      pipeline_traces: {
+        Row: {
+          attempt: number | null
+          attributes: NonNullable<Json>
+          claim_no: number | null
+          cost_micros: number
+          created_at: string
+          dagster_run_id: string | null
+          dropped_spans: number
+          duration_ms: number | null
+          end_time: string | null
+          error: string | null
+          error_class: string | null
+          error_type: string | null
+          fingerprint: string | null
+          input_tokens: number
+          job_id: string | null
+          kind: string
+          lane: string | null
+          launch_ms: number | null
+          model_calls: number
+          outcome: string | null
+          output_tokens: number
+          owner_clerk_id: string | null
+          pipeline_name: string
+          project_id: string | null
+          queue_ms: number | null
+          span_count: number
+          start_time: string
+          status: string
+          subject: string | null
+          success: boolean | null
+          trace_id: string
+        }
+        Insert: {
+          attempt?: number | null
+          attributes?: NonNullable<Json>
+          claim_no?: number | null
+          cost_micros?: number
+          created_at?: string
+          dagster_run_id?: string | null
+          dropped_spans?: number
+          duration_ms?: number | null
+          end_time?: string | null
+          error?: string | null
+          error_class?: string | null
+          error_type?: string | null
+          fingerprint?: string | null
+          input_tokens?: number
+          job_id?: string | null
+          kind?: string
+          lane?: string | null
+          launch_ms?: number | null
+          model_calls?: number
+          outcome?: string | null
+          output_tokens?: number
+          owner_clerk_id?: string | null
+          pipeline_name: string
+          project_id?: string | null
+          queue_ms?: number | null
+          span_count?: number
+          start_time: string
+          status?: string
+          subject?: string | null
+          success?: boolean | null
+          trace_id: string
+        }
+        Update: {
+          attempt?: number | null
+          attributes?: NonNullable<Json>
+          claim_no?: number | null
+          cost_micros?: number
+          created_at?: string
+          dagster_run_id?: string | null
+          dropped_spans?: number
+          duration_ms?: number | null
+          end_time?: string | null
+          error?: string | null
+          error_class?: string | null
+          error_type?: string | null
+          fingerprint?: string | null
+          input_tokens?: number
+          job_id?: string | null
+          kind?: string
+          lane?: string | null
+          launch_ms?: number | null
+          model_calls?: number
+          outcome?: string | null
+          output_tokens?: number
+          owner_clerk_id?: string | null
+          pipeline_name?: string
+          project_id?: string | null
+          queue_ms?: number | null
+          span_count?: number
+          start_time?: string
+          status?: string
+          subject?: string | null
+          success?: boolean | null
+          trace_id?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "pipeline_traces_project_id_fkey"
+            columns: ["project_id"]
+            isOneToOne: false
+            referencedRelation: "projects"
             referencedColumns: ["id"]
           },
         ]
@@ -2470,6 +2884,77 @@ export type Database = {
         }
         Relationships: []
       }
+      synthetic_baselines: {
+        Row: {
+          median_micros: number
+          median_ms: number
+          model: string
+          n: number
+          p95_ms: number
+          samples_micros: number[]
+          samples_ms: number[]
+          scenario: string
+          span_name: string
+          updated_at: string
+        }
+        Insert: {
+          median_micros?: number
+          median_ms?: number
+          model: string
+          n?: number
+          p95_ms?: number
+          samples_micros?: number[]
+          samples_ms?: number[]
+          scenario: string
+          span_name: string
+          updated_at?: string
+        }
+        Update: {
+          median_micros?: number
+          median_ms?: number
+          model?: string
+          n?: number
+          p95_ms?: number
+          samples_micros?: number[]
+          samples_ms?: number[]
+          scenario?: string
+          span_name?: string
+          updated_at?: string
+        }
+        Relationships: []
+      }
+      synthetic_jobs: {
+        Row: {
+          created_at: string
+          job_id: string
+          must_fail: boolean
+          run_id: string
+          scenario: string
+        }
+        Insert: {
+          created_at?: string
+          job_id: string
+          must_fail?: boolean
+          run_id: string
+          scenario: string
+        }
+        Update: {
+          created_at?: string
+          job_id?: string
+          must_fail?: boolean
+          run_id?: string
+          scenario?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "synthetic_jobs_job_id_fkey"
+            columns: ["job_id"]
+            isOneToOne: true
+            referencedRelation: "agent_jobs"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       task_log: {
         Row: {
           created_at: string
@@ -2741,6 +3226,10 @@ export type Database = {
       }
       action_refusal: {
         Args: { p_action_type: string; p_project_id: string }
+        Returns: string
+      }
+      agent_job_trace_id: {
+        Args: { p_claim_no: number; p_job_id: string }
         Returns: string
       }
       announce_agent_jobs: { Args: { p_ids: string[] }; Returns: undefined }
@@ -3275,6 +3764,7 @@ export type Database = {
         Args: { p_email: string; p_project_id: string }
         Returns: boolean
       }
+      normalised_error: { Args: { p_message: string }; Returns: string }
       not_enrolled: {
         Args: { p_limit?: number; p_project_id?: string }
         Returns: {
@@ -3290,6 +3780,7 @@ export type Database = {
         }
         Returns: undefined
       }
+      note_pipeline_faults: { Args: { p_faults: Json }; Returns: undefined }
       nudge_page: {
         Args: {
           p_after: string
@@ -3307,6 +3798,7 @@ export type Database = {
         }[]
       }
       packet_runs_ads: { Args: { p_packet: Json }; Returns: boolean }
+      place_of_error: { Args: { p_stack: string }; Returns: string }
       project_activity: {
         Args: { p_project_id: string; p_since: string; p_until: string }
         Returns: {
@@ -3726,6 +4218,8 @@ export type Database = {
           isSetofReturn: false
         }
       }
+      store_pipeline_spans: { Args: { p_spans: Json }; Returns: number }
+      store_pipeline_traces: { Args: { p_traces: Json }; Returns: number }
       superseding_approval: { Args: { p_approval_id: string }; Returns: string }
       suppress_email: {
         Args: { p_email: string; p_project_id: string; p_reason: string }

@@ -98,7 +98,7 @@ def for_program(request: Request) -> bool:
     """Say whether the answer is read by a program, and not by a person."""
     # The form of a published page is sent by a browser that shows what it is answered.
     by_form = request.url.path == WAITLIST and is_form(request)
-    return request.url.path.startswith(("/api/", "/healthz")) and not by_form
+    return request.url.path.startswith(("/api/", "/healthz", "/readyz", "/metrics")) and not by_form
 
 
 def refusal(

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from studio.database.connection import Database
 from studio.settings import Settings
-from web import answers, health
+from web import answers, health, metrics
 from web.api import ROUTERS as API
 from web.connections import UPLOAD
 from web.guard import Guard, Limits
@@ -42,6 +42,6 @@ def create_app(settings: Settings, db: Database) -> FastAPI:
     app.state.error_page = error_page
     app.add_middleware(Guard, site=site, limits=_LIMITS)
     answers.install(app)
-    for router in (*API, waitlist.api, health.router, *PAGES):
+    for router in (*API, waitlist.api, health.router, metrics.router, *PAGES):
         app.include_router(router)
     return app

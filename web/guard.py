@@ -119,7 +119,7 @@ class Guard:
 
 
 def _is_health(scope: Scope) -> bool:
-    return bool(scope["path"] == "/healthz")
+    return scope["path"] in ("/healthz", "/readyz", "/metrics")
 
 
 async def _whole(receive: Receive, limit: int) -> Receive:

@@ -1,4 +1,4 @@
-"""Does it work? `GET /healthz`."""
+"""Does it work, and can it serve? `GET /healthz`, `GET /readyz`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,27 @@ async def health(request: Request) -> JSONResponse:
     if await to_thread.run_sync(site(request).pulse.beats, limiter=_limiter(request)):
         return JSONResponse({"status": "ok", "database": "ok"})
     return JSONResponse({"status": "degraded", "database": "unreachable"}, 503)
+
+
+class Readiness(BaseModel):
+    """Whether this process should be sent requests, and why not."""
+
+    status: Literal["ready", "not ready"]
+    reasons: list[str]
+
+
+@router.head("/readyz", include_in_schema=False)
+@router.get(
+    "/readyz",
+    tags=["operations"],
+    operation_id="getReadiness",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Requests should go elsewhere, for the reasons given."}},
+)
+async def readiness(request: Request) -> JSONResponse:
+    """Say whether the database is there and of this release, and this process goes on."""
+    reasons = await to_thread.run_sync(site(request).readiness.reasons, limiter=_limiter(request))
+    return JSONResponse({"status": "not ready" if reasons else "ready", "reasons": reasons}, 503 if reasons else 200)
 
 
 def _limiter(request: Request) -> CapacityLimiter:

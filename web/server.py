@@ -50,6 +50,7 @@ class WebServer(uvicorn.Server):
         super().__init__(config)
         self._port_file = port_file
         self._at_end = at_end
+        self._app = app
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
     @contextlib.contextmanager
@@ -74,4 +75,5 @@ class WebServer(uvicorn.Server):
 
     def stop(self) -> None:
         """End the server. May be called from any thread or signal handler."""
+        self._app.state.site.stopping.set()
         self.should_exit = True

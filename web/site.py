@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+import time
+from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ from studio.storage.choice import folder_storage
 from studio.storage.folder import FolderStorage
 from web.origins import origin_of
 from web.pulse import Pulse
+from web.readiness import Readiness
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -24,6 +27,19 @@ class Site:
 
     settings: Settings
     db: Database
+    # Set when it begins to end.
+    stopping: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+    _began: float = field(default_factory=time.monotonic, repr=False, compare=False)
+
+    @property
+    def uptime_seconds(self) -> float:
+        """For how long it has been served."""
+        return time.monotonic() - self._began
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Whether it can serve now."""
+        return Readiness(self.settings, self.db, self.pulse, self.stopping)
 
     @cached_property
     def pulse(self) -> Pulse:

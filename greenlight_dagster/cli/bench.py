@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import psycopg
 import typer
 
 from greenlight_dagster.bench import measures
@@ -21,15 +20,11 @@ from greenlight_dagster.bench.measures import Latencies
 from greenlight_dagster.bench.samples import summarise
 from greenlight_dagster.cli.context import open_database
 from greenlight_dagster.cli.output import JsonFlag, err, out, print_json, print_table
-from greenlight_dagster.stack.ticks import last_ticks
-from greenlight_dagster.stack.urls import libpq_url
-from sensors.relays import RELAYS, pickup_name
+from greenlight_dagster.cli.pickup import require_pickup, require_schema
 from studio import queue
-from studio.database import migrations
-from studio.database.connection import Database, first_line
+from studio.database.connection import Database
 from studio.errors import StackError
 from studio.job_types import Lane
-from studio.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +88,8 @@ def burst(
 def _lent(lane: Lane) -> Iterator[Ground]:
     """Lend projects to measure on; raise `StackError` where nobody would pick up their jobs."""
     with open_database() as (db, settings):
-        _require_schema(db)
-        _require_pickup(settings, lane)
+        require_schema(db)
+        require_pickup(settings, {lane})
         _warn_of_work(db, lane)
         lent: Ground | None = None
         try:
@@ -104,30 +99,6 @@ def _lent(lane: Lane) -> Iterator[Ground]:
         finally:
             if lent is not None:
                 _forget_runs(lent)
-
-
-def _require_schema(db: Database) -> None:
-    waiting = [migration for migration in migrations.status(db) if migration.state == "pending"]
-    if waiting:
-        raise StackError(f"{len(waiting)} migrations are pending.", "Apply them with `greenlight db migrate`.")
-
-
-def _require_pickup(settings: Settings, lane: Lane) -> None:
-    if settings.dagster_database_url is None:
-        return  # then only trying shows it
-    try:
-        ticks = {tick.sensor: tick for tick in last_ticks(libpq_url(settings.dagster_database_url))}
-    except psycopg.Error as exc:
-        raise StackError(f"Dagster's database cannot be read: {first_line(exc)}.", "See `greenlight doctor`.") from exc
-    # They relay each other: one is enough.
-    names = [pickup_name(lane, number) for number in range(1, RELAYS[lane] + 1)]
-    own = [ticks[name] for name in names if name in ticks]
-    if all(tick.trouble is not None for tick in own):
-        why = f"{own[0].sensor} {own[0].trouble}" if own else "its sensors have never ticked"
-        raise StackError(
-            f"Nobody picks up jobs of the {lane} lane: {why.rstrip('.')}.",
-            "Start the stack with `greenlight up`; `greenlight doctor` says more.",
-        )
 
 
 def _warn_of_work(db: Database, lane: Lane) -> None:

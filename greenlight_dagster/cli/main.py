@@ -34,6 +34,7 @@ from greenlight_dagster.cli import (
     sharing,
     sign_in,
     stack,
+    traces,
     work,
 )
 from greenlight_dagster.cli.output import EXIT_INTERRUPTED, INTERRUPTS, err, print_error
@@ -96,6 +97,7 @@ app.add_typer(approvals.app, name="approvals")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(pages.app, name="pages")
+app.add_typer(traces.app, name="traces")
 app.add_typer(nightshift.app, name="nightshift")
 app.add_typer(db.app, name="db")
 app.add_typer(bench.app, name="bench")

@@ -18,7 +18,7 @@ AMBIGUOUS_STATUSES = frozenset({408, 502, 504})
 SHOWN_ERROR_CHARS = 400
 
 
-class _Sent(anthropic.AnthropicError):
+class BrokenAfterSending(anthropic.AnthropicError):
     """The request broke after it was sent; it may have been billed, so nobody sends it again."""
 
 
@@ -30,9 +30,9 @@ def do_not_resend(request: Any, call_next: Callable[[Any], Any]) -> Any:
         if isinstance(exc.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout):
             raise  # never reached the service: the SDK may try again
         # The SDK looks for retryable errors along the chain of causes, so this one has none.
-        raise _Sent(one_line(exc)) from None
+        raise BrokenAfterSending(one_line(exc)) from None
     if response.status_code in AMBIGUOUS_STATUSES:
-        raise _Sent(f"a gateway answered {response.status_code}; the model may have worked all the same")
+        raise BrokenAfterSending(f"a gateway answered {response.status_code}; the model may have worked all the same")
     return response
 
 
@@ -89,5 +89,7 @@ def _said(exc: BaseException) -> str:
         error = exc.body.get("error")
         message = error.get("message") if isinstance(error, dict) else None
         if isinstance(message, str) and message.strip():
-            return f"{message.strip().rstrip('.')} (HTTP {exc.status_code})"
+            # An error that comes in the middle of an answer carries the status with which the answer began.
+            status = f" (HTTP {exc.status_code})" if exc.status_code >= 400 else " (in the middle of its answer)"
+            return f"{message.strip().rstrip('.')}{status}"
     return str(exc)

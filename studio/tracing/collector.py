@@ -10,11 +10,12 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
@@ -92,7 +93,6 @@ class TraceCollector:
         self._asked: threading.Event | None = None
         self._stopping = False
         self._thread: threading.Thread | None = None
-        self._known: set[UUID] = set()
         self._ids = IdGenerator()
         self.dropped = 0
         self.exports = False
@@ -115,11 +115,13 @@ class TraceCollector:
         """Begin to collect, and be the process's collector."""
         global _installed
         self._stopping = False
+        self._exporter = otlp.exporter_from_environment()
+        # What describes this service is for whoever gets its spans; finding it out starts threads.
+        resource = otlp.resource() if self._exporter is not None else Resource.get_empty()
         self._provider = TracerProvider(
-            resource=otlp.resource(), sampler=ALWAYS_ON, id_generator=self._ids, shutdown_on_exit=False
+            resource=resource, sampler=ALWAYS_ON, id_generator=self._ids, shutdown_on_exit=False
         )
         self._deliveries = [Delivery(sink, self._spill) for sink in self._sinks]
-        self._exporter = otlp.exporter_from_environment()
         if self._exporter is not None:
             self._provider.add_span_processor(self._exporter)
             self.exports = True
@@ -218,36 +220,34 @@ class TraceCollector:
 
     def _hand_over(self) -> None:
         while self._ended or self._begun:
-            traces: dict[UUID, TraceRow] = {}
+            touched: dict[UUID, Span] = {}
             rows: dict[str, SpanRow] = {}
             for span in _taken(self._begun):
                 # One that has ended meanwhile is written once, by its end.
                 if not span.ended and (row := self._made(open_row, span)) is not None:
                     rows[row.span_id] = row
-                    self._begin_trace(span, traces)
+                    touched.setdefault(span.trace.row.trace_id, span)
             for span in _taken(self._ended):
-                self._begin_trace(span, traces)
-                if (row := self._made(row_of, span)) is None:
-                    continue
-                rows[row.span_id] = row
-                span.trace.add(row)
-                if span.parent is None:
-                    span.trace.row.dropped_spans = span.trace.dropped
-                    traces[span.trace.row.trace_id] = trace_row(span)
-                    self._known.discard(span.trace.row.trace_id)
-            batch = Batch(list(traces.values()), list(rows.values()))
+                if (row := self._made(row_of, span)) is not None:
+                    rows[row.span_id] = row
+                    span.trace.add(row)
+                if span.parent is None or span.trace.row.trace_id not in touched:
+                    touched[span.trace.row.trace_id] = span
+            # An open trace is written as it stands, so that whoever looks at it sees what it has cost so far.
+            traces = [self._trace(span) for span in touched.values() if not span.trace.closed]
+            batch = Batch(traces, list(rows.values()))
             for delivery in self._deliveries:
                 delivery.put(batch)
 
-    def _begin_trace(self, span: Span, traces: dict[UUID, TraceRow]) -> None:
-        trace_id = span.trace.row.trace_id
-        if trace_id not in self._known and trace_id not in traces:
-            self._known.add(trace_id)
-            traces[trace_id] = trace_row(span)
+    def _trace(self, span: Span) -> TraceRow:
+        if span.parent is None and span.ended:
+            span.trace.closed = True
+            span.trace.row.dropped_spans = span.trace.dropped
+        return trace_row(span)
 
-    def _made(self, make: object, span: Span) -> SpanRow | None:
+    def _made(self, make: Callable[[Span, Redactor], SpanRow], span: Span) -> SpanRow | None:
         try:
-            return make(span, self.redactor)  # type: ignore[operator,no-any-return]
+            return make(span, self.redactor)
         except Exception:
             log.warning("Tracing: the span %s could not be kept", span.name, exc_info=True)
             span.trace.dropped += 1

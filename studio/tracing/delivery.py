@@ -40,7 +40,7 @@ SPILL_AGAIN_SECONDS = 30.0
 
 
 class Delivery:
-    """Delivers to `sink`, from a thread of its own, until it is closed. A sink's rows may be changed by nobody."""
+    """Delivers to `sink`, from a thread of its own, until it is closed. Nobody changes rows that were put."""
 
     def __init__(
         self,

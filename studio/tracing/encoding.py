@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,10 +14,11 @@ from studio.tracing.rows import SpanRow, TraceRow
 Row = TraceRow | SpanRow
 
 # What stands in a row as JSON already.
-PAYLOADS = frozenset({"input_data", "output_data"})
+PAYLOADS = ("input_data", "output_data")
 EMPTY_TEXT = '""'
 
 _FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in (TraceRow, SpanRow)}
+_PLAIN_FIELDS = {kind: tuple(name for name in names if name not in PAYLOADS) for kind, names in _FIELDS.items()}
 _TIMES = frozenset({"start_time", "end_time"})
 _IDS = {TraceRow: frozenset({"trace_id", "project_id", "job_id"}), SpanRow: frozenset({"trace_id", "project_id"})}
 _KINDS: dict[str, type[TraceRow] | type[SpanRow]] = {"trace": TraceRow, "span": SpanRow}
@@ -25,7 +26,7 @@ _KINDS: dict[str, type[TraceRow] | type[SpanRow]] = {"trace": TraceRow, "span": 
 
 def as_array(rows: Sequence[Row]) -> str:
     """Return rows as a JSON array of objects whose keys are the columns that hold something."""
-    return f"[{','.join('{' + ','.join(_pairs(row)) + '}' for row in rows)}]"
+    return f"[{','.join(_object(row) for row in rows)}]"
 
 
 def as_uniform_array(rows: Sequence[Row]) -> str:
@@ -33,15 +34,13 @@ def as_uniform_array(rows: Sequence[Row]) -> str:
 
     So is an input or output that is an empty text, for interfaces that leave such keys out; its size tells of it.
     """
-    return f"[{','.join('{' + ','.join(_all_pairs(row)) + '}' for row in rows)}]"
+    return f"[{','.join(_uniform_object(row) for row in rows)}]"
 
 
 def as_line(row: Row) -> bytes:
     """Return a row as one line of JSON that `from_line` reads."""
-    fields = {name: getattr(row, name) for name in _FIELDS[type(row)]}
-    kind = "trace" if isinstance(row, TraceRow) else "span"
-    held = {name: value for name, value in fields.items() if value is not None}
-    return json.dumps({kind: held}, separators=(",", ":"), default=_plain).encode("ascii") + b"\n"
+    held = {name: value for name in _FIELDS[type(row)] if (value := getattr(row, name)) is not None}
+    return _encoded({"trace" if isinstance(row, TraceRow) else "span": held}).encode("ascii") + b"\n"
 
 
 def from_line(line: bytes) -> Row:
@@ -69,20 +68,23 @@ def _read(kind: type[TraceRow] | type[SpanRow], name: str, value: Any) -> Any:
     return datetime.fromisoformat(value) if name in _TIMES else UUID(value)
 
 
-def _pairs(row: Row) -> Iterable[str]:
-    for name in _FIELDS[type(row)]:
-        value = getattr(row, name)
-        if value is not None:
-            yield f'"{name}":{value if name in PAYLOADS else json.dumps(value, default=_plain)}'
+def _object(row: Row) -> str:
+    held = {name: value for name in _PLAIN_FIELDS[type(row)] if (value := getattr(row, name)) is not None}
+    return _with_payloads(held, {name: value for name in PAYLOADS if (value := getattr(row, name, None)) is not None})
 
 
-def _all_pairs(row: Row) -> Iterable[str]:
-    for name in _FIELDS[type(row)]:
-        value = getattr(row, name)
-        if name in PAYLOADS:
-            yield f'"{name}":{value if value and value != EMPTY_TEXT else "null"}'
-        else:
-            yield f'"{name}":{json.dumps(value, default=_plain)}'
+def _uniform_object(row: Row) -> str:
+    payloads = {}
+    if isinstance(row, SpanRow):
+        for name in PAYLOADS:
+            value = getattr(row, name)
+            payloads[name] = value if value and value != EMPTY_TEXT else "null"
+    return _with_payloads({name: getattr(row, name) for name in _PLAIN_FIELDS[type(row)]}, payloads)
+
+
+def _with_payloads(held: dict[str, Any], payloads: dict[str, str]) -> str:
+    # They are JSON already; nothing else is worth the time to go through them again.
+    return _encoded(held)[:-1] + "".join(f',"{name}":{value}' for name, value in payloads.items()) + "}"
 
 
 def _plain(value: Any) -> str:
@@ -91,3 +93,6 @@ def _plain(value: Any) -> str:
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} stands in no column")
+
+
+_encoded = json.JSONEncoder(separators=(",", ":"), default=_plain).encode

@@ -1,9 +1,10 @@
 """The errors of tracing. None of them ever reaches the work that is traced.
 
 TracingError
-└── SinkError            a place that keeps traces did not take a batch
-    ├── SinkUnavailable  it cannot be reached, is busy or full (worth a retry)
-    └── SinkRefused      some row of the batch is not taken, now or later
+├── SinkError            a place that keeps traces did not take a batch
+│   ├── SinkUnavailable  it cannot be reached, is busy or full (worth a retry)
+│   └── SinkRefused      some row of the batch is not taken, now or later
+└── SpillFailed          the disk did not take what a sink does not (in `studio.tracing.spill`)
 """
 
 from __future__ import annotations

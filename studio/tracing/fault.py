@@ -101,10 +101,9 @@ def returned_failure(result: object) -> str | None:
     """
     if result is None or type(result) in _NO_VERDICT:
         return None
-    verdicts = [_read(result, "success"), _read(result, "ok")]
-    if not any(verdict is False for verdict in verdicts):
-        if any(verdict is True for verdict in verdicts) or _status(result) not in _FAILED:
-            return None
+    verdicts = [verdict for name in ("success", "ok") if isinstance(verdict := _read(result, name), bool)]
+    if all(verdicts) and (verdicts or _status(result) not in _FAILED):
+        return None
     said = (_text_of(_read(result, name)) for name in ("error", "message", "reason"))
     return next(filter(None, said), SILENT)
 

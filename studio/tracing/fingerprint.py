@@ -110,7 +110,7 @@ def shown(found: list[Frame]) -> list[str]:
     """Return frames as lines: ours, and between them the innermost of each stretch through libraries."""
     if not found:
         return []  # an error that was never raised
-    begins = next((at for at, frame in enumerate(found) if frame.ours), max(0, len(found) - 1))
+    begins = next((at for at, frame in enumerate(found) if frame.ours), 0)
     kept = [
         frame
         for frame, inner in zip(found[begins:], [*found[begins + 1 :], None], strict=True)

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from studio.database.connection import Connection, Database
 from studio.queue import Job
-from studio.settings import Settings
 from studio.tracing import ids, names
 from studio.tracing.encoding import as_array
 from studio.tracing.fault import Fault, fault_of, lost_worker
@@ -79,8 +78,8 @@ def close(conn: Connection, job: Job, why: str, *, outcome: str, redactor: Redac
     return True
 
 
-def sweep(db: Database, redactor: Redactor) -> int:
-    """Close the open traces of claims that are over, whose runs have had time to close them; return how many."""
+def sweep(db: Database, redactor: Redactor) -> list[UUID]:
+    """Close the open traces of claims that are over, whose runs have had time to close them; return which."""
     rows = db.fetch_all(
         "select t.trace_id, t.pipeline_name, j.status, j.claim_no > t.claim_no as superseded"
         " from public.pipeline_traces t left join public.agent_jobs j on j.id = t.job_id"
@@ -91,18 +90,14 @@ def sweep(db: Database, redactor: Redactor) -> int:
         " order by t.start_time limit %s",
         [GRACE_SECONDS, SWEEP],
     )
-    closed = 0
+    closed: list[UUID] = []
     for row in rows:
         outcome = "lost" if row["status"] is None else "queued" if row["superseded"] else row["status"]
         why = "Its process ended without a word."
         with db.transaction() as conn:
-            closed += _close(conn, row["trace_id"], row["pipeline_name"], why, outcome, redactor)
+            if _close(conn, row["trace_id"], row["pipeline_name"], why, outcome, redactor):
+                closed.append(row["trace_id"])
     return closed
-
-
-def close_all(db: Database, settings: Settings) -> int:
-    """Do as `sweep`, in an installation; return how many."""
-    return sweep(db, Redactor.from_settings(settings))
 
 
 def _close(conn: Connection, trace_id: UUID, pipeline: str, why: str, outcome: str, redactor: Redactor) -> bool:

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from studio.text import storable, storable_json
-from studio.tracing.payload import stored
+from studio.tracing.payload import Payload, stored
 from studio.tracing.redaction import Redactor
 from studio.tracing.rows import SpanRow, TraceRow
 from studio.tracing.spans import Span
@@ -59,9 +59,15 @@ def _row(span: Span, redactor: Redactor) -> SpanRow:
         start_time=moment(span.started_at_ns),
     )
     if span.input is not None:
-        kept = stored(span.input, redactor)
+        kept = _stored_input(span, span.input, redactor)
         row.input_data, row.input_size, row.input_sha256 = kept.text, kept.size, kept.sha256
     return row
+
+
+def _stored_input(span: Span, text: str, redactor: Redactor) -> Payload:
+    if span.kept_input is None or span.kept_input[0] is not text:
+        span.kept_input = (text, stored(text, redactor))
+    return span.kept_input[1]
 
 
 def trace_row(root: Span) -> TraceRow:

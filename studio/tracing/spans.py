@@ -20,7 +20,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from studio.tracing import names
 from studio.tracing.fault import Fault, fault_of, fault_of_return
-from studio.tracing.payload import serialised
+from studio.tracing.payload import Payload, serialised
 from studio.tracing.rows import Status
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ class Span:
         "fault",
         "figures",
         "input",
+        "kept_input",
         "name",
         "origin",
         "otel",
         "output",
         "parent",
-        "seen",
         "span_id",
         "started_ns",
         "status",
@@ -96,11 +96,12 @@ class Span:
         self.figures: dict[str, int | float | str] = {}
         self.input: str | None = None
         self.output: str | None = None
+        # The input as it is stored, beside the text that it was made of: a start row and the end need it, cut once.
+        self.kept_input: tuple[str, Payload] | None = None
         self.fault: Fault | None = None
         self.origin = False
         self.status: Status = "running"
         self.ended = False
-        self.seen = False
         self.ended_ns = 0
         self.started_ns = time.perf_counter_ns() if started_ns is None else started_ns
         self.otel = trace.collector.tracer.start_span(

@@ -104,7 +104,7 @@ class Spill:
         files = rows = refused = 0
         error: str | None = None
         for path in self._files(sink.name):
-            if rows >= limit:
+            if rows + refused >= limit:
                 break
             try:
                 with _locked(path) as file:

@@ -23,12 +23,14 @@ class Trace:
     so neither bends a duration nor turns two spans around.
     """
 
-    __slots__ = ("collector", "dropped", "row", "wall_ns", "zero_ns")
+    __slots__ = ("closed", "collector", "dropped", "row", "wall_ns", "zero_ns")
 
     def __init__(self, row: TraceRow, collector: TraceCollector) -> None:
         self.row = row
         self.collector = collector
         self.dropped = 0
+        # Whether its end has been handed over; what ends later belongs to it, and changes it no more.
+        self.closed = False
         self.zero_ns = time.perf_counter_ns()
         self.wall_ns = time.time_ns()
 

@@ -8,8 +8,9 @@
 -- first. No partitions until the volume asks for them.
 
 create function public.agent_job_trace_id(p_job_id uuid, p_claim_no bigint) returns uuid
-language sql immutable parallel safe
-return md5(p_job_id::text || ':' || greatest(p_claim_no, 1)::text)::uuid;
+language sql immutable parallel safe set search_path = public, pg_temp as $$
+  select md5(p_job_id::text || ':' || greatest(p_claim_no, 1)::text)::uuid
+$$;
 comment on function public.agent_job_trace_id is
   'The trace of a job''s attempt. What happens before the first claim belongs to the first attempt.';
 
@@ -153,13 +154,13 @@ language sql set search_path = public, pg_temp as $$
       span_count = excluded.span_count, dropped_spans = excluded.dropped_spans, model_calls = excluded.model_calls,
       input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
       cost_micros = excluded.cost_micros, attributes = t.attributes || excluded.attributes
-      where excluded.end_time is not null and (t.end_time is null or t.status = 'lost' and excluded.status <> 'lost')
+      where t.end_time is null or t.status = 'lost' and excluded.end_time is not null and excluded.status <> 'lost'
     returning 1
   )
   select count(*)::integer from stored
 $$;
 comment on function public.store_pipeline_traces is
-  'Store traces, objects with the columns as keys. An open one is replaced by its end, an ended one stays.';
+  'Store traces, objects with the columns as keys. An open one is replaced, an ended one stays.';
 
 create function public.store_pipeline_spans(p_spans jsonb) returns integer
 language sql set search_path = public, pg_temp as $$
@@ -213,7 +214,7 @@ grant execute on function
   public.agent_job_trace_id(uuid, bigint), public.store_pipeline_traces(jsonb), public.store_pipeline_spans(jsonb)
   to service_role;
 
--- Every event says to which trace it belongs.
+-- Every event says to which trace it belongs. What agent_job_trace_id says, without a call for each row.
 alter table public.agent_job_events
-  add column trace_id uuid generated always as (public.agent_job_trace_id(job_id, claim_no)) stored;
+  add column trace_id uuid generated always as (md5(job_id::text || ':' || greatest(claim_no, 1)::text)::uuid) stored;
 comment on column public.agent_job_events.trace_id is 'The trace of the attempt that the event belongs to.';

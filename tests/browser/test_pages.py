@@ -9,8 +9,10 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -18,11 +20,13 @@ from playwright.sync_api import Browser, Page
 
 from studio import shares, sign_in
 from studio.database.connection import Database
+from studio.operations import alerts
 from studio.paths import ROOT
 from studio.settings import Settings
 from tests.support.desk import Scene
 from tests.support.postgres import TestServer
 from tests.support.story import Story
+from tests.support.traced_jobs import OVERLOADED, Fault, Traces, lost, phase0
 from tests.support.web import StudioThread, WebThread
 
 SCREENSHOTS = Path(os.environ.get("GREENLIGHT_SCREENSHOTS", ROOT / "screenshots"))
@@ -60,6 +64,16 @@ PAGES = {
     "chat": "/projects/{story}/chat",
     "activity": "/projects/{story}/activity",
     "job": "/jobs/{job}",
+    "operations": "/operations",
+    "operations-traces": "/operations/traces",
+    "operations-trace": "/traces/{trace}",
+    "operations-span": "/traces/{failed_trace}?span={span}",
+    "operations-errors": "/operations/errors",
+    "operations-error": "/operations/errors/{fingerprint}",
+    "operations-time": "/operations/time?since=7d",
+    "operations-cost": "/operations/cost?group=model",
+    "operations-compare": "/operations/compare?trace={trace}",
+    "operations-alerts": "/operations/alerts",
     "not-there": "/inbox/00000000-0000-0000-0000-000000000009",
 }
 STATUSES = {"not-there": 404, "sign-in-used": 410}
@@ -175,8 +189,24 @@ def rows(database: Database, settings: Settings) -> dict[str, Any]:
     )
     assert job is not None
     token = sign_in.make_link_token(database, "ada")
+    ids |= traced(database, settings, story.id)
     ids = {name: getattr(made, "id", made) for name, made in ids.items()}
     return {**ids, "story": story.id, "share": share.token, "job": job["id"], "token": token}
+
+
+def traced(database: Database, settings: Settings, project: UUID) -> dict[str, Any]:
+    """Store traces of a project: good ones, a slow one, one that failed, one that was lost, and one that is open."""
+    traces = Traces(database, project)
+    for n in range(8):
+        traces.store(phase0(slow=1 + 0.04 * n, searches=2), ago=timedelta(hours=5 + 11 * n), payloads=False)
+    traces.store(lost(), ago=timedelta(hours=3))
+    traces.store(phase0(open_=True), ago=timedelta(seconds=34))
+    failed = traces.store(phase0(fault=Fault(), searches=2), ago=timedelta(hours=1))
+    span = database.fetch_one("select span_id from pipeline_spans where fingerprint = %s limit 1", [OVERLOADED])
+    assert span is not None
+    alerts.check(database, settings)
+    slow = traces.store(phase0(slow=3.4, retries=2, searches=2), ago=timedelta(minutes=40))
+    return {"trace": slow.hex, "failed_trace": failed.hex, "span": span["span_id"], "fingerprint": OVERLOADED}
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -18,6 +18,7 @@ from studio.database import connection
 from studio.database.connection import Database
 from studio.job_types import JOB_TYPES, LANES, Lane
 from studio.settings import get_settings
+from studio.tracing import ids
 from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, JOB_TYPE, defs, enqueue, forget_process
 from tests.support.queue import (
     InBackground,
@@ -67,6 +68,7 @@ def test_a_due_job_becomes_one_run_request(instance: DagsterInstance, database: 
         "greenlight/job_type": JOB_TYPE,
         "greenlight/attempt": "1",
         "greenlight/claim_no": "1",
+        "greenlight/trace_id": ids.of_claim(job_id, 1).hex,
     }
     assert request.run_config == {}
     job = queue.get(database, job_id)

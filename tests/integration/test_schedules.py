@@ -31,6 +31,7 @@ CRONS = {
     "due_mail_hourly": "0 * * * *",
     "digests_daily": "0 7 * * *",
     "nudges_daily": "30 7 * * *",
+    "operations_every_minute": "* * * * *",
     "upkeep_hourly": "17 * * * *",
 }
 

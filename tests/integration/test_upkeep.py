@@ -18,6 +18,7 @@ from studio.settings import Settings, get_settings
 from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, DagsterHome, defs, enqueue
 from tests.support.dagster import events as events_of
 from tests.support.queue import claim_next, expire_lease, make_project
+from tests.support.traces import make_trace, span
 
 pytest_plugins = ["tests.support.dagster_fixtures"]
 pytestmark = DAGSTER_WARNINGS
@@ -189,6 +190,10 @@ def test_one_run_does_all_of_it_and_says_what_was_done(
     lost = enqueue(database, make_project(database))
     claim_next(database)
     expire_lease(database, lost)
+    make_trace(database, spans=[span("job:test.work", 0, 10), span("step:work", 0, 10, under=0)])
+    # Its spans say what went in; the row of the trace is made old by the database's clock.
+    database.execute("update public.pipeline_traces set created_at = now() - interval '31 days'")
+    make_trace(database, ago=timedelta(days=8), spans=[span("job:test.work", 0, 10, input_data={"idea": "Bread"})])
     monkeypatch.setenv("GREENLIGHT_DELTA_RETENTION_HOURS", "1")
     monkeypatch.setenv("GREENLIGHT_DATA_DIR", str(tmp_path))
     get_settings.cache_clear()
@@ -200,6 +205,12 @@ def test_one_run_does_all_of_it_and_says_what_was_done(
         "reclaimed_jobs": 1,
         "deleted_deltas": 4,
         "deleted_runs": 1,
+        "deleted_traces": 1,
+        "deleted_spans": 2,
+        "cleared_payloads": 1,
+        "kept_slow_traces": 0,
+        "forgotten_issues": 0,
+        "forgotten_alerts": 0,
         "deleted_scans": 0,
         "deleted_files": 0,
     }

@@ -15,6 +15,7 @@ from studio.database.connection import Connection
 # Where the type alone does not say what is allowed. A function is asked anew for each row.
 SPECIAL: dict[tuple[str, str], Any] = {
     ("page_publications", "content_hash"): "0" * 64,
+    ("pipeline_spans", "span_id"): lambda: secrets.token_hex(8),
     ("research_sources", "url"): "https://example.org/",
     ("research_sources", "quote_sha256"): "0" * 64,
     ("sign_in_links", "token_hash"): lambda: secrets.token_hex(32),

@@ -43,7 +43,8 @@ NAMES: dict[str, Any] = {
         "watcher",
     ],
     "schedules": [
-        *("digests_daily", "due_mail_hourly", "night_shift", "night_shift_rest", "nudges_daily", "upkeep_hourly"),
+        *("digests_daily", "due_mail_hourly", "night_shift", "night_shift_rest", "nudges_daily"),
+        *("operations_every_minute", "upkeep_hourly"),
     ],
     "resources": ["agent_job", "agent_job_steps", "anthropic", "outbound", "studio_database"],
 }

@@ -27,12 +27,14 @@ from web.api import (
     me,
     nightshift,
     onboarding,
+    operations,
     outbox,
     packet,
     progress,
     projects,
     refine,
     shares,
+    traces,
     worker,
 )
 
@@ -55,5 +57,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     me.router,
     onboarding.router,
     nightshift.router,
+    traces.router,
+    operations.router,
     worker.router,
 )

@@ -25,6 +25,7 @@ from web.pages import (
     dashboard,
     inbox,
     new_project,
+    operations,
     outbox,
     packet,
     project,
@@ -48,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     packet.router,
     chat.router,
     activity.router,
+    *operations.ROUTERS,
     project_settings.router,
     settings.router,
 )

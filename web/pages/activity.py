@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from studio import events, projects
+from studio.operations import traces
 from studio.queue import Job
 from studio.views import activity
 from studio.views.job import job_page
@@ -57,4 +58,5 @@ def _job(here: StudioSite, job: Job, before: int | None) -> dict[str, Any]:
         "project": projects.get(here.db, job.project_id),
         "shown": job_page(here.db, job, before=before),
         "before": before,
+        "attempts": traces.of_job(here.db, job.id),
     }

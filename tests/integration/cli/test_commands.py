@@ -20,6 +20,7 @@ from tests.support.queue import (
     enqueue,
     make_project,
 )
+from tests.support.traces import make_trace
 
 # --- every command
 
@@ -93,6 +94,11 @@ def test_these_are_the_commands() -> None:
         "jobs tail",
         "jobs cancel",
         "jobs retry",
+        "traces list",
+        "traces show",
+        "traces slow",
+        "traces compare",
+        "traces cost",
         "db migrate",
         "db status",
         "db reset",
@@ -167,6 +173,7 @@ def test_every_json_is_one_line_alone(
     )
     bring_to(db, failed, "failed")
     other = make_project(db)
+    trace = make_trace(db, project_id=project).trace_id
     calls: dict[str, list[object]] = {
         "db migrate": [],
         "db status": [],
@@ -206,6 +213,11 @@ def test_every_json_is_one_line_alone(
             "--key",
             "k1",
         ],
+        "traces list": [],
+        "traces show": [trace],
+        "traces slow": [],
+        "traces compare": [trace],
+        "traces cost": [],
         "jobs list": [],
         "jobs show": [done],
         "jobs retry": [failed],

@@ -28,7 +28,8 @@ def test_every_byte_is_as_the_standard_wants_it(desk: Desk, project: UUID, job: 
     payload = (
         f'{{"seq":2,"id":"{row["id"]}","jobId":"{job}","job_id":"{job}","projectId":"{project}","agent":"ceo",'
         f'"type":"delta","message":{json.dumps(TEXT, ensure_ascii=False)},'
-        f'"data":{{"deep":{{"list":[1,null]}},"html":"<b>"}},"attempt":0,"createdAt":"{moment}"}}'
+        f'"data":{{"deep":{{"list":[1,null]}},"html":"<b>"}},"attempt":0,"traceId":"{row["trace_id"].hex}",'
+        f'"createdAt":"{moment}"}}'
     )
     expected = f"id: 2\nevent: message\ndata: {payload}\n\n".encode()
     with ada(desk, project, last_id="1", version=version) as stream:

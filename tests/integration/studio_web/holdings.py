@@ -16,13 +16,16 @@ from studio.storage import storage_from_settings
 from tests.integration.studio_web.conftest import Desk
 from tests.support.approvals import DEPLOY, GUIDANCE, REFINE, Company
 from tests.support.mail import add_mail
+from tests.support.traced_jobs import Fault, Traces, chat
+from web.identity.owner import SignedIn
+from web.identity.viewer import Viewer
 
 PDF = b"%PDF-1.7\n1 0 obj << >> endobj\ntrailer << >>\n%%EOF\n"
 
 
 @dataclass
 class Holdings:
-    """A project with a packet, a gate, an action, jobs, a chat, files, a share link, an outbox and an own account."""
+    """A project with a packet, a gate, an action, jobs, a chat, files, a link, an outbox, an own account, a trace."""
 
     company: Company
     gate: Approval
@@ -37,10 +40,19 @@ class Holdings:
     share: UUID
     effect: UUID
     mail: UUID
+    trace: UUID
+    span: str
+    fingerprint: str
+    alert: UUID
 
     @property
     def project(self) -> UUID:
         return self.company.id
+
+
+def no_operator(owner: SignedIn) -> Viewer:
+    """Stand in for `viewer`: where owners sign in by link, each is an operator and sees all that is done."""
+    return Viewer(owner, is_operator=False)
 
 
 def company(desk: Desk, owner: str = "ada", phase: int = 1, **columns: object) -> Company:
@@ -111,6 +123,26 @@ def stored(
     return made.id
 
 
+def failed_trace(db: Database, project: UUID, fingerprint: str) -> tuple[UUID, str]:
+    """Store an attempt that an error has ended; return its id and that of the span in which it came up."""
+    trace = Traces(db, project).store(chat(fault=Fault(fingerprint=fingerprint)))
+    row = db.fetch_one(
+        "select span_id from pipeline_spans where trace_id = %s and fingerprint is not null limit 1", [trace]
+    )
+    assert row is not None
+    return trace, str(row["span_id"])
+
+
+def alert(db: Database, project: UUID) -> UUID:
+    """Open an alert about a project."""
+    row = db.fetch_one(
+        "insert into alerts (kind, subject, title, project_id) values ('spend', %s, 'Near its cap', %s) returning id",
+        [str(project), project],
+    )
+    assert row is not None
+    return UUID(str(row["id"]))
+
+
 def announced(client: httpx.Client, project: UUID, data: bytes = PDF, *, arrived: bool = False) -> UUID:
     """Announce an upload, and bring its bytes where it has `arrived`; return its asset's id."""
     said = {"name": "deck.pdf", "size": len(data), "type": "application/pdf"}
@@ -130,6 +162,8 @@ def holdings(desk: Desk, owner: str, client: httpx.Client) -> Holdings:
     message, job = say(desk.db, firm.id, owner)
     with desk.db.transaction() as conn:
         share = shares.create(conn, firm.id, 1, created_by=owner)
+    fingerprint = str(uuid4())
+    trace, span = failed_trace(desk.db, firm.id, fingerprint)
     saved = client.put(f"/api/projects/{firm.id}/integrations/github", json={"config": {"token": "ghp_0123456789"}})
     assert saved.status_code == 200, saved.text
     return Holdings(
@@ -146,4 +180,8 @@ def holdings(desk: Desk, owner: str, client: httpx.Client) -> Holdings:
         share=share.id,
         effect=unknown_effect(desk.db, firm.id),
         mail=unknown_mail(desk.db, firm.id),
+        trace=trace,
+        span=span,
+        fingerprint=fingerprint,
+        alert=alert(desk.db, firm.id),
     )

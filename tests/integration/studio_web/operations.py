@@ -11,6 +11,7 @@ from fastapi import FastAPI
 # For everybody, or for programs with a secret of their own: nothing in them is an owner's.
 OPEN = {
     ("GET", "/healthz"),
+    ("GET", "/readyz"),
     ("POST", "/api/waitlist"),
     ("POST", "/api/onboarding/scan"),
     ("GET", "/api/onboarding/scan/{job_id}"),
@@ -19,7 +20,9 @@ OPEN = {
     ("GET", "/api/worker/health"),
 }
 # Described where they are shared with the public application.
-ELSEWHERE = ("/healthz",)
+ELSEWHERE = ("/healthz", "/readyz")
+# What names something of an owner's without being a UUID.
+OTHER_IDS = ("fingerprint", "span_id")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Operation:
 
     @property
     def path_ids(self) -> list[str]:
-        return [one["name"] for one in self.parameters("path") if self.is_id(one["schema"])]
+        return [one["name"] for one in self.parameters("path") if self.is_id(one["schema"]) or one["name"] in OTHER_IDS]
 
     @property
     def query_ids(self) -> list[str]:

@@ -13,10 +13,11 @@ from fastapi import Request
 
 from studio.settings import Settings
 from tests.integration.studio_web.conftest import Desk
-from tests.integration.studio_web.holdings import PDF, Holdings, holdings
+from tests.integration.studio_web.holdings import PDF, Holdings, holdings, no_operator
 from tests.integration.studio_web.operations import Operation, operations
 from tests.support.approvals import GUIDANCE
 from web.app import create_app
+from web.identity.viewer import viewer
 from web.studio_site import studio_site
 
 # The routes say by themselves what they take; here is what a body needs beside ids, by the route's name.
@@ -36,8 +37,16 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 # What a route needs to find something in, beside the ids of a holding.
 QUERIES = {"showPacket": {"phase": "1"}, "exportPacket": {"phase": "1"}, "showScan": {"wait": "0"}}
-# Alone in having nothing of their own that could be found with the ids of a holding.
-NEVER_FOUND = {"showScan", "createProjects"}
+# Alone in having nothing of their own that could be found with the ids of a holding; or for operators alone.
+NEVER_FOUND = {
+    "showScan",
+    "createProjects",
+    "showHealth",
+    "listAlerts",
+    "acknowledgeAlert",
+    "resolveError",
+    "reopenError",
+}
 
 OPERATIONS = list(operations(create_app(Settings(_env_file=None), None)))  # type: ignore[arg-type, call-arg]
 OWNED = [operation for operation in OPERATIONS if not operation.is_open]
@@ -64,6 +73,11 @@ def ids_of(owner: Holdings, session: str, operation: Operation) -> dict[str, str
         "entry_id": str(owner.effect),
         "session_id": session,
         "scanJobId": str(owner.job),
+        "trace_id": str(owner.trace),
+        "with": str(owner.trace),
+        "span_id": owner.span,
+        "fingerprint": owner.fingerprint,
+        "alert_id": str(owner.alert),
         "provider": "github",
     }
 
@@ -76,7 +90,7 @@ def nothings() -> dict[str, str]:
             self[name] = str(uuid4())
             return self[name]
 
-    return _Missing(provider="github")
+    return _Missing(provider="github", span_id="0" * 16)
 
 
 class Intruder:
@@ -108,8 +122,10 @@ def answered(client: httpx.Client, sent: dict[str, Any]) -> tuple[int, str, str 
 
 
 @pytest.fixture(scope="module")
-def ada(desk: Desk) -> Holdings:
-    return holdings(desk, "ada", desk.ada)
+def ada(desk: Desk) -> Iterator[Holdings]:
+    desk.app.dependency_overrides[viewer] = no_operator
+    yield holdings(desk, "ada", desk.ada)
+    del desk.app.dependency_overrides[viewer]
 
 
 @pytest.fixture
@@ -150,7 +166,17 @@ def secrets_of(intruder: Intruder) -> list[str]:
     """Return what nobody but Ada knows."""
     ada = intruder.ada
     named = [ada.gate.id, ada.action.id, ada.job, ada.failed_job, ada.message, ada.suggestion, ada.asset, ada.upload]
-    named += [ada.arrived, ada.share, ada.effect, ada.mail, ada.project]
+    named += [
+        ada.arrived,
+        ada.share,
+        ada.effect,
+        ada.mail,
+        ada.project,
+        ada.trace,
+        ada.trace.hex,
+        ada.fingerprint,
+        ada.alert,
+    ]
     return [*map(str, named), intruder.ada_session]
 
 

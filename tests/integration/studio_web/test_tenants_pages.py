@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tests.integration.studio_web.conftest import Desk
-from tests.integration.studio_web.holdings import Holdings, holdings
+from tests.integration.studio_web.holdings import Holdings, holdings, no_operator
+from web.identity.viewer import viewer
 from web.pages import ROUTERS
 
 # Getting in and out, and looks, are for everybody.
@@ -29,28 +30,39 @@ PATHS = sorted(
         # A path with a new kind of parameter has to be filled below, or the tests fail.
     }
 )
-NAMING = [path for path in PATHS if re.search(r"_id}", path)]
+NAMING = [path for path in PATHS if re.search(r"(_id|fingerprint)}", path)]
 
 
 @pytest.fixture(scope="module")
-def theirs(desk: Desk) -> Holdings:
+def theirs(desk: Desk) -> Iterator[Holdings]:
     """What bob has, with a word in it that only he knows."""
+    desk.app.dependency_overrides[viewer] = no_operator
     made = holdings(desk, "bob", desk.bob)
     desk.db.execute("update projects set name = %s where id = %s", [f"{SECRET} bread", made.project])
     desk.db.execute("update approval_queue set title = %s where project_id = %s", [f"{SECRET} title", made.project])
     desk.db.execute("update email_jobs set subject = %s where project_id = %s", [f"{SECRET} mail", made.project])
-    return made
+    for table in ("pipeline_traces", "pipeline_spans"):
+        desk.db.execute(f"update {table} set error = %s where project_id = %s", [f"{SECRET} error", made.project])
+    desk.db.execute("update pipeline_traces set subject = %s where project_id = %s", [SECRET, made.project])
+    desk.db.execute("update pipeline_issues set message = %s where fingerprint = %s", [SECRET, made.fingerprint])
+    desk.db.execute("update alerts set title = %s where id = %s", [SECRET, made.alert])
+    yield made
+    del desk.app.dependency_overrides[viewer]
 
 
 def ids(owner: Holdings | None) -> dict[str, str]:
     """Return ids for every parameter of a path: an owner's, or those of nothing."""
     if owner is None:
-        return {name: str(uuid4()) for name in ("project_id", "approval_id", "job_id", "entry_id")}
+        names = ("project_id", "approval_id", "job_id", "entry_id", "trace_id", "fingerprint")
+        return {"span_id": "0" * 16, **{name: str(uuid4()) for name in names}}
     return {
         "project_id": str(owner.project),
         "approval_id": str(owner.action.id),
         "job_id": str(owner.job),
         "entry_id": str(owner.mail),
+        "trace_id": str(owner.trace),
+        "span_id": owner.span,
+        "fingerprint": owner.fingerprint,
     }
 
 
@@ -94,6 +106,10 @@ def _queries(theirs: Holdings) -> Iterator[dict[str, str]]:
     for name in QUERIES:
         for value in (theirs.project, theirs.job, theirs.message, theirs.action.id):
             yield {name: str(value)}
+    for name in ("trace", "with", "project"):
+        yield {name: str(theirs.trace)}
+    yield {"fingerprint": theirs.fingerprint}
+    yield {"trace": str(theirs.trace), "with": str(theirs.trace)}
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path not in NAMING])

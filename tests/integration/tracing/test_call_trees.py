@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -74,6 +75,7 @@ class Caller:
                 await call
 
 
+@pytest.mark.chaos
 @settings(max_examples=400 if FULL else 15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trees=st.lists(calls, min_size=1, max_size=3))
 def test_spans_are_stored_with_exactly_their_parents(trees: list[dict[str, Any]], database: Database) -> None:

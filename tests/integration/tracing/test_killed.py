@@ -105,15 +105,15 @@ def test_what_was_in_flight_is_there_with_its_input_and_is_closed_by_whoever_bri
 def test_a_sweep_closes_what_nobody_else_has(database: Database) -> None:
     claim = running(database)
     trace_id = killed_in_mid_call(claim)
-    assert lost.sweep(database, NOBODY) == 0, "its job is still running"
+    assert lost.sweep(database, NOBODY) == [], "its job is still running"
     lose(claim)
-    assert lost.sweep(database, NOBODY) == 0, "its run may still be writing"
+    assert lost.sweep(database, NOBODY) == [], "its run may still be writing"
     database.execute(
         "update public.agent_jobs set run_after = now() - interval '2 minutes', started_at = now() - interval '1 hour'"
     )
     database.execute("update public.pipeline_traces set created_at = now() - interval '1 hour'")
-    assert lost.sweep(database, NOBODY) == 1
-    assert lost.sweep(database, NOBODY) == 0
+    assert lost.sweep(database, NOBODY) == [trace_id]
+    assert lost.sweep(database, NOBODY) == []
     assert {span["status"] for span in spans_of(database, trace_id).values()} == {"lost", "ok"}
 
 

@@ -24,7 +24,7 @@ import psycopg2
 import psycopg_pool
 import pytest
 import sqlalchemy.exc
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -129,6 +129,7 @@ CLASSES: dict[str, tuple[BaseException, str]] = {
     "pool": (psycopg_pool.PoolTimeout("no connection"), "database"),
     "psycopg2": (psycopg2.OperationalError("away"), "database"),
     "sqlalchemy": (sqlalchemy.exc.OperationalError("select", {}, Exception("away")), "database"),
+    "sqlalchemy, too slow": (sqlalchemy.exc.TimeoutError("pool"), "database"),
     "anthropic, busy": (status(anthropic.RateLimitError, 429), "model"),
     "anthropic, key": (status(anthropic.AuthenticationError, 401), "model"),
     "anthropic, unreachable": (anthropic.APIConnectionError(request=REQUEST), "model"),
@@ -173,6 +174,7 @@ CLASSES: dict[str, tuple[BaseException, str]] = {
     ),
     "provider, too slow": (caused(errors.ProviderUnavailable("No."), httpx.ReadTimeout("slow")), "timeout"),
     "database, too slow": (caused(errors.DatabaseError("No."), psycopg_pool.PoolTimeout("slow")), "database"),
+    "database, too slow for us": (caused(errors.DatabaseError("No."), TimeoutError()), "database"),
     # Several at once.
     "group": (ExceptionGroup("all", [ValueError("no"), errors.StorageUnavailable("No.")]), "provider"),
     "group, others cancelled": (
@@ -223,6 +225,7 @@ def test_a_message_is_readable_and_holds_no_secret() -> None:
 
 def test_an_error_that_says_nothing_is_called_by_its_type() -> None:
     assert fault(TimeoutError()).message == "TimeoutError"
+    assert fault(ValueError(" " * 1_000_000 + "so late that nobody looks")).message == "ValueError"
 
 
 class Broken(Exception):
@@ -254,6 +257,11 @@ def test_the_name_of_a_type() -> None:
     assert fault(psycopg.errors.UndefinedTable("no")).type == "psycopg.errors.UndefinedTable"
     assert fault(Broken()).type == "tests.unit.tracing.test_fault.Broken"
 
+    class Local(Exception):
+        pass
+
+    assert fault(Local()).type == "tests.unit.tracing.test_fault.Local"
+
 
 @pytest.mark.parametrize(
     ("message", "said"),
@@ -277,6 +285,7 @@ def test_what_varies_is_replaced(message: str, said: str) -> None:
     assert normalised(message) == said
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300) | st.lists(st.sampled_from(list("a1f\"'`/.:-@ \n0x<>")), max_size=200).map("".join))
 def test_a_normalised_message_is_short_and_stable(message: str) -> None:
     once = normalised(message)
@@ -288,6 +297,7 @@ def test_a_normalised_message_is_short_and_stable(message: str) -> None:
 @pytest.mark.parametrize("piece", ["a" * 50, "1", "a@", "/a", '"', "'", "f0", "0:", "a://", "\\", "~/."])
 def test_normalising_takes_no_longer_for_odd_text(piece: str) -> None:
     assert len(normalised(piece * 1_000_000)) <= 300
+    assert normalised(" " * 10_000 + piece) == ""
 
 
 # --- fingerprints
@@ -332,6 +342,13 @@ def test_the_same_error_from_two_jobs_has_one_fingerprint() -> None:
 def test_an_edit_makes_no_new_error_of_it() -> None:
     edited = module("studio.agents.research", "# moved\n\n\n" + textwrap.dedent(AGENT))
     assert fingerprint(lambda: edited.ask(no())) == fingerprint(lambda: RESEARCH.ask(no()))
+
+
+def test_an_error_that_passed_none_of_our_code_is_where_it_came_up() -> None:
+    elsewhere = module("other.client", "def send(call): return call()\ndef fail(): raise ValueError('bad')")
+    one = fingerprint(lambda: LIBRARY.send(elsewhere.fail))
+    assert one == fingerprint(lambda: elsewhere.send(elsewhere.fail))
+    assert one != fingerprint(module("other.client", "def ask(): raise ValueError('bad')").ask)
 
 
 def test_a_comprehension_is_no_place_of_its_own() -> None:
@@ -393,7 +410,7 @@ def test_a_fingerprint_is_the_same_in_every_process() -> None:
     )
     # Issues that people have resolved are known by it: it may not change by itself.
     assert lost_worker("phase0", [], "It was killed.", REDACTOR).fingerprint == "da908be390418650"
-    assert fault_of(errors.ModelRefused("No."), REDACTOR).fingerprint == "PINNED2"
+    assert fault_of(errors.ModelRefused("No."), REDACTOR).fingerprint == "b4570b2f47f9d9a3"
 
 
 # --- stacks
@@ -417,6 +434,15 @@ def test_a_stack_shows_our_frames_and_where_libraries_were_left() -> None:
         "studio.agents.plan.ask:3",
         "library.client.send:2",
         "studio.database.connection.query:2",
+    ]
+
+
+def test_of_errors_side_by_side_each_is_followed_by_its_causes() -> None:
+    group = ExceptionGroup("all", [caused(ValueError("a"), KeyError("b")), TypeError("c")])
+    assert fault_of(group, REDACTOR).stack.splitlines() == [
+        "caused by ValueError: a",
+        "caused by KeyError: 'b'",
+        "caused by TypeError: c",
     ]
 
 
@@ -482,6 +508,8 @@ def test_a_lost_worker_is_a_fault() -> None:
     assert len(many.message) <= faults.MESSAGE_CHARS
     assert len(many.stack.encode()) <= faults.STACK_BYTES
     assert many.stack.endswith("agent:9999")
+    for names in (["a"] * 3_000, ["ab"] * 3_000, ["ü" * 1_999] * 3):
+        assert len(lost_worker("phase0", names, "", REDACTOR).stack.encode()) <= faults.STACK_BYTES
 
 
 class Outcome(enum.Enum):
@@ -598,7 +626,7 @@ def test_an_error_has_one_origin(exc: BaseException) -> None:
     assert not claim_origin(exc, "outer", "t")
     assert claim_origin(exc, "inner", "t"), "asked again"
     # The same object may be raised again in another trace.
-    assert claim_origin(exc, "inner", "u")
+    assert claim_origin(exc, "other", "u")
     assert not claim_origin(exc, "outer", "u")
 
 

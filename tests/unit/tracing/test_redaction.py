@@ -169,7 +169,7 @@ def texts(value: Any) -> list[str]:
     return [text for item in value for text in texts(item)] if isinstance(value, list) else [str(value)]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(SECRETS, st.sampled_from(list(SPELLINGS.values())), ANY_TEXT, ANY_TEXT)
 @example("nabcdef", str, "\n", "")
 @example('a","b":"c', str, "", "")
@@ -226,6 +226,7 @@ ANY_JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(ANY_JSON, st.sampled_from([None, 1]))
 @example({"token": 123}, None)
 @example({"token": "a", "n": 1e400}, None)
@@ -236,6 +237,7 @@ def test_json_stays_json_and_is_clean_at_once(value: Any, indent: int | None) ->
     assert json.loads(redactor.json(cleaned)) == json.loads(cleaned)
 
 
+@settings(deadline=None)
 @given(st.lists(SUSPICIOUS | ANY_TEXT, max_size=5).map(" ".join))
 def test_text_is_clean_at_once(text: str) -> None:
     cleaned = PLAIN.text(text)

@@ -1,10 +1,20 @@
-"""Traces that were spilled to the disk go where they belong, once it takes them again."""
+"""What is done for traces every minute: what nobody else will close is closed, what was spilled goes where it belongs."""
 
 from __future__ import annotations
 
 from studio.database.connection import Database
 from studio.settings import Settings
+from studio.tracing import lost
 from studio.tracing.collector import sinks_of, spill_of
+from studio.tracing.copies import copy_closed
+from studio.tracing.redaction import Redactor
+
+
+def close_lost(db: Database, settings: Settings) -> int:
+    """Close the traces that nobody else will, also in what keeps a copy; return how many."""
+    closed = lost.sweep(db, Redactor.from_settings(settings))
+    copy_closed(db, settings, closed)
+    return len(closed)
 
 
 def bring_back(db: Database, settings: Settings) -> str:

@@ -1,0 +1,54 @@
+"""Whether this process can serve: what a load balancer asks before it sends anybody here."""
+
+from __future__ import annotations
+
+import threading
+
+import psycopg
+
+from studio.database import migrations
+from studio.database.connection import Database
+from studio.errors import StudioError
+from studio.settings import Settings
+from web.kept import Kept
+from web.pulse import Pulse
+
+# Reading the history takes some milliseconds, and it changes once in a release.
+SCHEMA_KEPT_SECONDS = 5.0
+# What is applied and not here comes from a newer release, which is being rolled out: the old one still serves.
+_BEHIND = frozenset({"pending", "changed", "out of order"})
+
+_STOPPING = "This process is stopping."
+_STACK_STOPPING = "The stack is stopping."
+_AWAY = "The database cannot be reached."
+_UNREAD = "The database does not say which migrations it has."
+_OLD = "The database is not of this release: migrations are pending, or were changed."
+
+
+class Readiness:
+    """Says why this process should not be sent anything now. Thread-safe; `stopping` is set by whoever ends it."""
+
+    def __init__(self, settings: Settings, db: Database, pulse: Pulse, stopping: threading.Event) -> None:
+        self._file = settings.stopping_file
+        self._db = db
+        self._pulse = pulse
+        self._stopping = stopping
+        self._schema = Kept(self._schema_problem, SCHEMA_KEPT_SECONDS)
+
+    def reasons(self) -> list[str]:
+        """Return in sentences what is in the way, nothing where this process is ready. They hold no secret."""
+        found = []
+        if self._stopping.is_set():
+            found.append(_STOPPING)
+        if self._file is not None and self._file.exists():
+            found.append(_STACK_STOPPING)
+        # The pool is asked only where there is a server: it would wait for one.
+        schema = self._schema.get() if self._pulse.beats() else _AWAY
+        return [*found, schema] if schema else found
+
+    def _schema_problem(self) -> str | None:
+        try:
+            states = {migration.state for migration in migrations.status(self._db)}
+        except (StudioError, psycopg.Error):
+            return _UNREAD
+        return _OLD if states & _BEHIND else None
