@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from resources import run_tags
-from resources.agent_job import JobSession, OnFailure
+from resources.job_session import JobSession, OnFailure
 from studio.claims import Claim, Json
 from studio.database.connection import Connection
 from studio.database.patience import patiently

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dagster import DagsterRun
+
 from studio.queue import Job
 from studio.tracing import ids as trace_ids
 
@@ -36,3 +38,9 @@ def tags_of(job: Job) -> dict[str, str]:
 def run_key(job: Job) -> str:
     """Return the run key of the job's current claim, which never repeats."""
     return f"{job.id}:{job.claim_no}"
+
+
+def is_of_pickup(run: DagsterRun) -> bool:
+    """Whether pickup has claimed the job for this very run: then its claim number says whether it may begin."""
+    tagged, claim_no = run.tags.get(JOB_ID), run.tags.get(CLAIM_NO)
+    return bool(tagged) and run.parent_run_id is None and run.tags.get(RUN_KEY) == f"{tagged}:{claim_no}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from resources.agent_job import JobSession
+from resources.job_session import JobSession
 
 
 class StepIOManager(dg.IOManager):

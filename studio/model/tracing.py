@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from studio.tracing import genai, names
+from studio.tracing.active import NoSpan, current
+from studio.tracing.blocks import begin
 from studio.tracing.headers import trace_headers
-from studio.tracing.spans import NoSpan, Span, current
-from studio.tracing.traced import begin
+from studio.tracing.spans import Span
 
 if TYPE_CHECKING:
     from anthropic.lib.tools import BetaFunctionTool

@@ -45,6 +45,8 @@ BACKLOG_LIMIT = 200_000
 
 # How long a run that is over waits for its trace to say what it has lost.
 NOTE_SECONDS = 1.0
+# Inputs and outputs that wait to be cut and redacted, in characters; beyond it they are let go of, and spans kept.
+BACKLOG_CHARS = 64_000_000
 # What a receiver that is away may cost a run that is over.
 OTLP_SECONDS = 2.0
 
@@ -94,6 +96,7 @@ class TraceCollector:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._ids = IdGenerator()
+        self._waiting_chars = 0
         self.dropped = 0
         self.exports = False
         self._provider: TracerProvider | None = None
@@ -194,6 +197,12 @@ class TraceCollector:
 
     def ended(self, span: Span) -> None:
         """Take a span that has ended."""
+        if not self._ended:
+            # Threads that add at the same moment may lose a sum; it begins anew with each empty queue.
+            self._waiting_chars = 0
+        self._waiting_chars += len(span.input or "") + len(span.output or "")
+        if self._waiting_chars > BACKLOG_CHARS:
+            span.let_go()
         if len(self._ended) >= BACKLOG_LIMIT or self._stopping:
             span.trace.dropped += 1
             self.dropped += 1

@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from studio.tracing import names
+from studio.tracing.active import NOTHING, Active, NoSpan, _current
 from studio.tracing.collector import TraceCollector, installed
 from studio.tracing.rows import Kind, TraceRow
-from studio.tracing.spans import NOTHING, Active, NoSpan, Span, _current
+from studio.tracing.spans import Span
 from studio.tracing.trace import Trace, moment
 
 log = logging.getLogger(__name__)

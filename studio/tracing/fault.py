@@ -34,7 +34,6 @@ SILENT = "It returned a failure and did not say why."
 _NO_VERDICT = frozenset({str, bytes, bool, int, float, list, tuple, set, frozenset})
 _NOTHING = frozenset({"[]", "{}", '""', "null", "false", "0"})
 _FAILED = frozenset({"failed", "error"})
-_MARK = "__greenlight_origin__"
 
 
 @dataclass(frozen=True)
@@ -106,35 +105,6 @@ def returned_failure(result: object) -> str | None:
         return None
     said = (_text_of(_read(result, name)) for name in ("error", "message", "reason"))
     return next(filter(None, said), SILENT)
-
-
-def claim_origin(exc: BaseException, span_id: str, trace: str = "") -> bool:
-    """Say whether an error came up in the span that asks, and is not one that a span further in has reported.
-
-    The first span of a `trace` that asks for an error has it, and with it every error that it leads to: what is raised
-    from it or while it is handled, also `from None`, and a group it is in, is the same failure, for it has the same
-    root. A span that asks again gets the same answer.
-    """
-    for error in chain(exc, hidden=True):
-        claim = _claim(error)
-        if claim is not None and claim[0] == trace:
-            _set_claim(exc, claim)
-            return bool(claim[1] == span_id)
-    _set_claim(exc, (trace, span_id))
-    return True
-
-
-def _claim(exc: BaseException) -> tuple[str, str] | None:
-    try:
-        found: tuple[str, str] = object.__getattribute__(exc, _MARK)
-    except AttributeError:
-        return None
-    return found
-
-
-def _set_claim(exc: BaseException, claim: tuple[str, str]) -> None:
-    # Past what the class makes of setting attributes: every error has a dictionary.
-    object.__setattr__(exc, _MARK, claim)
 
 
 # --- what an error says

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio.tracing import names
-from studio.tracing.spans import NoSpan, Span, current
-from studio.tracing.traced import span, traced_span
+from studio.tracing.active import NoSpan, current
+from studio.tracing.blocks import span
+from studio.tracing.spans import Span
+from studio.tracing.traced import traced_span
 
 if TYPE_CHECKING:
     from studio.model.prices import Usage

@@ -5,8 +5,9 @@ from __future__ import annotations
 import urllib.parse
 
 from studio.tracing import names
-from studio.tracing.spans import Span, current
-from studio.tracing.traced import span
+from studio.tracing.active import current
+from studio.tracing.blocks import span
+from studio.tracing.spans import Span
 
 HEADER = "traceparent"
 STATUS = "http.response.status_code"

@@ -1,4 +1,4 @@
-"""What is done for traces every minute: what nobody else will close is closed, what was spilled goes where it belongs."""
+"""Done for traces every minute: what nobody else will close is closed, what was spilled goes where it belongs."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from studio.tracing.spans import Span, current
+from studio.tracing.active import current
+from studio.tracing.spans import Span
 
 _plain = logging.getLogRecordFactory()
 

@@ -11,7 +11,6 @@ import functools
 import logging
 import time
 from collections.abc import Callable
-from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 from opentelemetry import context as otel_context
@@ -20,6 +19,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from studio.tracing import names
 from studio.tracing.fault import Fault, fault_of, fault_of_return
+from studio.tracing.marks import mark, marked
 from studio.tracing.payload import Payload, serialised
 from studio.tracing.rows import Status
 
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
-# The mark that an error bears which came up in a span: further out it is the same error, and no second one.
-_MARK = "__greenlight_fault__"
-# Errors that wrap each other more often than this have something else to tell.
-_CHAIN = 20
 EVENT_LIMIT = 128
 # What waits for another service, as OpenTelemetry's conventions tell the kinds of spans apart.
 _CLIENT = (f"{names.CHAT} ", f"{names.HTTP}:", "db:")
@@ -157,16 +153,21 @@ class Span:
             at_ms = (time.perf_counter_ns() - self.started_ns) / 1e6
             self.events.append({"name": name, "at_ms": round(at_ms, 3), **attributes})
 
+    def let_go(self) -> None:
+        """Let go of what went in and out, where it is more than can wait to be written; say so, and how much it was."""
+        self.attributes["greenlight.payload_let_go"] = len(self.input or "") + len(self.output or "")
+        self.input = self.output = None
+
     # --- its end
 
     @_unfailing
     def fail(self, exc: BaseException) -> None:
         """Note the error that the work ends with. One that came up further in keeps its place and fingerprint."""
-        found = _marked(exc, self.trace)
+        found = marked(exc, self.trace.row.trace_id)
         if found is None:
             found = fault_of(exc, self.trace.collector.redactor)
             self.origin = True
-            _mark(exc, self.trace, found)
+            mark(exc, self.trace.row.trace_id, found)
         self.fault = found
         self.status = "cancelled" if found.error_class == "cancelled" else "error"
 
@@ -224,119 +225,3 @@ class Span:
     def started_at_ns(self) -> int:
         """When it began, in nanoseconds since 1970."""
         return self.trace.epoch_ns(self.started_ns)
-
-
-class NoSpan:
-    """What stands for a span where nothing is traced: it takes everything and keeps nothing."""
-
-    __slots__ = ()
-    name = ""
-    span_id = ""
-
-    def __bool__(self) -> bool:
-        """Say that nothing is traced."""
-        return False
-
-    def set_input(self, value: object) -> None:
-        """Keep nothing."""
-
-    def set_output(self, value: object) -> None:
-        """Keep nothing."""
-
-    def set(self, **attributes: Any) -> None:
-        """Keep nothing."""
-
-    def set_attributes(self, attributes: dict[str, Any]) -> None:
-        """Keep nothing."""
-
-    def figure(self, **figures: float | str | None) -> None:
-        """Keep nothing."""
-
-    def add_figure(self, **figures: float | None) -> None:
-        """Keep nothing."""
-
-    def event(self, name: str, **attributes: Any) -> None:
-        """Keep nothing."""
-
-    def fail(self, exc: BaseException) -> None:
-        """Keep nothing."""
-
-    def fail_with(self, message: str) -> None:
-        """Keep nothing."""
-
-    def end(self, ended_ns: int | None = None) -> None:
-        """Do nothing."""
-
-
-NOTHING = NoSpan()
-_current: ContextVar[Span | None] = ContextVar("greenlight_span", default=None)
-
-
-def current() -> Span | NoSpan:
-    """Return the span of the work that calls, or one that keeps nothing."""
-    return _current.get() or NOTHING
-
-
-class Active:
-    """Makes a span the current one for a while: ours, and OpenTelemetry's for whoever else makes spans."""
-
-    __slots__ = ("_otel", "_ours", "_span")
-
-    def __init__(self, span: Span) -> None:
-        self._span = span
-
-    def __enter__(self) -> Span:
-        self._ours: Token[Span | None] = _current.set(self._span)
-        self._otel = otel_context.attach(self._span.context)
-        return self._span
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            _current.reset(self._ours)
-            otel_context.detach(self._otel)
-        except ValueError:
-            # Left in another context than it was entered in: what was set there is gone with that one.
-            log.debug("Tracing: %s was left in another context", self._span.name)
-
-
-def record(
-    name: str,
-    began_ns: int,
-    ended_ns: int,
-    attributes: dict[str, Any] | None = None,
-    *,
-    parent: Span | NoSpan | None = None,
-    failure: BaseException | None = None,
-) -> Span | NoSpan:
-    """Record a piece of work that is over, between two readings of `perf_counter_ns`; return its span."""
-    above = parent or _current.get()
-    if not isinstance(above, Span):
-        return NOTHING
-    try:
-        span = Span(above.trace, name, above, attributes, started_ns=began_ns)
-    except Exception:
-        log.warning("Tracing: %s could not be recorded", name, exc_info=True)
-        return NOTHING
-    if failure is not None:
-        span.fail(failure)
-    span.end(ended_ns)
-    return span
-
-
-def _marked(exc: BaseException, trace: Trace) -> Fault | None:
-    link: BaseException | None = exc
-    for _ in range(_CHAIN):
-        if link is None:
-            return None
-        mark = getattr(link, _MARK, None)
-        if mark is not None and mark[0] == trace.row.trace_id:
-            return cast("Fault", mark[1])
-        link = link.__cause__ or link.__context__
-    return None
-
-
-def _mark(exc: BaseException, trace: Trace, fault: Fault) -> None:
-    try:
-        setattr(exc, _MARK, (trace.row.trace_id, fault))
-    except Exception as refused:  # noqa: BLE001 - an error that takes no attribute counts in each span anew
-        log.debug("Tracing: %s takes no mark: %s", type(exc).__name__, refused)

@@ -16,6 +16,7 @@ from studio.tracing.context import TraceContext
 from studio.tracing.rows import Batch
 from studio.tracing.sinks.postgres import PostgresSink
 from studio.tracing.spill import Spill
+from tests.support.collected import collected
 from tests.support.size import FULL
 
 
@@ -116,3 +117,14 @@ def test_the_collector_starts_and_stops_as_often_as_it_is_told() -> None:
         with collector:
             assert work(1) == 0
         assert work(1) == 0
+
+
+def test_inputs_that_pile_up_are_let_go_of_and_their_spans_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("studio.tracing.collector.BACKLOG_CHARS", 1_000)
+    with collected() as kept, TraceContext("p"):
+        for number in range(5):
+            with span(f"tool:{number}") as traced:
+                traced.set_input("x" * 400)
+    sizes = [kept.named(f"tool:{number}").input_size for number in range(5)]
+    assert sizes == [402, 402, None, None, None]
+    assert kept.named("tool:4").attributes == {"greenlight.payload_let_go": 402}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from studio.database.connection import Connection, Database
+from studio.tracing.active import NOTHING, current
 from studio.tracing.collector import installed
 from studio.tracing.rehearsal import rehearse
-from studio.tracing.spans import NOTHING, current
 
 
 def test_a_rehearsal_stores_a_trace_that_its_transaction_takes_back(database: Database) -> None:

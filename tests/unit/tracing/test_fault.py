@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import anthropic
 import dagster as dg
@@ -34,15 +35,16 @@ from studio.tracing import fault as faults
 from studio.tracing.classification import classified
 from studio.tracing.fault import (
     Fault,
-    claim_origin,
     fault_of,
     fault_of_return,
     lost_worker,
     normalised,
     returned_failure,
 )
+from studio.tracing.marks import mark, marked
 from studio.tracing.redaction import Redactor
 
+HERE, THERE = UUID(int=1), UUID(int=2)
 REDACTOR = Redactor(["hunter2"])
 REQUEST = httpx2.Request("POST", "https://model.example/v1/messages")
 
@@ -476,7 +478,7 @@ def test_a_circle_of_causes_ends() -> None:
     one, two = ValueError("one"), KeyError("two")
     one.__cause__, two.__cause__ = two, one
     assert fault_of(one, REDACTOR).stack == "caused by KeyError: 'two'"
-    assert claim_origin(one, "a")
+    assert marked(one, HERE) is None
 
 
 # --- failures that are no errors
@@ -622,17 +624,19 @@ class Slots(Exception):
     ids=lambda exc: type(exc).__name__,
 )
 def test_an_error_has_one_origin(exc: BaseException) -> None:
-    assert claim_origin(exc, "inner", "t")
-    assert not claim_origin(exc, "outer", "t")
-    assert claim_origin(exc, "inner", "t"), "asked again"
+    assert marked(exc, HERE) is None
+    fault = fault_of(exc, REDACTOR)
+    mark(exc, HERE, fault)
+    assert marked(exc, HERE) is fault
     # The same object may be raised again in another trace.
-    assert claim_origin(exc, "other", "u")
-    assert not claim_origin(exc, "outer", "u")
+    assert marked(exc, THERE) is None
+    mark(exc, THERE, fault)
+    assert marked(exc, THERE) is fault
 
 
 def test_equal_errors_are_two() -> None:
-    assert claim_origin(Frozen(1), "a")
-    assert claim_origin(Frozen(1), "b")
+    mark(Frozen(1), HERE, fault_of(Frozen(1), REDACTOR))
+    assert marked(Frozen(1), HERE) is None
 
 
 WRAPPERS: dict[str, Callable[[BaseException], BaseException]] = {
@@ -646,19 +650,21 @@ WRAPPERS: dict[str, Callable[[BaseException], BaseException]] = {
 
 
 @pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
-def test_what_a_claimed_error_leads_to_is_the_same_failure(wrap: Callable[[BaseException], BaseException]) -> None:
+def test_what_a_marked_error_leads_to_is_the_same_failure(wrap: Callable[[BaseException], BaseException]) -> None:
     exc = ValueError()
-    assert claim_origin(exc, "inner", "t")
+    fault = fault_of(exc, REDACTOR)
+    mark(exc, HERE, fault)
     outer = wrap(exc)
-    assert not claim_origin(outer, "outer", "t")
+    assert marked(outer, HERE) is fault
     # It is known from now on, even if what it came from is taken away.
     outer.__cause__ = outer.__context__ = None
-    assert not claim_origin(outer, "outermost", "t")
+    assert marked(outer, HERE) is fault
 
 
 def test_a_second_attempt_fails_anew() -> None:
-    assert claim_origin(raised(research_fails), "first", "t")
-    assert claim_origin(raised(research_fails), "second", "t")
+    first = raised(research_fails)
+    mark(first, HERE, fault_of(first, REDACTOR))
+    assert marked(raised(research_fails), HERE) is None
 
 
 def research_fails() -> None:

@@ -19,9 +19,9 @@ import pytest
 from studio.errors import ModelUnavailable
 from studio.parallel import side_by_side
 from studio.tracing import carried, current, record, span, traced_span
+from studio.tracing.active import NOTHING
 from studio.tracing.collector import installed
 from studio.tracing.context import TraceContext
-from studio.tracing.spans import NOTHING
 from tests.support.collected import collected
 
 
