@@ -189,6 +189,27 @@ def test_a_shell_that_takes_over_its_exports_works_on_it(stack: Stack, tmp_path:
     assert found["run launcher"]["detail"].startswith("0 of 24 slots taken, 0 runs wait")
 
 
+def test_a_test_run_goes_through_the_real_pipeline_and_is_traced_from_the_queue_on(stack: Stack) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "greenlight", "traces", "test", "--only", "queue-standard", "--json"],
+        env={**os.environ, **stack.environment()},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    [result] = json.loads(done.stdout)["results"]
+    assert result["scenario"] == "queue-standard"
+    with Database(stack.environment()["DATABASE_URL"]) as db:
+        [trace] = db.fetch_all("select * from public.pipeline_traces where kind = 'synthetic'")
+        spans = db.fetch_all("select * from public.pipeline_spans where trace_id = %s", [trace["trace_id"]])
+    assert (trace["pipeline_name"], trace["status"], trace["outcome"]) == ("bench.standard", "ok", "completed")
+    by_name = {span["span_name"]: span for span in spans}
+    wait, launch = by_name["queue:wait"], by_name["launch"]
+    assert trace["start_time"] == wait["start_time"] <= launch["start_time"] <= launch["end_time"]
+    assert (trace["queue_ms"], trace["launch_ms"]) == (wait["duration_ms"], launch["duration_ms"])
+    assert [name for name in by_name if name.startswith("step:")]
+
+
 def test_a_second_start_is_refused_and_told_where_the_first_one_is(stack: Stack) -> None:
     with pytest.raises(StackError, match="already") as refusal:
         Stack(stack.folder, Settings()).start()
