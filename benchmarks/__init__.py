@@ -13,6 +13,7 @@ machine    what the figures were measured on
 server     the one database server, its databases, and a count of its statements
 profiles   the two ways: stock Dagster, and the repository's own
 bed        a running stack to measure
+pairs      the same with and without something, in turns
 processes  whose CPU time and memory is whose
 flame      flame graphs, for whoever optimises next
 

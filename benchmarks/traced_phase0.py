@@ -31,7 +31,7 @@ from studio.launch import JOB_TYPE
 from studio.settings import get_settings
 
 PROFILES: tuple[Way, ...] = ("ours",)
-RUNS = Size(25, 3)
+RUNS = Size(25, 5)
 OWNER = "bench"
 IDEA = "A tool library for city blocks: neighbours lend each other drills, ladders and sewing machines."
 

@@ -45,9 +45,7 @@ def collecting(settings: Settings, db: Database) -> Iterator[None]:
     with _lock:
         _users += 1
         if installed() is None:
-            trace_waits(settings.trace_slow_query_ms)
-            name_traces()
-            TraceCollector.from_settings(settings, db).start()
+            _start(settings, db)
     try:
         yield
     finally:
@@ -58,6 +56,16 @@ def collecting(settings: Settings, db: Database) -> Iterator[None]:
                 collector.stop()
             elif collector is not None:
                 collector.flush(settings.trace_shutdown_seconds)
+
+
+def _start(settings: Settings, db: Database) -> None:
+    try:
+        trace_waits(settings.trace_slow_query_ms)
+        name_traces()
+        TraceCollector.from_settings(settings, db).start()
+    except Exception:
+        # The boundary between the work and its tracing: no thread left, no memory, a setting that cannot be.
+        log.exception("Nothing is traced in this process")
 
 
 def begin(claim: Claim, run: DagsterRun, settings: Settings, *, of_pickup: bool) -> TraceContext:
@@ -93,7 +101,11 @@ def begin(claim: Claim, run: DagsterRun, settings: Settings, *, of_pickup: bool)
     root = trace.begin()
     if isinstance(root, Span):
         root.set_input(job.payload)
-        _before(root, due if of_pickup else None, claimed, job.locked_by)
+        try:
+            _before(root, due if of_pickup else None, claimed, job.locked_by)
+        except Exception:
+            # The boundary between the work and its tracing.
+            log.exception("The trace of job %s does not say what was before it", job.id)
     return trace
 
 

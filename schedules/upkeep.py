@@ -1,10 +1,11 @@
 """Upkeep: what would otherwise grow for ever is deleted by age, in small batches.
 
-Streamed text of ended jobs, finished Dagster runs with their events, traces and before them their inputs and outputs,
-errors and alerts that are long over, scans and their cached results, files that no row names, uploads that never came.
-Ticks are purged by the daemon itself (`retention` in `dagster.yaml`).
+Streamed text of ended jobs, finished Dagster runs with their events, traces here and at InsForge and before them their
+inputs and outputs, errors and alerts that are long over, scans and their cached results, files that no row names,
+uploads that never came. Ticks are purged by the daemon itself (`retention` in `dagster.yaml`).
 """
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -17,11 +18,16 @@ from studio import assets, queue, uploads
 from studio.database.connection import Database
 from studio.errors import StorageError
 from studio.job_types import SYSTEM_PROJECT_ID
-from studio.operations import alerts, issues, retention
+from studio.operations import alerts, copy_retention, issues, retention
 from studio.settings import Settings, get_settings
 from studio.storage import storage_from_settings
 from studio.tracing import span
 from studio.tracing.context import TraceContext
+
+log = logging.getLogger(__name__)
+
+# How much was done by what, or why it could not be.
+Done = dict[str, int | str]
 
 CRON = "17 * * * *"
 # Small enough that a run takes seconds; the next hour takes the rest.
@@ -86,20 +92,41 @@ def sweep_files(db: Database, settings: Settings) -> int | str:
         return str(exc)
 
 
+def sweep_traces(db: Database, settings: Settings) -> Done:
+    """Delete old traces, and before them their inputs and outputs; return how many of which."""
+    swept = retention.sweep(db, settings)
+    return {
+        "deleted_traces": swept.traces,
+        "deleted_spans": swept.spans,
+        "cleared_payloads": swept.payloads,
+        "kept_slow_traces": swept.kept_slow,
+    }
+
+
 @dg.op(
     description="Delete streamed text of ended jobs, old runs and traces, expired scans and stray files;"
     " bring lost jobs back."
 )
 def sweep(context: dg.OpExecutionContext, studio_database: StudioDatabase) -> None:
-    """Do the upkeep once and say what was done."""
+    """Do the upkeep once and say what was done; where something of it failed, fail when all else is done."""
     db, settings = studio_database.get(), get_settings()
-    with collecting(settings, db), TraceContext("upkeep", dagster_run_id=context.run_id):
-        context.add_output_metadata(_do_all(db, settings, context.instance))
+    done: Done = {}
+    try:
+        with collecting(settings, db), TraceContext("upkeep", dagster_run_id=context.run_id):
+            _do_all(db, settings, context.instance, done)
+    except Exception as exc:
+        # A step that fails has no output to tell of what was done all the same.
+        raise dg.Failure(f"{type(exc).__name__}: {exc}", metadata=done) from exc
+    context.add_output_metadata(done)
 
 
-def _do_all(db: Database, settings: Settings, instance: DagsterInstance) -> dict[str, int | str]:
+def _do_all(db: Database, settings: Settings, instance: DagsterInstance, done: Done) -> None:
+    """Do all works, each whatever becomes of the others, and note in `done` what was done.
+
+    Raise what went wrong first, after all of it.
+    """
     errors_kept = timedelta(days=settings.trace_error_days)
-    works: dict[str, Callable[[], int | str]] = {
+    works: dict[str, Callable[[], Done | int | str]] = {
         "reclaimed_jobs": lambda: queue.reclaim_stale(db),
         "deleted_deltas": lambda: prune_deltas(db, settings),
         "deleted_runs": lambda: prune_runs(instance, settings),
@@ -107,19 +134,21 @@ def _do_all(db: Database, settings: Settings, instance: DagsterInstance) -> dict
         "deleted_files": lambda: sweep_files(db, settings),
         "forgotten_issues": lambda: issues.prune(db, errors_kept),
         "forgotten_alerts": lambda: alerts.prune(db, errors_kept),
+        "deleted_traces": lambda: sweep_traces(db, settings),
+        "deleted_copies": lambda: copy_retention.sweep(db, settings),
     }
-    done: dict[str, int | str] = {}
+    failures: list[Exception] = []
     for what, work in works.items():
-        with span(f"step:{what}"):
-            done[what] = work()
-    with span("step:deleted_traces"):
-        swept = retention.sweep(db, settings)
-    return done | {
-        "deleted_traces": swept.traces,
-        "deleted_spans": swept.spans,
-        "cleared_payloads": swept.payloads,
-        "kept_slow_traces": swept.kept_slow,
-    }
+        try:
+            with span(f"step:{what}"):
+                did = work()
+        except Exception as exc:
+            log.exception("Upkeep: %s failed", what)
+            failures.append(exc)
+        else:
+            done |= did if isinstance(did, dict) else {what: did}
+    if failures:
+        raise failures[0]
 
 
 @dg.job(

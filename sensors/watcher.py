@@ -6,6 +6,7 @@ tell of it: the state of the run in Dagster (at once), and a lease that ran out 
 
 import logging
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import dagster as dg
@@ -22,7 +23,7 @@ from studio.claims import Claim
 from studio.database.connection import Database
 from studio.errors import DatabaseError, LeaseLost, StudioError
 from studio.queue import Job
-from studio.settings import get_settings
+from studio.settings import Settings, get_settings
 from studio.tracing import ids, lost
 from studio.tracing.copies import copy_closed
 from studio.tracing.redaction import Redactor
@@ -145,11 +146,25 @@ def _close_trace(db: Database, job: Job, why: str, outcome: str) -> None:
         return
     try:
         with db.transaction() as conn:
-            lost.close(conn, job, why, outcome=outcome, redactor=Redactor.from_settings(settings))
+            lost.close(
+                conn,
+                job,
+                why,
+                outcome=outcome,
+                redactor=Redactor.from_settings(settings),
+                alive_at=_alive_at(job, settings),
+            )
         copy_closed(db, settings, [ids.of_claim(job.id, job.claim_no)])
     except (StudioError, psycopg.Error) as exc:
         # The job is back in any case; a sweep closes what is open.
         log.warning("The trace of job %s could not be closed: %s", job.id, exc)
+
+
+def _alive_at(job: Job, settings: Settings) -> datetime | None:
+    """Return when the job's run last renewed its lease; None where it has not begun."""
+    if job.leased_until is None or job.dagster_run_id is None:
+        return None
+    return job.leased_until - timedelta(seconds=settings.lease_seconds)
 
 
 def _was_to_be_canceled(instance: DagsterInstance, run: DagsterRun) -> bool:

@@ -218,7 +218,7 @@ class OutboundRefused(StudioError):
 
 
 class OutboundFailed(StudioError):
-    """An address that may be fetched gave no usable answer; `reason` is one of `studio.outbound.Reason`.
+    """An address that may be fetched gave no usable answer; `reason` is one of `studio.outbound_failure.Reason`.
 
     `sent` is true where the request may have arrived all the same.
     """

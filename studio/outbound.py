@@ -18,7 +18,6 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 import httpcore
 import httpx
@@ -26,17 +25,15 @@ import httpx
 from studio.addresses import Address, Target, literal_address, parse_url, require_public, shown
 from studio.answer_body import Answer, Unreadable, read_answer
 from studio.errors import OutboundFailed, OutboundRefused
+from studio.outbound_failure import brief, connection_failure, failed
 from studio.pinned_network import Endpoint, Limits, PinnedNetwork
 from studio.resolver import Resolver, look_up, system_resolver
+from studio.secret_addresses import kept_secret
 from studio.settings import Settings
 from studio.tracing.headers import STATUS, request_span, trace_headers
 from studio.webpage import decode_text
 
 log = logging.getLogger(__name__)
-
-# Why a permitted fetch gave nothing. The first three say what DNS answered: no such name; a name without
-# an address; no usable answer. `refused` is a closed port, `limit` an endless head or too many redirects.
-Reason = Literal["no_name", "no_address", "no_dns", "refused", "unreachable", "timeout", "tls", "broken", "limit"]
 
 ALLOWED_PORTS = frozenset({80, 443})
 MAX_REDIRECTS = 5
@@ -45,7 +42,6 @@ DEFAULT_TIMEOUT_SECONDS = 12.0
 MAX_ADDRESSES = 4
 # What a hop may send in all, headers and framing included, beside four times its body: more is an attack.
 WIRE_ALLOWANCE_BYTES = 256 * 1024
-MAX_ERROR_LENGTH = 200
 
 _HEADERS = {
     "User-Agent": "Greenlight/1.0 (looks once at a page that its user named)",
@@ -163,9 +159,10 @@ class OutboundClient:
     ) -> Fetched:
         """Post `body` to `url` once; a redirect is an answer like any other, and is not followed.
 
-        Raise as `get` does; `OutboundFailed.sent` then says whether the request may have arrived.
+        Raise as `get` does; `OutboundFailed.sent` then says whether the request may have arrived. Whoever knows an
+        address that takes posts may post to it, so errors and traces name its host alone.
         """
-        with request_span("POST", url) as traced:
+        with request_span("POST", url, secret=True) as traced, kept_secret(url):
             self._require_enabled()
             target = parse_url(url)
             sending = {**(headers or {}), "Content-Type": content_type, "Content-Length": str(len(body))}
@@ -221,15 +218,15 @@ class OutboundClient:
             ):
                 return read_answer(response, max_bytes, redirects=body is None)
         except Unreadable as exc:
-            raise _failed(target, str(exc), "broken", sent=limits.written) from exc
+            raise failed(target, str(exc), "broken", sent=limits.written) from exc
         except httpcore.TimeoutException as exc:
-            raise _failed(target, "did not answer in time", "timeout", sent=limits.written) from exc
+            raise failed(target, "did not answer in time", "timeout", sent=limits.written) from exc
         except httpcore.ConnectError as exc:
-            raise _connection_failure(target, exc) from exc
+            raise connection_failure(target, exc) from exc
         except (httpcore.NetworkError, httpcore.ProtocolError) as exc:
             if limits.exceeded:
-                raise _failed(target, "sends far more than a page", "limit", sent=limits.written) from exc
-            raise _failed(target, f"broke off its answer ({_brief(exc)})", "broken", sent=limits.written) from exc
+                raise failed(target, "sends far more than a page", "limit", sent=limits.written) from exc
+            raise failed(target, f"broke off its answer ({brief(exc)})", "broken", sent=limits.written) from exc
 
     def _endpoints(self, target: Target, deadline: float) -> list[Endpoint]:
         pinned = self._allow.get((target.host, target.port))
@@ -282,26 +279,7 @@ def _redirected(target: Target, location: str) -> Target:
         # Servers often leave spaces in here unescaped, and browsers follow them.
         return parse_url(urllib.parse.urljoin(target.url, location.replace(" ", "%20")))
     except ValueError as exc:
-        raise _failed(target, "redirects to an address that cannot be read", "broken") from exc
+        raise failed(target, "redirects to an address that cannot be read", "broken") from exc
     except OutboundRefused as exc:
         log.warning("outbound redirect refused: %s", exc.message)
         raise
-
-
-def _connection_failure(target: Target, exc: httpcore.ConnectError) -> OutboundFailed:
-    cause = exc.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return _failed(target, f"has a certificate that does not fit ({cause.verify_message})", "tls")
-    if isinstance(cause, ssl.SSLError):
-        return _failed(target, "offers no usable encrypted connection", "tls")
-    if isinstance(cause, ConnectionRefusedError):
-        return _failed(target, "refuses connections", "refused")
-    return _failed(target, f"cannot be reached ({_brief(exc)})", "unreachable")
-
-
-def _brief(exc: Exception) -> str:
-    return (str(exc) or type(exc).__name__)[:MAX_ERROR_LENGTH]
-
-
-def _failed(target: Target, what: str, reason: Reason, *, sent: bool = False) -> OutboundFailed:
-    return OutboundFailed(f"{shown(target.url)} {what}.", "Try again later.", reason=reason, sent=sent)

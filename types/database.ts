@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: e031bc738b3585a1a07e3bd229ae92bac9670eebe2fbf7b1a0d0594eb7f09efc
+// Written by `make types`. Made of: 478b03e0959645ed4e882cb89fc0005a9908e8351ff1928bd3df22a748ba7624
 export type Json =
   | string
   | number
@@ -137,7 +137,7 @@ export type Database = {
           message?: string | null
           project_id: string
           seq: number
-          trace_id?: never
+          trace_id?: string | null
           type: string
         }
         Update: {
@@ -150,7 +150,7 @@ export type Database = {
           message?: string | null
           project_id?: string
           seq?: number
-          trace_id?: never
+          trace_id?: string | null
           type?: string
         }
         Relationships: [
@@ -4177,6 +4177,10 @@ export type Database = {
           isOneToOne: true
           isSetofReturn: false
         }
+      }
+      stand_in_span_id: {
+        Args: { p_trace_id: string; p_what: string }
+        Returns: string
       }
       start_agent_job: {
         Args: {

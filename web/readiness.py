@@ -15,6 +15,10 @@ from web.pulse import Pulse
 
 # Reading the history takes some milliseconds, and it changes once in a release.
 SCHEMA_KEPT_SECONDS = 5.0
+# However many probes there are, a row of the queue is read once in this time, and never waited for much longer than
+# this: whoever holds the table for less is not noticed by anybody.
+QUEUE_KEPT_SECONDS = 2.0
+QUEUE_WAIT_SECONDS = 1.0
 # What is applied and not here comes from a newer release, which is being rolled out: the old one still serves.
 _BEHIND = frozenset({"pending", "changed", "out of order"})
 
@@ -23,6 +27,8 @@ _STACK_STOPPING = "The stack is stopping."
 _AWAY = "The database cannot be reached."
 _UNREAD = "The database does not say which migrations it has."
 _OLD = "The database is not of this release: migrations are pending, or were changed."
+_LOCKED = "The queue cannot be read: another session holds a lock on agent_jobs."
+_UNREAD_QUEUE = "The queue cannot be read."
 
 
 class Readiness:
@@ -34,6 +40,7 @@ class Readiness:
         self._pulse = pulse
         self._stopping = stopping
         self._schema = Kept(self._schema_problem, SCHEMA_KEPT_SECONDS)
+        self._queue = Kept(self._queue_problem, QUEUE_KEPT_SECONDS)
 
     def reasons(self) -> list[str]:
         """Return in sentences what is in the way, nothing where this process is ready. They hold no secret."""
@@ -43,8 +50,8 @@ class Readiness:
         if self._file is not None and self._file.exists():
             found.append(_STACK_STOPPING)
         # The pool is asked only where there is a server: it would wait for one.
-        schema = self._schema.get() if self._pulse.beats() else _AWAY
-        return [*found, schema] if schema else found
+        problem = (self._schema.get() or self._queue.get()) if self._pulse.beats() else _AWAY
+        return [*found, problem] if problem else found
 
     def _schema_problem(self) -> str | None:
         try:
@@ -52,3 +59,17 @@ class Readiness:
         except (StudioError, psycopg.Error):
             return _UNREAD
         return _OLD if states & _BEHIND else None
+
+    def _queue_problem(self) -> str | None:
+        wait = [f"{seconds * 1000:.0f}ms" for seconds in (QUEUE_WAIT_SECONDS, 2 * QUEUE_WAIT_SECONDS)]
+        try:
+            with self._db.transaction() as conn:
+                conn.execute(
+                    "select set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true)", wait
+                )
+                conn.execute("select 1 from public.agent_jobs limit 1")
+        except psycopg.errors.LockNotAvailable:
+            return _LOCKED
+        except (StudioError, psycopg.Error):
+            return _UNREAD_QUEUE
+        return None

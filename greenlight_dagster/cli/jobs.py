@@ -14,6 +14,7 @@ from studio import queue
 from studio.errors import InvalidInput
 from studio.model import spend
 from studio.model.spend import usd
+from studio.operations.wording import several
 from studio.queue import Job, JobStatus
 from studio.text import clip, printable
 from studio.tracing import ids
@@ -99,7 +100,7 @@ def show(job: JobArgument, as_json: JsonFlag = False) -> None:
         ("project", found.project_id),
         ("key", found.idempotency_key),
         ("lane, priority", f"{found.lane}, {found.priority}"),
-        ("attempts", f"{found.attempts} of {found.max_attempts}, {found.interruptions} interruptions"),
+        ("attempts", f"{found.attempts} of {found.max_attempts}, {several(found.interruptions, 'interruption')}"),
         ("claim", f"{found.claim_no}, by {found.locked_by}" if found.locked_by else found.claim_no),
         ("run", found.dagster_run_id),
         ("trace", ids.of_claim(found.id, found.claim_no).hex if found.claim_no else None),
@@ -109,7 +110,8 @@ def show(job: JobArgument, as_json: JsonFlag = False) -> None:
         ("error", found.last_error),
         (
             "spent",
-            f"${usd(spent.cost_micros)}, {spent.input_tokens + spent.output_tokens:,} tokens, {spent.calls} calls",
+            f"${usd(spent.cost_micros)}, {several(spent.input_tokens + spent.output_tokens, 'token')},"
+            f" {several(spent.calls, 'call')}",
         ),
     ]
     print_table(("", ""), rows, empty="")

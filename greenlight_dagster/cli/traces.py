@@ -9,7 +9,7 @@ import typer
 
 from greenlight_dagster.cli import traces_errors, traces_health, traces_test
 from greenlight_dagster.cli import traces_view as view
-from greenlight_dagster.cli.context import open_database, parse_id
+from greenlight_dagster.cli.context import parse_id, read_database
 from greenlight_dagster.cli.moments import parse_stretch
 from greenlight_dagster.cli.output import JsonFlag, out, plain, print_json, print_table
 from greenlight_dagster.cli.waterfall_view import print_trace
@@ -51,7 +51,7 @@ def list_traces(
     """List the newest traces: one for each attempt at a job."""
     if status is not None and status not in (*STATUSES, "failed"):
         raise InvalidInput(f"There is no status {status!r}.", f"One of: {', '.join(STATUSES)}, failed.")
-    with open_database() as (db, _):
+    with read_database() as (db, _):
         found = traces.find(
             db,
             pipeline=pipeline,
@@ -95,7 +95,7 @@ def show(
     wanted = [one for one in (span, given, returned) if one is not None]
     if len(wanted) > 1:
         raise InvalidInput("One of --span, --input and --output is enough.", "Leave the others out.")
-    with open_database() as (db, _):
+    with read_database() as (db, _):
         if wanted:
             found = traces.get(db, trace)
             detail = tree.span(db, found.trace_id, wanted[0])
@@ -144,9 +144,9 @@ def slow(
         raise InvalidInput("--differences are those between the runs of one pipeline.", "Add --pipeline.")
     stretch = parse_stretch(since, "--since")
     empty = f"Nothing was traced in the last {since}. Give a longer --since."
-    with open_database() as (db, _):
+    with read_database() as (db, _):
         if pipeline is not None and differences:
-            found = outliers.stand_out(db, pipeline=pipeline, since=stretch, limit=limit)
+            found = outliers.stand_out(db, pipeline=pipeline, since=stretch, synthetic=synthetic, limit=limit)
             print_json(found) if as_json else view.print_differences(found)
             return
         if by == "pipeline":
@@ -166,7 +166,7 @@ def compare(
     as_json: JsonFlag = False,
 ) -> None:
     """Compare a run with the good runs of the 14 days before it, or with one other run."""
-    with open_database() as (db, _):
+    with read_database() as (db, _):
         found = baseline.against(db, trace, other) if other else baseline.compare(db, trace)
     if as_json:
         print_json({"summary": found.summary, **plain(found)})
@@ -186,7 +186,7 @@ def cost(
 ) -> None:
     """Show what model calls cost, day by day or hour by hour."""
     stretch = parse_stretch(since, "--since")
-    with open_database() as (db, _):
+    with read_database() as (db, _):
         found = trends.cost(db, by=by, since=stretch, group=group, synthetic=synthetic)
     if as_json:
         print_json(found)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from greenlight_dagster.cli.context import open_database
+from greenlight_dagster.cli.context import read_database
 from greenlight_dagster.cli.moments import parse_stretch
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table, since
 from studio.database.connection import Database
@@ -60,7 +60,7 @@ def errors(
     if resolved or reopened:
         resolve(fingerprint, reopen=reopened, as_json=as_json)
         return
-    with open_database() as (db, _):
+    with read_database() as (db, _):
         detail = issues.get(db, fingerprint)
         failure, told = _newest(db, detail)
     if as_json:
@@ -71,7 +71,7 @@ def errors(
 
 def resolve(fingerprint: str, *, reopen: bool = False, as_json: bool = False) -> None:
     """Say that an error is mended, or take that back, and tell how it stands."""
-    with open_database() as (db, settings):
+    with read_database() as (db, settings):
         whole = issues.get(db, fingerprint).issue.fingerprint
         change = issues.reopen if reopen else issues.resolve
         with db.transaction() as conn:
@@ -85,7 +85,7 @@ def resolve(fingerprint: str, *, reopen: bool = False, as_json: bool = False) ->
 
 
 def _list(error_class: str | None, everything: bool, since_when: str | None, limit: int, as_json: bool) -> None:
-    with open_database() as (db, _):
+    with read_database() as (db, _):
         found = issues.find(
             db,
             # Cancelled work is never open: whoever asks for it means all of it.

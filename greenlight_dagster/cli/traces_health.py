@@ -7,12 +7,15 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from greenlight_dagster.cli.context import open_database
-from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
+from greenlight_dagster.cli.context import read_database
+from greenlight_dagster.cli.output import JsonFlag, out, plain, print_json, print_table, since
 from studio.model.spend import usd
 from studio.operations import health as operations
+from studio.operations import open_alerts
 from studio.operations.flow import Quantiles
 from studio.operations.health import Health
+from studio.operations.open_alerts import OpenAlerts
+from studio.operations.wording import several
 from studio.text import printable
 from studio.worker_health import Status
 
@@ -25,22 +28,26 @@ _TYPES = ("job type", "running", "due", "completed", "failed", "attempts", "erro
 def health(as_json: JsonFlag = False) -> None:
     """Say how the work, the workers, the event streams, the spending and the traces fare.
 
-    Exits with 1 where the status is degraded or down, so that a monitor can run it.
+    Exits with 1 where the status is degraded or down, so that a monitor can run it. That is about the machinery:
+    alerts that are open are told, and change neither the status nor the exit code.
     """
-    with open_database() as (db, settings):
-        found = operations.look(db, settings)
+    with read_database() as (db, settings):
+        found, alerts = operations.look(db, settings), open_alerts.look(db)
     if as_json:
-        print_json(found)
+        print_json({**plain(found), "alerts": alerts})
     else:
-        _show(found)
+        _show(found, alerts)
     if found.status != "ok":
         raise typer.Exit(1)
 
 
-def _show(found: Health) -> None:
+def _show(found: Health, alerts: OpenAlerts) -> None:
     _say(f"[bold {_STYLES[found.status]}]{found.status}[/]")
     for problem in found.problems:
         _say(f"{_ICONS[problem.status]} {escape(printable(problem.words))}")
+    if alerts.newest_at is not None:
+        icon = _ICONS["down" if alerts.worst == "critical" else "degraded"]
+        _say(f"{icon} {escape(printable(_alerts(alerts, since(alerts.newest_at))))}")
     out.print()
     print_table(
         _LANES,
@@ -84,6 +91,13 @@ def _show(found: Health) -> None:
         _say(f"[bold]{what}[/]  {escape(printable(words))}")
 
 
+def _alerts(alerts: OpenAlerts, when: str) -> str:
+    newest = " ".join((alerts.newest or "").split())
+    if alerts.count == 1:
+        return f"1 alert is open ({alerts.worst}, {when}): {newest}"
+    return f"{alerts.count:,} alerts are open, the worst {alerts.worst}; the newest ({when}): {newest}"
+
+
 def _lines(found: Health) -> list[tuple[str, str]]:
     waiting, leases, spent, traces = found.oldest_waiting, found.leases, found.spending, found.traces
     return [
@@ -97,7 +111,7 @@ def _lines(found: Health) -> list[tuple[str, str]]:
             for lease in leases.ending
         ),
         *(
-            ("worker", f"{worker.worker_id}: {worker.running} jobs, {worker.launching} of them not begun")
+            ("worker", f"{worker.worker_id}: {several(worker.running, 'job')}, {worker.launching} of them not begun")
             for worker in found.workers
         ),
         *(
@@ -105,7 +119,10 @@ def _lines(found: Health) -> list[tuple[str, str]]:
             for beat in found.heartbeats
         ),
         ("news", _news(found)),
-        ("spend", f"${usd(spent.today_micros)} today, ${usd(spent.day_micros)} in 24 h by {spent.day_calls} calls"),
+        (
+            "spend",
+            f"${usd(spent.today_micros)} today, ${usd(spent.day_micros)} in 24 h by {several(spent.day_calls, 'call')}",
+        ),
         *(
             ("near a cap", f"{near.name} {near.project_id}: {near.share:.0%} of its {near.cap}")
             for near in spent.near_cap
@@ -113,9 +130,9 @@ def _lines(found: Health) -> list[tuple[str, str]]:
         (
             "traces",
             f"{traces.day} in 24 h, {traces.day_failed} failed, {traces.day_lost} lost, {traces.open} open,"
-            f" {traces.day_dropped_spans} spans dropped",
+            f" {several(traces.day_dropped_spans, 'span')} dropped",
         ),
-        ("on disk", f"{traces.spilled.files} files of traces, {traces.spilled.bytes / 1e6:,.1f} MB"),
+        ("on disk", f"{several(traces.spilled.files, 'file')} of traces, {traces.spilled.bytes / 1e6:,.1f} MB"),
     ]
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from greenlight_dagster.cli.output import out, print_table
 from studio.operations.bottlenecks import PipelineStats
-from studio.operations.comparison import Comparison, Metric
+from studio.operations.comparison import Comparison, Metric, times
 from studio.operations.figures import counted, dollars, duration, number
 from studio.operations.names import NameStats
 from studio.operations.outliers import Outliers
@@ -190,7 +190,7 @@ def print_comparison(found: Comparison) -> None:
                     ("this run", _figure(one, one.value)),
                     (usual, _figure(one, one.median)),
                     ("p95", _figure(one, one.p95)),
-                    ("ratio", None if one.ratio is None else f"{one.ratio:.1f} ×"),
+                    ("ratio", times(one.ratio) if one.ratio is not None else "new" if one.is_new else None),
                     ("runs", one.runs),
                 )
                 if column in columns

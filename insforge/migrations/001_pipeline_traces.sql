@@ -84,6 +84,14 @@ create index if not exists pipeline_traces_by_pipeline on public.pipeline_traces
 create index if not exists pipeline_traces_by_time on public.pipeline_traces (created_at desc);
 create index if not exists pipeline_traces_by_owner on public.pipeline_traces (owner_clerk_id, start_time desc);
 create index if not exists pipeline_spans_by_trace on public.pipeline_spans (trace_id);
+-- For what the studio's upkeep asks every hour, to clear and delete what is older than its retention.
+create index if not exists pipeline_traces_by_project on public.pipeline_traces (project_id);
+create index if not exists pipeline_spans_by_time on public.pipeline_spans (created_at);
+create index if not exists pipeline_spans_by_project on public.pipeline_spans (project_id, created_at);
+create index if not exists pipeline_spans_with_payload on public.pipeline_spans (start_time)
+  where input_data is not null or output_data is not null;
+create index if not exists pipeline_spans_with_fault on public.pipeline_spans (span_id)
+  where fingerprint is not null or status = 'lost';
 
 -- Prompts and answers are the owner's. The subject of the caller's token is read from the setting in which PostgREST
 -- hands over its claims: InsForge's own auth.uid() wants a UUID, which Clerk's ids are not, and its auth.jwt() and

@@ -180,7 +180,7 @@ class Model:
         deadline = time.monotonic() + self._seconds(call)
         with self._reserved(call, _size(request), call.max_tokens, searches, spender) as reservation:
             client = self._client.with_options(timeout=self._timeout(call))
-            with genai.request_span(self.name, call.profile.name) as asked:
+            with genai.request_span(self.name, call.profile.name, reservation.call_id) as asked:
                 with client.messages.stream(**request) as stream:
                     message: Message = read(stream, deadline, call, progress, prose=prose)
                 used = usage_of(message)
@@ -222,7 +222,7 @@ class Model:
             for _ in range(call.profile.turns):
                 deadline = time.monotonic() + self._seconds(call)
                 with self._reserved(call, size, call.max_tokens, 0, spender) as reservation:
-                    with genai.request_span(self.name, call.profile.name) as asked:
+                    with genai.request_span(self.name, call.profile.name, reservation.call_id) as asked:
                         message: Any = read(next(runner), deadline, call, progress, prose=True)
                         used = usage_of(message)
                         genai.answered(asked, message, used)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +34,12 @@ def watch_attempts(request: Any, call_next: Callable[[Any], Any]) -> Any:
 
 def traced_tools(tools: Sequence[BetaFunctionTool[Any]]) -> list[BetaFunctionTool[Any]]:
     """Give each call of these tools the span `tool:{name}`, with its input and its result."""
-    for tool in tools:
-        _trace(tool)
-    return list(tools)
+    return [_traced(tool) for tool in tools]
 
 
-def _trace(tool: BetaFunctionTool[Any]) -> None:
+def _traced(tool: BetaFunctionTool[Any]) -> BetaFunctionTool[Any]:
+    # A tool may be given to several questions: theirs stays as it is.
+    tool = copy.copy(tool)
     call = tool.call
 
     def traced(given: object) -> Any:
@@ -49,6 +50,7 @@ def _trace(tool: BetaFunctionTool[Any]) -> None:
             return result
 
     tool.call = traced  # type: ignore[method-assign, assignment]
+    return tool
 
 
 class ServerTools:

@@ -6,22 +6,25 @@ A check knows nothing of what was found before. Whether a finding is new, and wh
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import LiteralString
 
 from studio import worker_health
 from studio.database.connection import Connection
 from studio.model.spend import usd
+from studio.operations import spending
 from studio.operations.alert_findings import DETAIL_CHARS, TITLE_CHARS, Finding, Kind
 from studio.operations.alert_slowdowns import slower
+from studio.operations.spending import Cap, NearCap
 from studio.operations.wording import lasting, moment, several
 from studio.settings import Settings
 from studio.text import clip
 
 # An error that nobody resolves is news for so long after it came up last; then its alert closes.
 ERROR_DAYS = 7
-# A project that nobody works on has spent what it has; that is no news.
-SPENT_DAYS = 7
+# So many errors at once are more than anybody reads.
+ERRORS_AT_ONCE = 1000
 # Workers are lost now and then; so many of an hour's attempts, and at least so many, are a pattern.
 LOST_SHARE = 0.1
 LOST_AT_LEAST = 3
@@ -29,7 +32,8 @@ LOST_AT_LEAST = 3
 
 Check = Callable[[Connection, Settings], Iterator[Finding]]
 
-# An error counts where it has ended an attempt since it came up, or came back.
+# An error counts where it has ended an attempt since it came up, or came back. What is open stays in sight however many
+# come after it: what a check does not find is closed, and would be told again.
 _ERRORS: LiteralString = """
 select i.fingerprint, i.error_type, i.error_class, i.message, i.place, i.first_seen, i.last_seen, i.count,
   i.reopened_at, i.reopened_count, t.trace_id, t.pipeline_name, t.job_id, t.subject
@@ -41,7 +45,9 @@ cross join lateral (
   order by t.start_time desc limit 1
 ) t
 where i.status = 'open' and i.error_class <> 'cancelled' and i.last_seen > now() - make_interval(days => %(days)s)
-order by i.last_seen desc limit 200
+order by exists (
+  select from public.alerts a where a.kind = 'error' and a.subject = i.fingerprint and a.state = 'open') desc,
+  i.last_seen desc limit %(limit)s
 """
 # A slot that has just become free beside a long line is taken within the second: only where nothing was taken from
 # the lane for as long does nobody look.
@@ -49,16 +55,6 @@ _LAST_CLAIM: LiteralString = """
 select extract(epoch from now() - max(started_at))::float8 as ago from public.agent_jobs
 where lane = %s and status in ('running', 'completed', 'failed', 'canceled', 'queued')
   and run_after > now() - interval '1 day'
-"""
-_SPEND: LiteralString = """
-select b.project_id, p.name, b.cap_micros, b.cap_tokens, b.cap_calls, b.spent_micros + b.reserved_micros as micros,
-  b.spent_tokens + b.reserved_tokens as tokens, b.calls
-from public.project_budgets b join public.projects p on p.id = b.project_id
-where p.status <> 'killed' and b.updated_at > now() - make_interval(days => %(days)s) and (
-  b.spent_micros + b.reserved_micros >= nullif(b.cap_micros, 0) * %(share)s
-  or b.spent_tokens + b.reserved_tokens >= nullif(b.cap_tokens, 0) * %(share)s
-  or b.calls >= nullif(b.cap_calls, 0) * %(share)s)
-order by b.updated_at desc limit 200
 """
 _LOSSES: LiteralString = """
 select coalesce(sum(dropped_spans), 0)::int as spans, count(*) filter (where dropped_spans > 0)::int as traces
@@ -72,7 +68,7 @@ from public.pipeline_traces where start_time > now() - interval '1 hour' and end
 
 def errors(conn: Connection, _: Settings) -> Iterator[Finding]:
     """Yield the errors that end attempts and that nobody has resolved; one that came back is a new one."""
-    for row in conn.execute(_ERRORS, {"days": ERROR_DAYS}).fetchall():
+    for row in conn.execute(_ERRORS, {"days": ERROR_DAYS, "limit": ERRORS_AT_ONCE}).fetchall():
         back = row["reopened_at"] is not None
         name = row["error_type"].rpartition(".")[2] or row["error_class"]
         message = " ".join(row["message"].split())
@@ -125,36 +121,32 @@ def queue(conn: Connection, settings: Settings) -> Iterator[Finding]:
 
 
 def spend(conn: Connection, settings: Settings) -> Iterator[Finding]:
-    """Yield the projects that have spent GREENLIGHT_ALERT_SPEND_PERCENT of a cap; at all of it that is critical.
+    """Yield the projects that have used GREENLIGHT_ALERT_SPEND_PERCENT of a cap; at all of it that is critical.
 
     Reservations of running calls count. A cap of 0 stops all calls on purpose, and is none to come near to.
     """
-    params = {"days": SPENT_DAYS, "share": settings.alert_spend_percent / 100}
-    for row in conn.execute(_SPEND, params).fetchall():
-        near = [
-            (name, 100 * used / cap, f"{_amount(name, used)} of {_amount(name, cap)} ({100 * used / cap:.0f} %)")
-            for name, used, cap in (
-                ("money", row["micros"], row["cap_micros"]),
-                ("tokens", row["tokens"], row["cap_tokens"]),
-                ("calls", row["calls"], row["cap_calls"]),
-            )
-            if cap and 100 * used >= settings.alert_spend_percent * cap
-        ]
-        most = max(percent for _, percent, _ in near)
-        project = clip(" ".join(row["name"].split()), 60)
+    for project_id, found in itertools.groupby(spending.near_caps(conn, settings), lambda one: one.project_id):
+        near = list(found)
+        most = near[0]
+        project = clip(" ".join(most.name.split()), 60)
         yield Finding(
             "spend",
-            str(row["project_id"]),
-            "critical" if most >= 100 else "warning",
-            f"{project} has spent {most:.0f} % of its {max(near, key=lambda one: one[1])[0]}",
-            f"Spent or reserved: {'; '.join(words for _, _, words in near)}. At 100 % its next call is refused;"
+            str(project_id),
+            "critical" if most.used >= most.allowed else "warning",
+            f"{project} has used {100 * most.share:.0f} % of its {most.cap}",
+            f"Spent or reserved: {'; '.join(map(_used, near))}. At 100 % its next call is refused;"
             " raise the budget with `greenlight projects budget`.",
-            {"percent": {name: round(percent, 1) for name, percent, _ in near}, "project": project},
-            project_id=row["project_id"],
+            {"percent": {one.cap: round(100 * one.share, 1) for one in near}, "project": project},
+            project_id=project_id,
         )
 
 
-def _amount(of: str, number: int) -> str:
+def _used(near: NearCap) -> str:
+    used, allowed = _amount(near.cap, near.used), _amount(near.cap, near.allowed)
+    return f"{used} of {allowed} ({100 * near.share:.0f} %)"
+
+
+def _amount(of: Cap, number: int) -> str:
     return f"${usd(number)}" if of == "money" else f"{number:,} {of}"
 
 

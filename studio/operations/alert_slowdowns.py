@@ -17,6 +17,8 @@ FEW_SAMPLES = 20
 SLOWER_BY_MS = 1000.0
 # Of each of the two weeks' days the newest so many: enough for a percentile, and the same work on any volume.
 SAMPLES_PER_DAY = 100
+# More at once have one cause. What is open stays in sight, because what a check does not find is closed.
+AT_ONCE = 50
 
 _SLOWER_PIPELINES: LiteralString = """
 with recent as (
@@ -40,7 +42,9 @@ cross join lateral (
   ) d
 ) b
 where r.p95 > %(by)s and b.samples >= %(few)s and r.p95 > %(factor)s * b.p95 and r.p95 - b.p95 > %(by)s
-order by r.p95 / greatest(b.p95, 1) desc limit 50
+order by exists (
+  select from public.alerts a where a.kind = 'slower' and a.subject = 'pipeline:' || r.name and a.state = 'open') desc,
+  r.p95 / greatest(b.p95, 1) desc limit %(limit)s
 """
 # By a span's own time: else everything around the one that has become slower would be one, too. Waits in the queue
 # have a check of their own, and the root's time is the pipeline's.
@@ -67,7 +71,9 @@ cross join lateral (
   ) d
 ) b
 where r.p95 > %(by)s and b.samples >= %(few)s and r.p95 > %(factor)s * b.p95 and r.p95 - b.p95 > %(by)s
-order by r.p95 / greatest(b.p95, 1) desc limit 50
+order by exists (
+  select from public.alerts a where a.kind = 'slower' and a.subject = 'span:' || r.name and a.state = 'open') desc,
+  r.p95 / greatest(b.p95, 1) desc limit %(limit)s
 """
 
 
@@ -81,6 +87,7 @@ def slower(conn: Connection, settings: Settings) -> Iterator[Finding]:
         "few": FEW_SAMPLES,
         "per_day": SAMPLES_PER_DAY,
         "by": SLOWER_BY_MS,
+        "limit": AT_ONCE,
         "factor": settings.alert_slower_factor,
     }
     pipelines = [("pipeline", row) for row in conn.execute(_SLOWER_PIPELINES, params).fetchall()]

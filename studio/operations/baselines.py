@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from studio.database.connection import Connection, Database
+from studio.operations.comparison import percentile
 from studio.tracing import names
 
 # So many that one odd run does not move the median, and so few that an improvement is the new measure within weeks.
@@ -148,17 +149,8 @@ def _row(took: Measured, ms: Sequence[float], micros: Sequence[int]) -> dict[str
     return {
         "n": len(durations),
         "median_ms": statistics.median(durations),
-        "p95_ms": p95(durations),
+        "p95_ms": percentile(sorted(durations), 0.95),
         "micros": round(statistics.median(costs)),
         "ms": durations,
         "costs": costs,
     }
-
-
-def p95(values: Iterable[float]) -> float:
-    """Return what 95 % of the values lie at or below, between two of them where it falls there."""
-    ordered = sorted(values)
-    place = 0.95 * (len(ordered) - 1)
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)

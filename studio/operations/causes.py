@@ -65,8 +65,11 @@ def type_of(failure: Failure) -> str:
 
 
 def place_of(stack: str) -> str:
-    """Return the innermost place of a stack that lies in our own code; nothing where none does."""
-    own = [line.strip() for line in stack.splitlines() if _OWN_CODE.match(line)]
+    """Return the innermost place of a stack that lies in our own code; nothing where none does.
+
+    The database says the same of issues (`place_of_error`), whose stacks may be gone before them.
+    """
+    own = [line.strip() for line in stack.split("\n") if _OWN_CODE.match(line)]
     return next((line for line in reversed(own) if not _PLUMBING.match(line)), own[-1] if own else "")
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from studio.operations.figures import counted, dollars, duration, number
 from studio.operations.trace import Trace
+from studio.operations.wording import listed
 
 MetricKind = Literal["duration", "count", "cost", "tokens"]
 # Fewer runs than these say nothing about what is usual.
@@ -21,6 +22,8 @@ MIN_RATIO_OF_TWO = 1.2
 # What happens in nearly every run, or in hardly any.
 NEARLY_ALWAYS = 0.9
 HARDLY_EVER = 0.1
+# A smaller share has no digit in a sentence.
+SMALLEST_RATIO = 0.1
 
 _SINGULAR = {"retries": "retry", "chat calls": "chat call", "tool calls": "tool call", "requests": "request"}
 # The verb, the words of the comparison with many runs and with one, and the unit.
@@ -70,6 +73,11 @@ class Metric:
         return self.value / self.median if self.value is not None and self.median else None
 
     @property
+    def is_new(self) -> bool:
+        """Whether this run has it, and none of the others."""
+        return self.value is not None and not self.runs
+
+    @property
     def excess(self) -> float:
         """How much more than the median it is, in the unit of its kind."""
         return (self.value or 0.0) - (self.median or 0.0)
@@ -96,8 +104,9 @@ class Finding:
 class Comparison:
     """A run beside `runs` others, or beside the one given `other`.
 
-    `metrics` has everything that was compared, `findings` what is not as usual, the largest excess first. Where the
-    others are too few to say what is usual, `enough` is false and nothing is found.
+    `metrics` has everything that was compared, `findings` what is not as usual: first the names that spent the time
+    themselves, the one with the most of it at the head, then those that waited for them, then numbers, money, tokens.
+    Where the others are too few to say what is usual, `enough` is false and nothing is found.
     """
 
     trace: Trace
@@ -109,9 +118,8 @@ class Comparison:
 
     @property
     def cause(self) -> Finding | None:
-        """Where the time went that the run took longer: the finding whose own spans have the most of it."""
-        own = [finding for finding in self.findings if finding.itself]
-        return max(own, key=lambda finding: finding.metric.self_excess_ms, default=None)
+        """What stands out most: where the time itself went, not what waited for it. None where nothing stands out."""
+        return next((one for one in self.findings if one.metric.name != self.trace.pipeline_name), None)
 
     @property
     def summary(self) -> str:
@@ -123,21 +131,17 @@ class Comparison:
             )
         beside = "the other run" if self.other else f"{counted(self.runs, 'good run')} before it"
         said = f"Compared with {beside}, {self._whole}."
-        parts = [finding for finding in self.findings if finding.metric.name != self.trace.pipeline_name]
-        if not parts:
-            return f"{said} Nothing in it stands out."
-        said += f" What stands out most: {parts[0].sentence}."
         cause = self.cause
-        if cause is not None and cause is not parts[0]:
-            said += f" The time itself went in {cause.metric.name}."
-        return said
+        return (
+            f"{said} Nothing in it stands out." if cause is None else f"{said} What stands out most: {cause.sentence}."
+        )
 
     @property
     def _whole(self) -> str:
         whole = next(one for one in self.metrics if one.name == self.trace.pipeline_name)
         if not whole.ratio or not whole.value or not whole.median:
             return f"it took {duration(whole.value or 0.0)} instead of {duration(whole.median or 0.0)}"
-        return f"it took {duration(whole.value)} instead of {duration(whole.median)} ({whole.ratio:.1f} ×)"
+        return f"it took {duration(whole.value)} instead of {duration(whole.median)} ({times(whole.ratio)})"
 
 
 def metrics(run: Measured, others: Sequence[Measured]) -> list[Metric]:
@@ -159,13 +163,22 @@ def metrics(run: Measured, others: Sequence[Measured]) -> list[Metric]:
 
 
 def findings(compared: Sequence[Metric], runs: int) -> list[Finding]:
-    """Return what is not as usual in `runs` runs: the largest excess first, then numbers, money, tokens."""
-    return _sorted([Finding(said, one, _itself(one)) for one in compared if (said := _unusual(one, runs))])
+    """Return what is not as usual in `runs` runs, in the order of `Comparison.findings`."""
+    return _sorted(_told([Finding(said, one, _itself(one)) for one in compared if (said := _unusual(one, runs))]))
 
 
 def differences(compared: Sequence[Metric]) -> list[Finding]:
-    """Return in what a run differs from one other: where it took longer first, where it was faster last."""
-    return _sorted([Finding(said, one, _itself(one)) for one in compared if (said := _different(one))])
+    """Return in what a run differs from one other, in the order of `Comparison.findings`.
+
+    What only the other one has is one of them, and so is what was faster for what it waited for.
+    """
+    found = _told([Finding(said, one, _itself(one)) for one in compared if (said := _different(one))])
+    faster = [one for one in found if one.metric.kind == "duration" and one.metric.excess < 0 and not one.itself]
+    if len(faster) > 1:
+        names = listed([one.metric.name for one in reversed(faster)])
+        found = [one for one in found if one not in faster]
+        found.append(Finding(f"{names} took less, for what they waited for", faster[-1].metric, itself=False))
+    return _sorted([*found, *_gone(compared)])
 
 
 def percentile(values: Sequence[float], fraction: float) -> float | None:
@@ -178,12 +191,45 @@ def percentile(values: Sequence[float], fraction: float) -> float | None:
     return values[below] + (values[above] - values[below]) * (place - below)
 
 
+def times(ratio: float) -> str:
+    """Return a ratio as a person says it: 4.1 ×, and of what has no digit that it is less than the smallest."""
+    return f"less than {SMALLEST_RATIO} ×" if round(ratio, 1) < SMALLEST_RATIO else f"{ratio:.1f} ×"
+
+
 def _sorted(found: list[Finding]) -> list[Finding]:
-    return sorted(found, key=lambda one: (_ORDER[one.metric.kind], -one.metric.excess, one.metric.name))
+    def place(one: Finding) -> tuple[int, bool, float, str]:
+        metric, spent = one.metric, one.metric.self_excess_ms
+        own = metric.kind == "duration" and abs(spent) >= MIN_EXCESS_MS and spent * metric.excess > 0
+        return _ORDER[metric.kind], not own, -abs(spent) if own else -metric.excess, metric.name
+
+    return sorted(found, key=place)
 
 
 def _itself(one: Metric) -> bool:
-    return one.kind == "duration" and one.excess > 0 and one.self_excess_ms >= one.excess / 2
+    """Say whether most of what it took longer, or less, it took itself."""
+    own, whole = one.self_excess_ms, one.excess
+    return one.kind == "duration" and own * whole > 0 and abs(own) >= abs(whole) / 2
+
+
+def _told(found: Sequence[Finding]) -> list[Finding]:
+    """Return the findings; what is new is told once, and with its time where it took some."""
+    timed = {one.metric.name for one in found if one.metric.kind == "duration"}
+    return [one for one in found if one.metric.kind != "count" or not one.metric.is_new or one.metric.name not in timed]
+
+
+def _gone(compared: Sequence[Metric]) -> list[Finding]:
+    """Return in one finding which names only the other run has, and for how long."""
+    gone = {one.name: one for one in compared if one.kind == "count" and one.value is None}
+    gone |= {
+        one.name: one
+        for one in compared
+        if one.kind == "duration" and one.value is None and (one.median or 0.0) >= MIN_EXCESS_MS
+    }
+    if not gone:
+        return []
+    ordered = sorted(gone.values(), key=lambda one: (one.self_excess_ms, one.excess, one.name))
+    names = [f"{one.name} ({duration(-one.excess)})" if one.kind == "duration" else one.name for one in ordered]
+    return [Finding(f"{listed(names)} ran only in the other run", ordered[0], _itself(ordered[0]))]
 
 
 def _unusual(one: Metric, runs: int) -> str | None:
@@ -193,6 +239,8 @@ def _unusual(one: Metric, runs: int) -> str | None:
             return _missing(one, runs) if one.runs >= NEARLY_ALWAYS * runs else None
         if one.runs <= HARDLY_EVER * runs:
             return f"{one.name} ran, as in {one.runs or 'none'} of {runs} runs"
+    if one.kind == "duration" and one.runs < MIN_RUNS <= runs:
+        return _rare(one, runs)
     if one.value is None or one.median is None or one.runs < MIN_RUNS or one.value <= (one.p95 or 0.0):
         return None
     if one.value < MIN_RATIO * one.median or (one.kind == "duration" and one.excess < MIN_EXCESS_MS):
@@ -200,11 +248,23 @@ def _unusual(one: Metric, runs: int) -> str | None:
     return _sentence(one, f", of {one.runs} runs")
 
 
+def _rare(one: Metric, runs: int) -> str | None:
+    """Return a sentence about a name of which nothing is usual, because none or too few of the others have it."""
+    known = one.p95 or 0.0
+    if one.value is None or one.value < MIN_RATIO * known or one.value - known < MIN_EXCESS_MS:
+        return None
+    if one.median is None:
+        return f"{one.name} is new: {duration(one.value)}, in none of {runs} runs"
+    return f"{one.name} took {duration(one.value)}, and {duration(one.median)} in the {one.runs} of {runs} runs with it"
+
+
 def _different(one: Metric) -> str | None:
-    if one.value is None or one.median is None:
-        if one.kind != "count" or one.name in _SINGULAR:
-            return None
-        return f"{one.name} ran only in {'this run' if one.median is None else 'the other run'}"
+    if one.value is None:
+        return None
+    if one.median is None:
+        if one.kind == "duration":
+            return f"{one.name} is new: {duration(one.value)}" if one.value >= MIN_EXCESS_MS else None
+        return None if one.kind != "count" or one.name in _SINGULAR else f"{one.name} ran only in this run"
     smaller, larger = sorted((one.value, one.median))
     if larger < MIN_RATIO_OF_TWO * smaller or larger == smaller:
         return None
@@ -225,7 +285,7 @@ def _sentence(one: Metric, of_runs: str) -> str:
         beside = f"{words(value)} instead of {words(median)}{of_runs}"
         if one.ratio is None:
             return f"{one.name} {verb} {beside}"
-        return f"{one.name} {verb} {one.ratio:.1f} × {its if of_runs else as_much} ({beside})"
+        return f"{one.name} {verb} {times(one.ratio)} {its if of_runs else as_much} ({beside})"
     if one.name in _SINGULAR:
         return f"{number(value)} {_SINGULAR[one.name] if value == 1 else one.name} instead of {number(median)}"
     return f"{one.name} ran {counted(value, 'time')} instead of {number(median)}"

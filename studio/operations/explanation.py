@@ -22,12 +22,13 @@ from studio.text import clip
 MESSAGE_CHARS = 300
 SHOWN_IN_FLIGHT = 4
 
-# What an owner may count are his own attempts.
+# What an owner may count are his own attempts; with whom else an error came back is not his to know.
 _HISTORY: LiteralString = """
 select count(*)::int as spans, min(coalesce(s.end_time, s.start_time)) as first_seen,
   count(distinct t.job_id) filter (where t.job_id is distinct from %(job)s)::int as other_jobs,
   (select i.reopened_at from public.pipeline_issues i
-   where i.fingerprint = %(fingerprint)s and i.status = 'open' and i.reopened_by is null) as reopened_at
+   where i.fingerprint = %(fingerprint)s and i.status = 'open' and i.reopened_by is null
+     and %(owner)s::text is null) as reopened_at
 from public.pipeline_spans s left join public.pipeline_traces t on t.trace_id = s.trace_id
 where s.fingerprint = %(fingerprint)s and (%(owner)s::text is null or s.project_id in (
   select p.id from public.projects p where p.owner_clerk_id = %(owner)s))
@@ -38,7 +39,7 @@ _WITHIN = {"step": "step", "agent": "agent", "action": "action"}
 
 @dataclass(frozen=True)
 class History:
-    """How often an error has come up so far, since when, and in how many other jobs."""
+    """How often an error has come up so far, since when, and in how many other jobs: of an owner's, to him."""
 
     spans: int
     first_seen: datetime | None

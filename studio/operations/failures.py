@@ -63,7 +63,10 @@ select greatest(
   (select max(greatest(start_time, case when status <> 'lost' then end_time end))
    from public.pipeline_spans where trace_id = %(trace)s),
   (select max(created_at) from public.agent_job_events
-   where job_id = %(job)s and claim_no = %(claim)s and type <> 'status')) as at
+   where job_id = %(job)s and claim_no = %(claim)s and type <> 'status'),
+  -- The last renewal of its lease, where whoever closed the trace knew of one.
+  (select (attributes ->> 'greenlight.alive_at')::timestamptz from public.pipeline_traces where trace_id = %(trace)s)
+) as at
 """
 _ATTEMPTS: LiteralString = """
 select trace_id, claim_no, attempt, status, outcome, start_time, end_time, duration_ms, error, error_class, fingerprint

@@ -83,15 +83,15 @@ select job_type, lane,
   count(*) filter (where status = 'queued' and run_after <= now())::int as due,
   coalesce(extract(epoch from now() - min(greatest(run_after, created_at))
     filter (where status = 'queued' and run_after <= now())), 0)::float8 as oldest_due_seconds,
-  count(*) filter (where started_at > now() - interval '5 minutes')::int as started_5m,
-  count(*) filter (where started_at > now() - interval '1 hour')::int as started,
+  count(*) filter (where test is null and started_at > now() - interval '5 minutes')::int as started_5m,
+  count(*) filter (where test is null and started_at > now() - interval '1 hour')::int as started,
   count(*) filter (where status = 'completed' and completed_at > now() - interval '5 minutes')::int as completed_5m,
   count(*) filter (where status = 'completed' and completed_at > now() - interval '1 hour')::int as completed,
   count(*) filter (where status = 'failed' and completed_at > now() - interval '1 hour')::int as failed,
   count(*) filter (where status = 'canceled' and completed_at > now() - interval '1 hour')::int as canceled
-from public.agent_jobs
+from public.agent_jobs left join (select job_id as test from public.synthetic_jobs) s on test = id
 where status in ('queued', 'running')
-  or (status in ('completed', 'failed', 'canceled') and run_after > now() - interval '1 day')
+  or (status in ('completed', 'failed', 'canceled') and run_after > now() - interval '1 day' and test is null)
 group by job_type, lane
 """
 # By `created_at`, which the index has: no attempt takes a day.
@@ -113,8 +113,8 @@ _SUMMED = ("running", "queued", "due", "started_5m", "started", "completed_5m", 
 def look_in(conn: Connection, lanes: Iterable[LaneHealth]) -> tuple[list[Flow], list[LaneFlow]]:
     """Return what goes through per job type and per lane, in the caller's transaction; `lanes` are all there are.
 
-    A job type is there that has been seen in the last 24 hours. Jobs of synthetic runs are jobs like any other; their
-    attempts are not counted, because some of them fail on purpose.
+    A job type is there that has been seen in the last 24 hours. Synthetic runs are left out, because some of them fail
+    on purpose; only what runs and waits of them is counted, for it takes slots like any other.
     """
     jobs = conn.execute(_JOBS).fetchall()
     attempts = conn.execute(_ATTEMPTS).fetchall()

@@ -196,4 +196,4 @@ def _of_spending(spent: Spending, settings: Settings) -> Iterator[Problem]:
     if spent.near_cap_projects:
         # Its founder's business: the studio does what it was told to.
         percent = f"{settings.alert_spend_percent:g} %"
-        yield Problem("ok", f"Projects that have spent {percent} of a cap or more: {spent.near_cap_projects}.")
+        yield Problem("ok", f"Projects that have used {percent} of a cap or more: {spent.near_cap_projects}.")

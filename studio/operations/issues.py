@@ -28,14 +28,15 @@ SHORTEST_PREFIX = 6
 
 # How many attempts it has ended is counted of those whose traces are kept.
 _ALL: LiteralString = """
-select i.fingerprint, i.error_type, i.error_class, i.message, i.normalised, i.place, i.first_seen, i.last_seen, i.count,
+select i.fingerprint, i.error_type, i.error_class, i.message, i.place, i.first_seen, i.last_seen, i.count,
   (select count(*)::int from public.pipeline_traces t
    where t.fingerprint = i.fingerprint and t.status not in ('ok', 'running')) as fatal_count,
   i.status, i.resolved_at, i.resolved_by, i.reopened_at, i.reopened_by, i.reopened_count, i.last_trace_id,
   i.last_span_id
 from public.pipeline_issues i where true
 """
-# That operators have resolved it is told; who they are, and where it came back, is not.
+# That operators have resolved it is told, and who they are is not. It has come back where it came back in his own
+# projects: that another owner met with it again opens it for operators alone.
 _OWN: LiteralString = """
 with own as (
   select p.id from public.projects p where p.owner_clerk_id = %(owner)s
@@ -47,13 +48,15 @@ with own as (
 ), i as (
   select m.fingerprint, coalesce(s.error_type, '') as error_type, coalesce(s.error_class, 'unknown') as error_class,
     coalesce(s.error, '') as message, m.first_seen, m.last_seen, m.count, s.stack, s.trace_id, s.span_id,
-    coalesce(i.status, 'open') as status, i.resolved_at
+    case when s.error_class = 'cancelled'
+      or m.last_seen <= i.resolved_at and (i.status = 'resolved' or i.reopened_by is null)
+      then 'resolved' else 'open' end as status, i.resolved_at
   from mine m
   join public.pipeline_spans s on s.span_id = m.newest
   left join public.pipeline_issues i on i.fingerprint = m.fingerprint
 )
-select i.fingerprint, i.error_type, i.error_class, i.message, public.normalised_error(i.message) as normalised,
-  public.place_of_error(i.stack) as place, i.first_seen, i.last_seen, i.count,
+select i.fingerprint, i.error_type, i.error_class, i.message, public.place_of_error(i.stack) as place, i.first_seen,
+  i.last_seen, i.count,
   (select count(*)::int from public.pipeline_traces t where t.fingerprint = i.fingerprint
    and t.status not in ('ok', 'running') and t.project_id in (select id from own)) as fatal_count,
   i.status, i.resolved_at, null::text as resolved_by, null::timestamptz as reopened_at,
@@ -74,7 +77,6 @@ class Issue:
     error_type: str
     error_class: str
     message: str
-    normalised: str
     place: str | None
     first_seen: datetime
     last_seen: datetime

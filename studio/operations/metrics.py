@@ -189,7 +189,7 @@ def _money_and_traces(health: Health) -> Iterator[Metric]:
         ((("today",), spent.today_micros), (("24h",), spent.day_micros)),
     )
     yield _one("model_calls_last_day", "Model calls that were begun in the last 24 hours.", spent.day_calls)
-    yield _one("projects_near_cap", "Projects that have spent most of a cap.", spent.near_cap_projects)
+    yield _one("projects_near_cap", "Projects that have spent or reserved most of a cap.", spent.near_cap_projects)
     yield _many(
         "traces_last_day",
         "Traces of the last 24 hours: all of them, those that failed, and those whose process was lost.",

@@ -96,16 +96,19 @@ def stand_out(
     pipeline: str,
     since: Since = timedelta(days=7),
     quantile: float = 0.9,
+    synthetic: bool = False,
     limit: int = 20,
 ) -> Outliers:
     """Return in what the slowest runs of a pipeline differ most from the rest, of its newest 2,000 since then.
 
     Slow is what took longer than the `quantile` of all, between 0 and 1. At most `limit` differences, the largest
-    first. Raises `InvalidInput` for another `quantile`.
+    first. Synthetic runs count where `synthetic` says so. Raises `InvalidInput` for another `quantile`.
     """
     if not 0 < quantile < 1:
         raise InvalidInput(f"{quantile} is no quantile.", "Give one between 0 and 1, such as 0.9.")
     query: LiteralString = _RUNS + window.SINCE
+    if not synthetic:
+        query += " and t.kind <> 'synthetic'"
     if owner is not None:
         query += " and t.project_id in " + window.OWN
     params = {

@@ -12,16 +12,21 @@ from studio.settings import Settings
 Cap = Literal["money", "tokens", "calls"]
 
 LISTED = 20
+# A project that nobody works on has used what it has; that is no news.
+NEAR_CAP_DAYS = 7
 
 
 @dataclass(frozen=True)
 class NearCap:
-    """A project that has spent much of a cap: micro-dollars for money. `share` is 1 where it is used up."""
+    """A project that has used much of a cap: micro-dollars for money. `share` is 1 where it is used up.
+
+    `used` is what is spent and what running calls have reserved: both refuse the next call.
+    """
 
     project_id: UUID
     name: str
     cap: Cap
-    spent: int
+    used: int
     allowed: int
     share: float
 
@@ -54,17 +59,16 @@ where b.updated_at > now() - interval '1 day'
 """
 # A cap of nothing is somebody's decision, and no surprise.
 _NEAR_CAP: LiteralString = """
-select *, count(*) over ()::int as projects from (
-  select distinct on (b.project_id) b.project_id, p.name, u.cap, u.spent, u.allowed,
-    u.spent::float8 / u.allowed as share
-  from public.project_budgets b
-  join public.projects p on p.id = b.project_id and p.status <> 'killed'
-  cross join lateral (values
-    ('money', b.spent_micros, b.cap_micros), ('tokens', b.spent_tokens, b.cap_tokens), ('calls', b.calls, b.cap_calls)
-  ) u (cap, spent, allowed)
-  where u.allowed > 0 and u.spent >= u.allowed * %(share)s
-  order by b.project_id, u.spent::float8 / u.allowed desc
-) near order by share desc, project_id limit %(listed)s
+select b.project_id, p.name, u.cap, u.used, u.allowed, u.used::float8 / u.allowed as share
+from public.project_budgets b
+join public.projects p on p.id = b.project_id and p.status <> 'killed'
+cross join lateral (values
+  ('money', b.spent_micros + b.reserved_micros, b.cap_micros),
+  ('tokens', b.spent_tokens + b.reserved_tokens, b.cap_tokens),
+  ('calls', b.calls, b.cap_calls)
+) u (cap, used, allowed)
+where b.updated_at > now() - make_interval(days => %(days)s) and u.allowed > 0 and u.used >= u.allowed * %(share)s
+order by max(u.used::float8 / u.allowed) over (partition by b.project_id) desc, b.project_id, share desc, u.cap
 """
 
 
@@ -72,10 +76,16 @@ def look_in(conn: Connection, settings: Settings) -> Spending:
     """Return what is spent, in the caller's transaction; near a cap is from `alert_spend_percent` of it on."""
     spent = conn.execute(_SPENT).fetchone()
     assert spent is not None  # noqa: S101 - an aggregate returns its row
-    share = settings.alert_spend_percent / 100
-    near = conn.execute(_NEAR_CAP, {"share": share, "listed": LISTED}).fetchall()
-    return Spending(
-        near_cap_projects=near[0]["projects"] if near else 0,
-        near_cap=[NearCap(**{name: row[name] for name in NearCap.__dataclass_fields__}) for row in near],
-        **spent,
-    )
+    nearest: dict[UUID, NearCap] = {}
+    for one in near_caps(conn, settings):
+        nearest.setdefault(one.project_id, one)
+    return Spending(near_cap_projects=len(nearest), near_cap=list(nearest.values())[:LISTED], **spent)
+
+
+def near_caps(conn: Connection, settings: Settings) -> list[NearCap]:
+    """Return the caps of which a project has used `alert_spend_percent` or more, in the caller's transaction.
+
+    Projects that somebody worked on in the last 7 days, the one nearest to a cap first; of each its caps in this order.
+    """
+    params = {"share": settings.alert_spend_percent / 100, "days": NEAR_CAP_DAYS}
+    return [NearCap(**row) for row in conn.execute(_NEAR_CAP, params).fetchall()]

@@ -33,7 +33,8 @@ class Spilled:
 class TraceKeeping:
     """Traces of the last 24 hours, how many failed or were lost, and how many spans are missing in them.
 
-    Synthetic runs are not among those that failed or were lost. `open` are all that have not ended, however old.
+    Synthetic runs are not counted, but spans that are missing in them are. `open` are all that have not ended, however
+    old.
     """
 
     day: int
@@ -45,7 +46,8 @@ class TraceKeeping:
 
 
 _DAY: LiteralString = """
-select count(*)::int as day, count(*) filter (where status = 'error' and kind <> 'synthetic')::int as day_failed,
+select count(*) filter (where kind <> 'synthetic')::int as day,
+  count(*) filter (where status = 'error' and kind <> 'synthetic')::int as day_failed,
   count(*) filter (where status = 'lost' and kind <> 'synthetic')::int as day_lost,
   coalesce(sum(dropped_spans), 0)::int as day_dropped_spans
 from public.pipeline_traces where created_at > now() - interval '1 day'

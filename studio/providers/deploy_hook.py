@@ -11,20 +11,16 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
-from studio.addresses import parse_url, shown
 from studio.errors import OutboundFailed, OutboundRefused, OutcomeUnknown, ProviderUnavailable
 from studio.integrations import require_hook_address
 from studio.outbound import OutboundClient
 from studio.providers.service import Reply, Service
-from studio.secrets import HIDDEN
+from studio.secret_addresses import secrets_in, shown_address
 from studio.settings import Settings
 
+__all__ = ["NAME", "shown_address", "trigger"]
+
 NAME = "The deploy hook"
-
-
-def shown_address(url: str) -> str:
-    """Return where the hook is, without what would let somebody use it."""
-    return f"https://{urllib.parse.urlsplit(url).hostname or ''}/{HIDDEN}"
 
 
 def trigger(
@@ -47,12 +43,12 @@ def trigger(
             timeout=timeout,
         )
     except OutboundRefused as exc:
-        raise OutboundRefused(f"{NAME} is not visited: {_without(exc.message, url)}", exc.remedy) from None
+        raise OutboundRefused(f"{NAME} is not visited: {exc.message}", exc.remedy) from None
     except OutboundFailed as exc:
-        said = _without(exc.message, url)
         if exc.sent:
-            raise OutcomeUnknown(f"{said} It may have deployed or not.", "See there what became of it.") from None
-        raise ProviderUnavailable(said, "It is tried again later.") from None
+            what = f"{exc.message} It may have deployed or not."
+            raise OutcomeUnknown(what, "See there what became of it.") from None
+        raise ProviderUnavailable(exc.message, "It is tried again later.") from None
     reply = Reply(answer.status, answer.body)
     if not reply.ok:
         raise service.failure(reply, answer.text)
@@ -62,12 +58,5 @@ def trigger(
 def _secrets(url: str) -> list[str]:
     parts = urllib.parse.urlsplit(url)
     pieces = [piece for piece in parts.path.split("/") if any(c.isdigit() for c in piece)]
-    return [url, f"{parts.path}?{parts.query}", parts.path, *pieces, *parts.path.split("/")[-1:], parts.query]
-
-
-def _without(message: str, url: str) -> str:
-    """Return the guard's message with the address cut to its host."""
-    target = parse_url(url)
-    for spelling in (shown(target.url), shown(url), target.url, url):
-        message = message.replace(spelling, shown_address(url))
-    return message
+    whole = [url, f"{parts.path}?{parts.query}", parts.path, parts.query]
+    return [*whole, *pieces, *parts.path.split("/")[-1:], *secrets_in(url)]

@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 class span:  # noqa: N801 - used as a word, like `open`
-    """A span around a block: `with span("tool:search", {"query": q}) as s: …`. Errors end it, and go on."""
+    """A span around a block: `with span("tool:search", {"query": q}) as s: …`. Errors end it, and go on.
+
+    Not around a `yield`: there it would be the current one of whoever reads. For generators there is `traced_span`.
+    """
 
     __slots__ = ("_active", "_attributes", "_name", "_parent", "_span")
 

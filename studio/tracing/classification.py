@@ -137,6 +137,20 @@ def _caused(exc: BaseException) -> Iterator[BaseException]:
         error = error.__context__ if error.__cause__ is None else error.__cause__
 
 
+def led_to(exc: BaseException) -> list[BaseException]:
+    """Return an error with what led to it: its causes, as `_caused` tells them, and groups' members with theirs."""
+    found: list[BaseException] = []
+    waiting = [exc]
+    while waiting and len(found) < CHAIN:
+        for error in _caused(waiting.pop(0)):
+            if any(error is other for other in found):
+                break
+            found.append(error)
+            if isinstance(error, BaseExceptionGroup):
+                waiting += error.exceptions
+    return found
+
+
 def _own(error: BaseException) -> ErrorClass:
     if isinstance(error, OutboundFailed) and getattr(error, "reason", "") == "timeout":
         return "timeout"

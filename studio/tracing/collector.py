@@ -6,11 +6,13 @@ disk where a sink does not take it in time. What the work's threads do here is t
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -21,11 +23,10 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from studio.tracing import otlp
 from studio.tracing.delivery import Delivery
-from studio.tracing.errors import TracingError
 from studio.tracing.id_generator import IdGenerator
 from studio.tracing.made import open_row, row_of, trace_row
 from studio.tracing.redaction import Redactor
-from studio.tracing.rows import Batch, SpanRow, TraceRow
+from studio.tracing.rows import Batch, SpanRow
 from studio.tracing.sinks import Sink
 from studio.tracing.sinks.insforge import InsForgeSink
 from studio.tracing.sinks.postgres import PostgresSink
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from studio.database.connection import Database
     from studio.settings import Settings
     from studio.tracing.spans import Span
+    from studio.tracing.trace import Trace
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +45,6 @@ EARLY_FLUSH = 500
 # More than any run has waiting while the collector's thread has its turn; beyond it spans are dropped, and counted.
 BACKLOG_LIMIT = 200_000
 
-# How long a run that is over waits for its trace to say what it has lost.
-NOTE_SECONDS = 1.0
 # Inputs and outputs that wait to be cut and redacted, in characters; beyond it they are let go of, and spans kept.
 BACKLOG_CHARS = 64_000_000
 # What a receiver that is away may cost a run that is over.
@@ -93,9 +93,10 @@ class TraceCollector:
         self._ended: deque[Span] = deque()
         self._wake = threading.Event()
         self._asked: threading.Event | None = None
-        self._stopping = False
+        self._stopping = self._given_up = False
         self._thread: threading.Thread | None = None
         self._ids = IdGenerator()
+        self._hands: tuple[list[Span], list[Span]] = ([], [])
         self._waiting_chars = 0
         self.dropped = 0
         self.exports = False
@@ -117,7 +118,7 @@ class TraceCollector:
     def start(self) -> TraceCollector:
         """Begin to collect, and be the process's collector."""
         global _installed
-        self._stopping = False
+        self._stopping = self._given_up = False
         self._exporter = otlp.exporter_from_environment()
         # What describes this service is for whoever gets its spans; finding it out starts threads.
         resource = otlp.resource() if self._exporter is not None else Resource.get_empty()
@@ -128,6 +129,8 @@ class TraceCollector:
         if self._exporter is not None:
             self._provider.add_span_processor(self._exporter)
             self.exports = True
+        # OTEL_SDK_DISABLED is about what is exported: without the SDK's spans there would be no ids.
+        self._provider._disabled = False
         self.tracer = self._provider.get_tracer("greenlight")
         self._thread = threading.Thread(target=self._run, name="traces", daemon=True)
         self._thread.start()
@@ -145,6 +148,8 @@ class TraceCollector:
         self._stopping = True
         self._wake.set()
         self._thread.join(self._stop_seconds)
+        if self._thread.is_alive():
+            self._rescue()
         self._thread = None
         for delivery in self._deliveries:
             delivery.close(max(0.0, deadline - time.monotonic()))
@@ -158,14 +163,9 @@ class TraceCollector:
         return self.dropped + (sum(self._deliveries[0].dropped.values()) if self._deliveries else 0)
 
     def _tell_losses(self) -> None:
-        if self.lost:
-            log.error("Tracing: %d spans were dropped", self.lost)
-        for sink, delivery in zip(self._sinks, self._deliveries, strict=False):
-            if isinstance(sink, PostgresSink) and (dropped := delivery.dropped):
-                # A database that is away is waited for by a thread that nobody waits for.
-                noting = threading.Thread(target=_note, args=(sink, dropped), name="trace losses", daemon=True)
-                noting.start()
-                noting.join(NOTE_SECONDS)
+        # What was lost on the way, the deliveries have told by themselves.
+        if self.dropped:
+            log.error("Tracing: %d spans were dropped", self.dropped)
 
     def __enter__(self) -> TraceCollector:
         return self.start()
@@ -192,7 +192,7 @@ class TraceCollector:
 
     def begun(self, span: Span) -> None:
         """Take a span that has begun."""
-        if len(self._begun) < BACKLOG_LIMIT:
+        if len(self._begun) < BACKLOG_LIMIT and not self._stopping:
             self._begun.append(span)
 
     def ended(self, span: Span) -> None:
@@ -229,30 +229,43 @@ class TraceCollector:
 
     def _hand_over(self) -> None:
         while self._ended or self._begun:
-            touched: dict[UUID, Span] = {}
-            rows: dict[str, SpanRow] = {}
-            for span in _taken(self._begun):
-                # One that has ended meanwhile is written once, by its end.
-                if not span.ended and (row := self._made(open_row, span)) is not None:
-                    rows[row.span_id] = row
-                    touched.setdefault(span.trace.row.trace_id, span)
-            for span in _taken(self._ended):
-                if (row := self._made(row_of, span)) is not None:
-                    rows[row.span_id] = row
-                    span.trace.add(row)
-                if span.parent is None or span.trace.row.trace_id not in touched:
-                    touched[span.trace.row.trace_id] = span
-            # An open trace is written as it stands, so that whoever looks at it sees what it has cost so far.
-            traces = [self._trace(span) for span in touched.values() if not span.trace.closed]
-            batch = Batch(traces, list(rows.values()))
-            for delivery in self._deliveries:
-                delivery.put(batch)
+            self._hands = _taken(self._begun), _taken(self._ended)
+            batch = self._batch(*self._hands)
+            if self._given_up:
+                # Somebody else has these in his hands by now.
+                return
+            self._put(batch)
+            self._hands = [], []
 
-    def _trace(self, span: Span) -> TraceRow:
-        if span.parent is None and span.ended:
-            span.trace.closed = True
-            span.trace.row.dropped_spans = span.trace.dropped
-        return trace_row(span)
+    def _rescue(self) -> None:
+        """Hand over what the collector's thread could not in its time, without inputs and outputs, which take it."""
+        self._given_up = True
+        begun, ended = [*self._hands[0], *_all(self._begun)], [*self._hands[1], *_all(self._ended)]
+        for span in (*begun, *ended):
+            span.let_go()
+        log.warning("Tracing: %d spans are kept without what went in and out: there was no time", len(ended))
+        self._put(self._batch(begun, ended))
+
+    def _put(self, batch: Batch) -> None:
+        for delivery in self._deliveries:
+            delivery.put(batch)
+
+    def _batch(self, begun: Sequence[Span], ended: Sequence[Span]) -> Batch:
+        touched: dict[UUID, Trace] = {}
+        rows: dict[str, SpanRow] = {}
+        for span in begun:
+            # One that has ended meanwhile is written once, by its end.
+            if not span.ended and (row := self._made(open_row, span)) is not None:
+                rows[row.span_id] = row
+                touched[span.trace.row.trace_id] = span.trace
+        for span in ended:
+            if (row := self._made(row_of, span)) is not None:
+                rows[row.span_id] = row
+                span.trace.add(row)
+            span.trace.closed |= span.parent is None
+            touched[span.trace.row.trace_id] = span.trace
+        # A trace is written as it stands, so that whoever looks at an open one sees what it has cost so far.
+        return Batch([trace_row(trace) for trace in touched.values()], list(rows.values()))
 
     def _made(self, make: Callable[[Span, Redactor], SpanRow], span: Span) -> SpanRow | None:
         try:
@@ -264,16 +277,13 @@ class TraceCollector:
             return None
 
 
-def _note(sink: PostgresSink, dropped: dict[UUID, int]) -> None:
-    try:
-        sink.note_dropped(dropped)
-    except TracingError as exc:
-        log.warning("Tracing: the traces do not say what they have lost: %s", exc)
+def _all(queue: deque[Span]) -> Iterator[Span]:
+    """Take all, beside others who take."""
+    with contextlib.suppress(IndexError):
+        while True:
+            yield queue.popleft()
 
 
 def _taken(queue: deque[Span]) -> list[Span]:
     """Take at most as many as make one batch."""
-    taken: list[Span] = []
-    while queue and len(taken) < EARLY_FLUSH:
-        taken.append(queue.popleft())
-    return taken
+    return list(itertools.islice(_all(queue), EARLY_FLUSH))

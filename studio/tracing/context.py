@@ -65,7 +65,7 @@ class TraceContext:
             if outer is not None:
                 row.attributes["within_trace_id"] = outer.trace.row.trace_id.hex
                 row.attributes["within_span_id"] = outer.span_id
-            self.root = Span(
+            self.root = trace.root = Span(
                 trace, names.named(names.JOB, row.pipeline_name), None, self._attributes, started_ns=began_ns
             )
         except Exception:

@@ -3,7 +3,7 @@
 Rows wait in memory, within bounds; a thread writes them, piece by piece. What the sink does not take now is tried
 again, after longer and longer pauses; what it will never take is found by halving, and dropped. Where the sink stays
 away, too much waits, or the process ends, rows are spilled to the disk. Only where that fails, too, are rows dropped,
-and every drop is counted: by its reason, and for ended spans by their trace.
+and every drop is counted: by its reason, and for ended spans by their trace, whose row tells it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from studio.backoff import Backoff
 from studio.tracing.backlog import Backlog, Capacity, Piece, cut, joined, rows_of
 from studio.tracing.counters import Counters, Tally
 from studio.tracing.errors import SinkUnavailable
-from studio.tracing.rows import Batch, SpanRow
+from studio.tracing.fitting import ended_rows, within
+from studio.tracing.rows import Batch
 from studio.tracing.sinks import Sink
 from studio.tracing.spill import Spill, SpillFailed
-from studio.tracing.writer import Writer, Written, without_payload
+from studio.tracing.writer import Writer, Written
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +75,14 @@ class Delivery:
     def put(self, batch: Batch) -> None:
         """Take rows for delivery. Never waits for the sink or the disk, and never raises; may drop, and counts that."""
         if not self._sink.takes_open_rows:
-            batch = _ended(batch)
+            batch = ended_rows(batch)
         with self._changed:
             room = self._capacity.payload_bytes - self._payload_bytes()
-        batch, stripped = _within(batch, room)
+        batch, stripped = within(batch, room, FULL)
         pieces = list(cut(rows_of(batch)))
         with self._changed:
             self._tally.counters.stripped += stripped
+            self._tally.came(batch)
             if self._closing:
                 self._drop(pieces, CLOSED)
             elif self._rows() + len(batch) > self._capacity.rows:
@@ -107,13 +109,20 @@ class Delivery:
         self._thread.join(timeout)
         with self._changed:
             self._abandoned = True
-            held = [*self._held, *self._backlog.take_all()]
+            held = [*self._held, *self._backlog.take_all(), *cut(self._tally.take_untold())]
             self._held = []
         left = self._put_by(held)
         with self._changed:
             self._tally.counters.spilled += _count(held) - _count(left)
             self._drop(left, CLOSED)
             self._changed.notify_all()
+            losses = list(cut(self._tally.take_untold()))
+        # Few rows may find room where all of them did not.
+        untold = self._put_by(losses)
+        with self._changed:
+            self._tally.counters.spilled += _count(losses) - _count(untold)
+            self._tally.not_told([row for batch, _ in untold for row in rows_of(batch)])
+            self._tally.tell_untold()
         if self._thread.is_alive():
             log.warning("%s did not let go of its traces within %.1f s", self._sink.name, timeout)
             return
@@ -150,6 +159,8 @@ class Delivery:
     def _take(self) -> bool:
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._backlog)
+            if self._closing and not (self._abandoned or self._backlog):
+                self._backlog.append(cut(self._tally.take_untold()))
             if self._abandoned or not self._backlog:
                 return False
             self._held = self._backlog.take()
@@ -159,7 +170,7 @@ class Delivery:
         written = Written()
         try:
             for batch in joined(self._held):
-                written.add(self._writer.write(batch))
+                written.add(self._writer.write(self._telling(batch)))
         except SinkUnavailable as exc:
             self._fail(exc)
         else:
@@ -176,6 +187,7 @@ class Delivery:
             self._held = []
             self._tally.wrote(written)
             self._tally.drop(written.refused, REFUSED)
+            self._tally.not_told(written.refused, ever=True)
             self._changed.notify_all()
         if self._crowded():
             self._spill_all()
@@ -242,16 +254,21 @@ class Delivery:
         if self._spill is None or not pieces:
             return pieces
         try:
-            self._spill.save(self._sink.name, [piece.batch for piece in pieces])
+            self._spill.save(self._sink.name, [self._telling(piece.batch) for piece in pieces])
         except SpillFailed as exc:
             log.error("%s", exc)
-            return list(cut(exc.left))
+            # The last of them, as they came.
+            return list(cut([row for batch, _ in pieces for row in rows_of(batch)][-len(exc.left) :]))
         except Exception:
             # The same boundary: whatever ails the rows, they are counted as dropped then.
             log.exception("Traces for %s cannot be put by", self._sink.name)
             return pieces
         log.warning("%d rows of traces for %s are put by on the disk", _count(pieces), self._sink.name)
         return []
+
+    def _telling(self, batch: Batch) -> Batch:
+        with self._changed:
+            return self._tally.telling(batch)
 
     def _rows(self) -> int:
         return self._backlog.rows + _count(self._held)
@@ -261,30 +278,10 @@ class Delivery:
 
     def _drop(self, pieces: Iterable[Piece], reason: str) -> None:
         for batch, _ in pieces:
-            self._tally.drop([*rows_of(batch)], reason)
+            rows = [*rows_of(batch)]
+            self._tally.drop(rows, reason)
+            self._tally.not_told(rows)
 
 
 def _count(pieces: Iterable[Piece]) -> int:
     return sum(len(piece.batch) for piece in pieces)
-
-
-def _ended(batch: Batch) -> Batch:
-    return Batch(
-        [trace for trace in batch.traces if trace.end_time is not None],
-        [span for span in batch.spans if span.end_time is not None],
-    )
-
-
-def _within(batch: Batch, room: int) -> tuple[Batch, int]:
-    """Return the batch with no more inputs and outputs than there is room for, and how many spans lost theirs."""
-    spans: list[SpanRow] = []
-    stripped = 0
-    for span in batch.spans:
-        payload = span.payload_bytes
-        if payload > room:
-            span = without_payload(span, FULL)
-            stripped += 1
-        else:
-            room -= payload
-        spans.append(span)
-    return (Batch(batch.traces, spans), stripped) if stripped else (batch, 0)

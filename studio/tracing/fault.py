@@ -23,12 +23,16 @@ MESSAGE_CHARS = 2_000
 MESSAGE_LINES = 12
 STACK_BYTES = 4_096
 CAUSE_CHARS = 200
-# What is looked at of a message before secrets are cut out of it.
-_READ_CHARS = 20_000
+# What is kept of a result's message until secrets are cut out of it: more than is looked at for them.
+_HELD_CHARS = 50_000
 
 RETURNED = "ReturnedFailure"
 LOST = "LostWorker"
 SILENT = "It returned a failure and did not say why."
+# What an error says that has only broken the work off, and says nothing itself.
+INTERRUPTED = "interrupted"
+# From here on an HTTP status tells of a failure: an error in the middle of an answer carries the one of its beginning.
+_FAILURE_STATUS = 400
 
 # The usual results, of which there is nothing to be asked.
 _NO_VERDICT = frozenset({str, bytes, bool, int, float, list, tuple, set, frozenset})
@@ -50,11 +54,11 @@ class Fault:
 def fault_of(exc: BaseException, redactor: Redactor) -> Fault:
     """Return the fault that an error is."""
     kind: str = printable(type_name(type(exc)))
-    message = _message(exc, redactor) or kind
     try:
         error_class, places, stack = classified(exc), fingerprints.places(exc), _stack(exc, redactor)
     except Exception:  # noqa: BLE001 - an error may be broken itself, and still has a name
         error_class, places, stack = "unknown", [], ""
+    message = _message(exc, redactor) or (INTERRUPTED if error_class == "cancelled" else kind)
     return Fault(kind, message, error_class, fingerprints.fingerprint(kind, message, places), stack)
 
 
@@ -112,15 +116,25 @@ def returned_failure(result: object) -> str | None:
 
 def _message(exc: BaseException, redactor: Redactor) -> str:
     try:
-        said = str(exc)
+        said = _of_service(exc) or str(exc)
     except Exception:  # noqa: BLE001 - what cannot say what it is has at least a type
         return "<unreadable>"
     return _readable(said, redactor)
 
 
+def _of_service(exc: BaseException) -> str | None:
+    """Return the sentence of the service whose answer an SDK's error is, which prints all of it as a dictionary."""
+    status, body = getattr(exc, "status_code", None), getattr(exc, "body", None)
+    error = body.get("error") if isinstance(body, Mapping) else None
+    message = error.get("message") if isinstance(error, Mapping) else None
+    if not isinstance(status, int) or not isinstance(message, str) or not message.strip():
+        return None
+    return f"{message.strip().rstrip('.')} (HTTP {status})" if status >= _FAILURE_STATUS else message
+
+
 def _readable(text: str, redactor: Redactor) -> str:
     """Return text of few lines and bounded length, without secrets and without what steers a terminal."""
-    lines = (line.rstrip() for line in redactor.text(text[:_READ_CHARS]).strip().splitlines())
+    lines = (line.rstrip() for line in redactor.beginning(text, MESSAGE_CHARS).strip().splitlines())
     kept = [line for line in lines if line]
     if len(kept) > MESSAGE_LINES:
         kept[MESSAGE_LINES:] = ["…"]
@@ -174,4 +188,4 @@ def _text_of(value: Any) -> str:
         said = str(value).strip() if isinstance(value, str | BaseException) else serialised(value)
     except Exception:  # noqa: BLE001 - as above
         return ""
-    return "" if said in _NOTHING else clip(said, MESSAGE_CHARS)
+    return "" if said in _NOTHING else clip(said, _HELD_CHARS)

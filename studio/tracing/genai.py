@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 from studio.tracing import names
 from studio.tracing.active import NoSpan, current
@@ -36,8 +37,8 @@ def traced_llm(provider: str = PROVIDER) -> Callable[[F], F]:
     return traced_span(names.named(names.LLM, provider), {names.GEN_AI_PROVIDER: provider})
 
 
-def request_span(model: str, agent: str) -> span:
-    """Return the span of one request to a model."""
+def request_span(model: str, agent: str, call_id: UUID) -> span:
+    """Return the span of one request to a model; `call_id` is that of its reservation in the ledger."""
     return span(
         f"{names.CHAT} {model}",
         {
@@ -45,6 +46,7 @@ def request_span(model: str, agent: str) -> span:
             names.GEN_AI_PROVIDER: PROVIDER,
             names.GEN_AI_REQUEST_MODEL: model,
             names.GEN_AI_AGENT: agent,
+            names.CALL_ID: str(call_id),
         },
     )
 

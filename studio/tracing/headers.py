@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import urllib.parse
 
 from studio.tracing import names
@@ -13,17 +14,19 @@ HEADER = "traceparent"
 STATUS = "http.response.status_code"
 
 
-def request_span(method: str, base: str, path: str = "") -> span:
-    """Return the span of a request: `http:{method}`, with the host and the path, but neither query nor credentials."""
-    parts = urllib.parse.urlsplit(base)
-    return span(
-        names.named(names.HTTP, method.lower()),
-        {
-            "http.request.method": method,
-            "server.address": parts.hostname or "",
-            "url.path": urllib.parse.urlsplit(path).path or parts.path or "/",
-        },
-    )
+def request_span(method: str, base: str, path: str = "", *, secret: bool = False) -> span:
+    """Return the span of a request: `http:{method}`, with the host and the path, but neither query nor credentials.
+
+    Of an address that is a `secret` itself it has the host alone.
+    """
+    attributes = {"http.request.method": method}
+    # What is no address is for the request to refuse, inside of its span.
+    with contextlib.suppress(ValueError):
+        parts = urllib.parse.urlsplit(base)
+        attributes["server.address"] = parts.hostname or ""
+        if not secret:
+            attributes["url.path"] = urllib.parse.urlsplit(path).path or parts.path or "/"
+    return span(names.named(names.HTTP, method.lower()), attributes)
 
 
 def trace_headers() -> dict[str, str]:

@@ -24,6 +24,11 @@ from studio.tracing.rows import Batch, SpanRow, Status, TraceRow
 GRACE_SECONDS = 60.0
 SWEEP = 200
 
+# Under this name an explanation looks for it.
+_ALIVE = """
+update public.pipeline_traces set attributes = attributes || jsonb_build_object('greenlight.alive_at', %(alive)s::text)
+where trace_id = %(trace)s and end_time is null
+"""
 _OPEN = """
 select span_name, span_id, start_time from public.pipeline_spans
 where trace_id = %(trace)s and end_time is null order by start_time, span_id
@@ -35,6 +40,16 @@ update public.pipeline_spans set
   duration_ms = extract(epoch from greatest(now(), start_time) - start_time) * 1000,
   fingerprint = case when parent_span_id is null then %(fingerprint)s end
 where trace_id = %(trace)s and end_time is null
+"""
+# A request that broke off counts its whole reservation in the ledger; its question has had no word about that.
+_PRICE_SPANS = """
+update public.pipeline_spans question set
+  model = coalesce(question.model, call.model),
+  cost_micros = coalesce(question.cost_micros, 0) + coalesce(call.cost_micros, call.reserved_micros)
+from public.pipeline_spans request
+join public.model_calls call on call.id = (request.attributes ->> 'greenlight.call_id')::uuid
+where request.trace_id = %(trace)s and request.category = 'chat' and request.end_time is null
+  and question.span_id = request.parent_span_id and question.trace_id = request.trace_id and question.end_time is null
 """
 _CLOSE_TRACE = """
 update public.pipeline_traces t set
@@ -59,17 +74,22 @@ where t.trace_id = %(trace)s and t.end_time is null
 """
 
 
-def close(conn: Connection, job: Job, why: str, *, outcome: str, redactor: Redactor) -> bool:
+def close(
+    conn: Connection, job: Job, why: str, *, outcome: str, redactor: Redactor, alive_at: datetime | None = None
+) -> bool:
     """Close the trace of `job`'s claim, which was lost, in the caller's transaction; return whether it was open.
 
     `job` is the job as that claim held it; `outcome` what became of it: `canceled` ends it as cancelled, anything else
-    as lost. Where the run has never begun, the trace is made: a wait in the queue, and a launch that came to nothing.
+    as lost. `alive_at` is when its run was last known to live. Where the run has never begun, the trace is made: a wait
+    in the queue, and a launch that came to nothing.
     """
     trace_id = ids.of_claim(job.id, job.claim_no)
     known = conn.execute(
         "select end_time is null as open from public.pipeline_traces where trace_id = %s", [trace_id]
     ).fetchone()
     if known is not None:
+        if alive_at is not None:
+            conn.execute(_ALIVE, {"trace": trace_id, "alive": alive_at.isoformat()})
         return known["open"] and _close(conn, trace_id, job.job_type, why, outcome, redactor)
     fault = _fault(job.job_type, [names.LAUNCH], why, outcome, redactor)
     batch = _never_begun(job, trace_id, _now(conn), fault, outcome)
@@ -112,6 +132,7 @@ def _close(conn: Connection, trace_id: UUID, pipeline: str, why: str, outcome: s
         "outcome": outcome,
         "status": _status(fault),
     }
+    conn.execute(_PRICE_SPANS, said)
     conn.execute(_CLOSE_SPANS, said)
     return conn.execute(_CLOSE_TRACE, said).rowcount > 0
 
@@ -168,7 +189,8 @@ def _never_begun(job: Job, trace_id: UUID, now: datetime, fault: Fault, outcome:
 
 def _span(trace: TraceRow, what: str, name: str, began: datetime, ended: datetime, parent: str | None) -> SpanRow:
     duration = _ms(began, ended)
-    # The same whoever closes it: two that do so at once write the same rows.
+    # The same whoever closes it: two that do so at once write the same rows. It is `stand_in_span_id` of the migration,
+    # which takes them away where the run has begun after all.
     digest = hashlib.sha256(f"{trace.trace_id}:{what}".encode("ascii")).hexdigest()[:16]
     return SpanRow(
         span_id=digest,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 from typing import Any
@@ -12,7 +11,7 @@ from studio.tracing.payload import Payload, stored
 from studio.tracing.redaction import Redactor
 from studio.tracing.rows import SpanRow, TraceRow
 from studio.tracing.spans import Span
-from studio.tracing.trace import moment
+from studio.tracing.trace import Trace, moment
 
 # What an attribute says in more characters belongs into an input or an output.
 ATTRIBUTE_CHARS = 2_000
@@ -55,7 +54,7 @@ def _row(span: Span, redactor: Redactor) -> SpanRow:
         parent_span_id=span.parent.span_id if span.parent is not None else None,
         project_id=trace.project_id,
         pipeline_name=trace.pipeline_name,
-        span_name=storable(span.name)[:ATTRIBUTE_CHARS],
+        span_name=storable(redactor.text(span.name))[:ATTRIBUTE_CHARS],
         start_time=moment(span.started_at_ns),
     )
     if span.input is not None:
@@ -70,12 +69,13 @@ def _stored_input(span: Span, text: str, redactor: Redactor) -> Payload:
     return span.kept_input[1]
 
 
-def trace_row(root: Span) -> TraceRow:
-    """Return the row of a trace as it stands now: ended where `root` is its root and has ended."""
-    row = dataclasses.replace(root.trace.row, attributes=copy.copy(root.trace.row.attributes))
-    if root.parent is not None or not root.ended:
+def trace_row(trace: Trace) -> TraceRow:
+    """Return the row of a trace as it stands now: ended where its root has been handed over."""
+    row = dataclasses.replace(trace.row, attributes=trace.row.attributes.copy(), dropped_spans=trace.dropped)
+    root = trace.root
+    if root is None or not trace.closed:
         return row
-    row.end_time = moment(root.trace.epoch_ns(root.ended_ns))
+    row.end_time = moment(trace.epoch_ns(root.ended_ns))
     row.duration_ms = round(root.duration_ms, 3)
     row.status = root.status
     row.success = root.status == "ok"
@@ -96,9 +96,9 @@ def _plain(value: Any, redactor: Redactor) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, str):
-        return storable(redactor.text(value))[:ATTRIBUTE_CHARS]
+        return storable(redactor.beginning(value, ATTRIBUTE_CHARS))[:ATTRIBUTE_CHARS]
     if isinstance(value, list | tuple):
         return [_plain(item, redactor) for item in value[:100]]
     if isinstance(value, dict):
         return storable_json(attributes(value, redactor))
-    return storable(redactor.text(str(value)))[:ATTRIBUTE_CHARS]
+    return storable(redactor.beginning(str(value), ATTRIBUTE_CHARS))[:ATTRIBUTE_CHARS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from studio.tracing.classification import chain
+from studio.tracing.classification import led_to
 from studio.tracing.fault import Fault
 
 _MARK = "__greenlight_fault__"
@@ -19,10 +19,10 @@ def mark(exc: BaseException, trace_id: UUID, fault: Fault) -> None:
 def marked(exc: BaseException, trace_id: UUID) -> Fault | None:
     """Return as what an error has come up in the trace before, None where it is new there.
 
-    What is raised from a marked error or while it is handled, also `from None`, and a group it is in, is the same
-    failure, for it has the same root; it is marked as well.
+    What is raised from a marked error, also where `from None` hides it, and a group it is in, is the same failure, for
+    it has the same root; it is marked as well. What merely fails after it, as a second way does, is another one.
     """
-    for error in chain(exc, hidden=True):
+    for error in led_to(exc):
         found = _mark_of(error)
         if found is not None and found[0] == trace_id:
             mark(exc, *found)

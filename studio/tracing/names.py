@@ -45,6 +45,7 @@ PROJECT_ID: Final = "greenlight.project_id"
 CLAIM_NO: Final = "greenlight.claim_no"
 ATTEMPT: Final = "greenlight.attempt"
 RUN_ID: Final = "greenlight.dagster_run_id"
+CALL_ID: Final = "greenlight.call_id"
 
 
 def named(category: str, what: str) -> str:

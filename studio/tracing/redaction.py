@@ -8,148 +8,24 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 import urllib.parse
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
 
+from studio.secret_addresses import secrets_in
 from studio.secrets import HIDDEN, SHORTEST_SECRET
 from studio.settings import SANDBOX_KEY, Settings
 from studio.text import storable, storable_json
+from studio.tracing.secret_rules import Rule, concerned, is_secret_name, lower, without
 
 _encode = functools.partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
-# White space as it is, and as it stands in JSON within a text.
-_SPACE = r"(?:\s|\\[nrt])"
-# A key begins where a word does, or behind the escape of a line break.
-_BEGIN = r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrt]))"
-# Between the name of a secret and its value.
-_MEANS = r"""\\*["']?\s*[=:]\s*"""
-# Its value: in quotes, in escaped quotes, or up to where a value ends.
-_VALUE = (
-    r"(?!(?:bearer|basic)\s)"
-    r"""("(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*'|\\+"[^"\\\r\n]*\\+"|[^\s"'&,;}\\]+)"""
-)
-# Names of secrets as keys, in lower case and without what separates their words.
-_SECRET_NAME = re.compile(
-    r"(?:(?:password|passwd|passphrase|secret|authorization|cookie|signature|credential"
-    r"|(?:api|private|access|signing|encryption|secret)key)s?|accesskeyid|token)$"
-)
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """What `pattern` matches is hidden where `sign`, and with it `hint`, is found in the lower case of the text.
-
-    A sign is found in a text and in the JSON of a text alike. `names`: the keys of objects are looked at as well.
-    """
-
-    hint: str
-    sign: re.Pattern[str]
-    pattern: re.Pattern[str]
-    replacement: str
-    names: bool = False
-
-    def concerns(self, lowered: str) -> bool:
-        return self.hint in lowered and self.sign.search(lowered) is not None
-
-    def hide(self, text: str, lowered: str) -> str:
-        """Return `text` without what is to be hidden; `lowered` has its characters at the same places."""
-        pieces: list[str] = []
-        at = 0
-        for sign in self.sign.finditer(lowered):
-            if sign.start() >= at and (found := self.pattern.match(text, sign.start())):
-                pieces += (text[at : found.start()], _hidden(found, self.replacement))
-                at = found.end()
-        return "".join((*pieces, text[at:])) if pieces else text
-
-
-def _hidden(found: re.Match[str], replacement: str) -> str:
-    if found.re.groups != 2:
-        return found.expand(replacement)
-    name, value = found.groups()
-    quoted = re.match(r"\\*[\"']", value)
-    quote = quoted.group() if quoted else ""
-    return f"{name}{quote}{HIDDEN}{quote}"
-
-
-def _lowered(text: str) -> str:
-    """Return the lower case of `text`, character by character."""
-    lowered = text.lower()
-    return lowered if len(lowered) == len(text) else "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-
-
-def _rule(hint: str, sign: str, pattern: str, replacement: str = HIDDEN, flags: re.RegexFlag = re.NOFLAG) -> _Rule:
-    return _Rule(hint, re.compile(sign), re.compile(pattern, flags), replacement)
-
-
-def _named(hint: str, rest: str = "", *, means: str = _MEANS, value: str = _VALUE) -> _Rule:
-    """Return the rule of a name that means a secret: as a key always, in a text where `means` and `value` follow."""
-    name = hint + rest
-    pair = rf'"{_SPACE}*,{_SPACE}*"(?:[^"\\]|\\.)*"{_SPACE}*\]'
-    sign = rf"""{name}(?:["'\\]*{_SPACE}*[:=]|{pair})"""
-    pattern = rf"({name}{means}){value}"
-    return _Rule(hint, re.compile(sign), re.compile(pattern, re.IGNORECASE), "", names=True)
-
-
-def _prefixed(prefix: str) -> _Rule:
-    """Return the rule of keys that begin with `prefix`. Names of things in code are shorter, or have no digits."""
-    rest = r"(?=[a-z_]*[0-9])(?:[a-z0-9]+_)*[a-z0-9]{10,}[a-z0-9_]*"
-    return _rule(prefix, prefix + rest, _BEGIN + prefix + rest, flags=re.IGNORECASE)
-
-
-_RULES = (
-    _rule(
-        "bearer",
-        rf"bearer{_SPACE}+[a-z0-9._~+/=-]{{6,}}",
-        rf"(bearer{_SPACE}+)[a-z0-9._~+/=-]{{6,}}",
-        rf"\1{HIDDEN}",
-        re.IGNORECASE,
-    ),
-    # Many a sentence begins with "Basic": what follows has to look like base64.
-    _rule(
-        "basic",
-        rf"basic{_SPACE}+(?=[a-z+/]*[0-9=])[a-z0-9+/]{{8,}}",
-        rf"(basic{_SPACE}+)[a-z0-9+/]{{8,}}=*",
-        rf"\1{HIDDEN}",
-        re.IGNORECASE,
-    ),
-    _rule("://", r'://[^\s/"@:]*:[^\s/"]+@', r'(://[^\s/"@:]*:)[^\s/"]+(?=@)', rf"\1{HIDDEN}"),
-    _rule(
-        "sk-",
-        r"sk-(?:ant-[a-z0-9_-]{4,}|[a-z0-9_-]{16,})",
-        _BEGIN + r"sk-(?:ant-[A-Za-z0-9_-]{4,}|[A-Za-z0-9_-]{16,})",
-    ),
-    # GitHub, Resend, Stripe.
-    *map(_prefixed, ("ghp_", "gho_", "ghs_", "github_pat_", "re_", "sk_live_", "sk_test_", "whsec_")),
-    _rule("eyj", r"eyj[\w-]{4,}\.[\w-]{4,}\.", r"eyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*"),
-    _rule("akia", r"akia[0-9a-z]{16}", r"AKIA[0-9A-Z]{16}"),
-    _rule("xox", r"xox[abeprs]-[a-z0-9-]{10,}", r"xox[abeprs]-[A-Za-z0-9-]{10,}"),
-    _rule(
-        "-----begin",
-        r"-----begin[a-z ]*private key-----",
-        r"-----BEGIN[A-Z ]*PRIVATE KEY-----.*?(?:-----END[A-Z ]*PRIVATE KEY-----|\Z)",
-        flags=re.DOTALL,
-    ),
-    _named("passw", r"(?:or)?ds?"),
-    _named("passphrase", "s?"),
-    _named("secret", r"s?(?:[-_ ]?(?:access[-_ ]?)?keys?)?"),
-    # Neither input_tokens nor token_count.
-    _named("token"),
-    _named("api", r"[-_ ]?keys?"),
-    _named("private", r"[-_ ]?keys?"),
-    _named("access", r"[-_ ]?key(?:s|[-_ ]?id)?"),
-    _named("signing", r"[-_ ]?keys?"),
-    _named("encryption", r"[-_ ]?keys?"),
-    _named("authorization"),
-    # These are words of every day, too.
-    _named("cookie", r"s?", value=r"([^\s\"'=;\\]+=[^\r\n\"'\\]*)"),
-    _named("signature", r"s?", means="="),
-    _named("credential", r"s?", means="="),
-)
+# How much of a text is looked at for so many characters of its beginning, and how much of that not shown: a secret that
+# is cut there may not be known any more.
+_READ = 10
+_MARGIN_CHARS = 8_192
 
 
 class Redactor:
@@ -162,10 +38,14 @@ class Redactor:
         longest_first = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
         # Each as it stands in a text, and as it stands in that text's JSON.
         self._known = tuple((spelling, _encode(spelling)[1:-1]) for spelling in longest_first)
+        self._margin = max(_MARGIN_CHARS, *map(len, spellings)) if spellings else _MARGIN_CHARS
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Redactor:
-        """Return one that knows every secret of `settings`, and the passwords in its addresses."""
+        """Return one that knows every secret of `settings`, and the passwords in its addresses.
+
+        Of an address that is a secret itself it knows the parts, too: nobody repeats it whole.
+        """
         secrets: list[str] = []
         for name in type(settings).model_fields:
             value = getattr(settings, name)
@@ -175,7 +55,7 @@ class Redactor:
                     # The key that opens the sandbox model is its name, which stands in every line about it.
                     continue
                 # PROJECT_INTEGRATION_ENCRYPTION_KEY holds several, separated by commas.
-                secrets += [text, *map(str.strip, text.split(","))]
+                secrets += [text, *map(str.strip, text.split(",")), *(secrets_in(text) if "://" in text else ())]
             elif isinstance(value, str) and "://" in value:
                 secrets += _passwords(value)
         return cls(secrets)
@@ -185,13 +65,22 @@ class Redactor:
         for spelling, _ in self._known:
             if spelling in text:
                 text = text.replace(spelling, HIDDEN)
-        lowered = _lowered(text)
-        return _without(text, [rule for rule in _RULES if rule.concerns(lowered)])
+        lowered = lower(text)
+        return without(text, lowered, concerned(lowered))
+
+    def beginning(self, text: str, limit: int) -> str:
+        """Return a text's beginning, of which `limit` characters may be shown, without secrets.
+
+        However long the text is, so much of it is looked at that no secret is shown in part.
+        """
+        window = max(_READ * limit, 2 * self._margin)
+        if len(text) <= window:
+            return self.text(text)
+        return self.text(text[:window])[: -self._margin]
 
     def json(self, text: str) -> str:
         """Return JSON without secrets. It is always JSON; what was none becomes a JSON string."""
-        lowered = _lowered(text)
-        rules = [rule for rule in _RULES if rule.concerns(lowered)]
+        rules = concerned(lower(text))
         known = [spelling for spelling, in_json in self._known if in_json in text]
         if not rules and not known:
             return text
@@ -209,7 +98,7 @@ class Redactor:
 class _Cleaner:
     """Cuts out of JSON values what has been found to be worth looking for."""
 
-    def __init__(self, known: Sequence[str], rules: Sequence[_Rule]) -> None:
+    def __init__(self, known: Sequence[str], rules: Sequence[Rule]) -> None:
         self._known = known
         self._names = any(rule.names for rule in rules)
         self._rules = rules
@@ -237,25 +126,8 @@ class _Cleaner:
     def _text(self, text: str) -> str:
         for spelling in self._known:
             text = text.replace(spelling, HIDDEN)
-        lowered = text.lower()
-        rules = [rule for rule in self._rules if rule.hint in lowered]
-        return _without(text, rules) if rules else text
-
-
-def _without(text: str, rules: Iterable[_Rule]) -> str:
-    for rule in rules:
-        text = rule.hide(text, _lowered(text))
-    return text
-
-
-def is_secret_name(name: str) -> bool:
-    """Say whether a key of this name holds a secret: `api_key`, `X-Api-Key`, `clientSecret`; not `input_tokens`."""
-    return _is_secret_name(name[-64:])
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_secret_name(name: str) -> bool:
-    return _SECRET_NAME.search(re.sub(r"[-_ ]", "", name.lower())) is not None
+        lowered = lower(text)
+        return without(text, lowered, [rule for rule in self._rules if rule.hint in lowered])
 
 
 def _spellings(secret: str) -> set[str]:

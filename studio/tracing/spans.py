@@ -72,6 +72,7 @@ class Span:
         "started_ns",
         "status",
         "trace",
+        "under_way",
     )
 
     def __init__(
@@ -89,6 +90,7 @@ class Span:
         self.attributes = attributes if attributes is not None else {}
         self.events: list[dict[str, Any]] = []
         self.children: list[tuple[int, int]] = []
+        self.under_way: set[Span] = set()
         self.figures: dict[str, int | float | str] = {}
         self.input: str | None = None
         self.output: str | None = None
@@ -109,6 +111,8 @@ class Span:
             set_status_on_exception=False,
         )
         self.context: Context = otel.set_span_in_context(self.otel)
+        if parent is not None:
+            parent.under_way.add(self)
         self.span_id = format(self.otel.get_span_context().span_id, "016x")
         trace.collector.begun(self)
 
@@ -163,6 +167,8 @@ class Span:
     @_unfailing
     def fail(self, exc: BaseException) -> None:
         """Note the error that the work ends with. One that came up further in keeps its place and fingerprint."""
+        # Whatever becomes of the rest.
+        self.status = "error"
         found = marked(exc, self.trace.row.trace_id)
         if found is None:
             found = fault_of(exc, self.trace.collector.redactor)
@@ -188,21 +194,24 @@ class Span:
         if self.status == "running":
             self.status = "ok"
         if self.parent is not None:
+            self.parent.under_way.discard(self)
             self.parent.children.append((self.started_ns, self.ended_ns))
+        # What outlives it runs to its end at least, whenever the row is made.
+        self.children += [(child.started_ns, self.ended_ns) for child in self.under_way.copy()]
         self.ended = True
+        self.trace.collector.ended(self)
         if self.trace.collector.exports:
             self._tell_otel()
         self.otel.end(end_time=self.trace.epoch_ns(self.ended_ns))
-        self.trace.collector.ended(self)
 
+    @_unfailing
     def _tell_otel(self) -> None:
-        from studio.tracing.exported import attributes_of
+        from studio.tracing.exported import attributes_of, event_of
 
         self.otel.set_attributes(attributes_of(self))
         for event in self.events:
-            rest = {name: value for name, value in event.items() if name not in ("name", "at_ms")}
             at = self.trace.epoch_ns(self.started_ns + round(event["at_ms"] * 1e6))
-            self.otel.add_event(event["name"], attributes=rest, timestamp=at)
+            self.otel.add_event(event["name"], attributes=event_of(self, event), timestamp=at)
         if self.fault is not None and self.status == "error":
             self.otel.set_status(StatusCode.ERROR, self.fault.message)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from studio.tracing.rows import SpanRow, TraceRow
 
 if TYPE_CHECKING:
     from studio.tracing.collector import TraceCollector
+    from studio.tracing.spans import Span
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -23,14 +25,17 @@ class Trace:
     so neither bends a duration nor turns two spans around.
     """
 
-    __slots__ = ("closed", "collector", "dropped", "row", "wall_ns", "zero_ns")
+    __slots__ = ("_counted", "_lock", "closed", "collector", "dropped", "root", "row", "wall_ns", "zero_ns")
 
     def __init__(self, row: TraceRow, collector: TraceCollector) -> None:
         self.row = row
         self.collector = collector
         self.dropped = 0
-        # Whether its end has been handed over; what ends later belongs to it, and changes it no more.
+        self.root: Span | None = None
+        # Whether its end has been handed over. What ends later still counts.
         self.closed = False
+        self._counted: set[str] = set()
+        self._lock = threading.Lock()
         self.zero_ns = time.perf_counter_ns()
         self.wall_ns = time.time_ns()
 
@@ -43,7 +48,13 @@ class Trace:
         return round((moment - _EPOCH) / timedelta(microseconds=1)) * 1000 - self.wall_ns + self.zero_ns
 
     def add(self, span: SpanRow) -> None:
-        """Count an ended span. Only the collector's thread does so."""
+        """Count an ended span, once: at a stop, two threads may have it in their hands."""
+        with self._lock:
+            if span.span_id not in self._counted:
+                self._counted.add(span.span_id)
+                self._add(span)
+
+    def _add(self, span: SpanRow) -> None:
         self.row.span_count += 1
         if span.span_name.startswith(names.CHAT):
             self.row.model_calls += 1

@@ -1,7 +1,11 @@
-"""`traced_span`: a span for each call of a function. Outside a trace it costs one look at a context variable."""
+"""`traced_span`: a span for each call of a function.
+
+Outside of a trace it costs one look at a context variable; of an async generator, also a hand on for each item.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import logging
@@ -194,7 +198,8 @@ def _async_generator(call: _Call, function: Callable[..., AsyncGenerator[Any, An
                 try:
                     sent = yield item
                 except GeneratorExit:
-                    await generator.aclose()
+                    with items or contextlib.nullcontext():
+                        await generator.aclose()
                     raise
                 except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the generator's
                     step = functools.partial(generator.athrow, exc)

@@ -130,37 +130,99 @@ create index pipeline_spans_with_payload on public.pipeline_spans (start_time)
 
 -- Everything that is sent again, because nobody knows whether it arrived, changes nothing the second time; and what
 -- somebody has closed as lost is corrected by the one who knows.
-create function public.store_pipeline_traces(p_traces jsonb) returns integer
-language sql set search_path = public, pg_temp as $$
-  with stored as (
-    insert into pipeline_traces as t (
-      trace_id, pipeline_name, kind, project_id, owner_clerk_id, subject, job_id, claim_no, attempt, lane,
-      dagster_run_id, start_time, end_time, duration_ms, status, success, outcome, error, error_type, error_class,
-      fingerprint, queue_ms, launch_ms, span_count, dropped_spans, model_calls, input_tokens, output_tokens,
-      cost_micros, attributes)
-    select r.trace_id, r.pipeline_name, coalesce(r.kind, 'job'), r.project_id, coalesce(r.owner_clerk_id, p.owner_clerk_id),
-      coalesce(r.subject, p.name), r.job_id, r.claim_no, r.attempt, r.lane, r.dagster_run_id, r.start_time, r.end_time,
-      r.duration_ms, r.status, r.success, r.outcome, r.error, r.error_type, r.error_class, r.fingerprint, r.queue_ms,
-      r.launch_ms, coalesce(r.span_count, 0), coalesce(r.dropped_spans, 0), coalesce(r.model_calls, 0),
-      coalesce(r.input_tokens, 0), coalesce(r.output_tokens, 0), coalesce(r.cost_micros, 0), coalesce(r.attributes, '{}')
-    from jsonb_populate_recordset(null::pipeline_traces, p_traces) r
-    left join projects p on p.id = r.project_id
-    order by r.trace_id
-    on conflict (trace_id) do update set
-      end_time = excluded.end_time, duration_ms = excluded.duration_ms, status = excluded.status,
-      success = excluded.success, outcome = excluded.outcome, error = excluded.error,
-      error_type = excluded.error_type, error_class = excluded.error_class, fingerprint = excluded.fingerprint,
-      queue_ms = coalesce(excluded.queue_ms, t.queue_ms), launch_ms = coalesce(excluded.launch_ms, t.launch_ms),
-      span_count = excluded.span_count, dropped_spans = excluded.dropped_spans, model_calls = excluded.model_calls,
-      input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,
-      cost_micros = excluded.cost_micros, attributes = t.attributes || excluded.attributes
-      where t.end_time is null or t.status = 'lost' and excluded.end_time is not null and excluded.status <> 'lost'
-    returning 1
-  )
-  select count(*)::integer from stored
+create function public.stand_in_span_id(p_trace_id uuid, p_what text) returns text
+language sql immutable parallel safe set search_path = public, pg_temp as $$
+  select left(encode(sha256(convert_to(p_trace_id::text || ':' || p_what, 'UTF8')), 'hex'), 16)
 $$;
+comment on function public.stand_in_span_id is
+  'A span that whoever closes the trace of a run that has never begun makes for it: its root, wait or launch.';
+
+create function public.store_pipeline_traces(p_traces jsonb) returns integer
+language plpgsql
+set search_path = public, pg_temp
+-- By their keys, whatever the tables held when a session made its plans.
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+declare
+  v_stored integer;
+  v_more integer;
+  v_faults jsonb;
+begin
+  -- What may be taken back from issues below: whoever locks them and traces locks them first.
+  if exists (
+    select from jsonb_populate_recordset(null::pipeline_traces, p_traces) r
+    join pipeline_spans s on s.span_id = stand_in_span_id(r.trace_id, 'root') where r.end_time is not null) then
+    perform pg_advisory_xact_lock(hashtext('greenlight.issues'), 0);
+  end if;
+
+  insert into pipeline_traces as t (
+    trace_id, pipeline_name, kind, project_id, owner_clerk_id, subject, job_id, claim_no, attempt, lane,
+    dagster_run_id, start_time, end_time, duration_ms, status, success, outcome, error, error_type, error_class,
+    fingerprint, queue_ms, launch_ms, span_count, dropped_spans, model_calls, input_tokens, output_tokens,
+    cost_micros, attributes)
+  select r.trace_id, r.pipeline_name, coalesce(r.kind, 'job'), r.project_id, coalesce(r.owner_clerk_id, p.owner_clerk_id),
+    coalesce(r.subject, p.name), r.job_id, r.claim_no, r.attempt, r.lane, r.dagster_run_id, r.start_time, r.end_time,
+    r.duration_ms, r.status, r.success, r.outcome, r.error, r.error_type, r.error_class, r.fingerprint, r.queue_ms,
+    r.launch_ms, coalesce(r.span_count, 0), coalesce(r.dropped_spans, 0), coalesce(r.model_calls, 0),
+    coalesce(r.input_tokens, 0), coalesce(r.output_tokens, 0), coalesce(r.cost_micros, 0), coalesce(r.attributes, '{}')
+  from jsonb_populate_recordset(null::pipeline_traces, p_traces) r
+  left join projects p on p.id = r.project_id
+  order by r.trace_id
+  on conflict (trace_id) do update set
+    end_time = excluded.end_time, duration_ms = excluded.duration_ms, status = excluded.status,
+    success = excluded.success, outcome = excluded.outcome, error = excluded.error,
+    error_type = excluded.error_type, error_class = excluded.error_class, fingerprint = excluded.fingerprint,
+    queue_ms = coalesce(excluded.queue_ms, t.queue_ms), launch_ms = coalesce(excluded.launch_ms, t.launch_ms),
+    dropped_spans = greatest(t.dropped_spans, excluded.dropped_spans),
+    -- Sums only grow, and an older row may arrive later; but those of a lost trace are an estimate.
+    (span_count, model_calls, input_tokens, output_tokens, cost_micros) = (
+      select excluded.span_count, excluded.model_calls, excluded.input_tokens, excluded.output_tokens,
+             excluded.cost_micros
+      where t.status = 'lost'
+      union all
+      select greatest(t.span_count, excluded.span_count), greatest(t.model_calls, excluded.model_calls),
+             greatest(t.input_tokens, excluded.input_tokens), greatest(t.output_tokens, excluded.output_tokens),
+             greatest(t.cost_micros, excluded.cost_micros)
+      where t.status <> 'lost'),
+    attributes = t.attributes || excluded.attributes
+    where t.end_time is null or t.status = 'lost' and excluded.end_time is not null and excluded.status <> 'lost';
+  get diagnostics v_stored = row_count;
+
+  -- What ends after the trace, or is dropped after it was told, is told by a further row of the same end.
+  update pipeline_traces t set
+    span_count = greatest(t.span_count, r.span_count), dropped_spans = greatest(t.dropped_spans, r.dropped_spans),
+    model_calls = greatest(t.model_calls, r.model_calls), input_tokens = greatest(t.input_tokens, r.input_tokens),
+    output_tokens = greatest(t.output_tokens, r.output_tokens), cost_micros = greatest(t.cost_micros, r.cost_micros)
+  from jsonb_populate_recordset(null::pipeline_traces, p_traces) r
+  where t.trace_id = r.trace_id and t.end_time is not null and r.end_time is not null and t.status = r.status
+    and (r.span_count > t.span_count or r.dropped_spans > t.dropped_spans or r.model_calls > t.model_calls
+         or r.input_tokens > t.input_tokens or r.output_tokens > t.output_tokens or r.cost_micros > t.cost_micros);
+  get diagnostics v_more = row_count;
+
+  -- A run that was taken for one that never began has spans of its own: what stood in for them goes.
+  with corrected as (
+    select t.trace_id
+    from jsonb_populate_recordset(null::pipeline_traces, p_traces) r
+    join pipeline_traces t on t.trace_id = r.trace_id
+    join pipeline_spans root on root.span_id = stand_in_span_id(t.trace_id, 'root') and root.trace_id = t.trace_id
+    where t.end_time is not null and t.status <> root.status
+  ), gone as (
+    delete from pipeline_spans s
+    using corrected c, unnest(array['root', 'wait', 'launch']) as what
+    where s.span_id = stand_in_span_id(c.trace_id, what) and s.trace_id = c.trace_id
+    returning s.fingerprint, coalesce(s.end_time, s.start_time) as at, s.span_id
+  )
+  select jsonb_agg(jsonb_build_object('fingerprint', fingerprint, 'n', -1, 'at', at, 'span', span_id))
+    into v_faults from gone where fingerprint is not null;
+  if v_faults is not null then
+    perform note_pipeline_faults(v_faults);
+  end if;
+  return v_stored + v_more;
+end $$;
 comment on function public.store_pipeline_traces is
-  'Store traces, objects with the columns as keys. An open one is replaced, an ended one stays.';
+  'Store traces, objects with the columns as keys. An open one is replaced; an ended one stays, but for sums that have grown.';
 
 create function public.store_pipeline_spans(p_spans jsonb) returns integer
 language sql set search_path = public, pg_temp as $$
@@ -208,13 +270,29 @@ create policy pipeline_traces_select_own on public.pipeline_traces for select to
 create policy pipeline_spans_select_own on public.pipeline_spans for select to authenticated using (project_id in (
   select p.id from public.projects p where p.owner_clerk_id = (select auth.jwt() ->> 'sub')));
 revoke execute on function
-  public.agent_job_trace_id(uuid, bigint), public.store_pipeline_traces(jsonb), public.store_pipeline_spans(jsonb)
+  public.agent_job_trace_id(uuid, bigint), public.stand_in_span_id(uuid, text),
+  public.store_pipeline_traces(jsonb), public.store_pipeline_spans(jsonb)
   from public, anon, authenticated;
 grant execute on function
-  public.agent_job_trace_id(uuid, bigint), public.store_pipeline_traces(jsonb), public.store_pipeline_spans(jsonb)
+  public.agent_job_trace_id(uuid, bigint), public.stand_in_span_id(uuid, text),
+  public.store_pipeline_traces(jsonb), public.store_pipeline_spans(jsonb)
   to service_role;
 
--- Every event says to which trace it belongs. What agent_job_trace_id says, without a call for each row.
-alter table public.agent_job_events
-  add column trace_id uuid generated always as (md5(job_id::text || ':' || greatest(claim_no, 1)::text)::uuid) stored;
-comment on column public.agent_job_events.trace_id is 'The trace of the attempt that the event belongs to.';
+-- Every event says to which trace it belongs, what agent_job_trace_id says. A column that is filled when the event is
+-- written: a generated one would write the whole table anew while everybody waits.
+alter table public.agent_job_events add column trace_id uuid;
+comment on column public.agent_job_events.trace_id is
+  'The trace of the attempt that the event belongs to; null where it is older than traces.';
+
+create function public.agent_job_events_trace() returns trigger
+language plpgsql set search_path = public, pg_temp as $$
+begin
+  new.trace_id := md5(new.job_id::text || ':' || greatest(new.claim_no, 1)::text)::uuid;
+  return new;
+end $$;
+
+-- After the trigger that finds the claim: they run in the order of their names.
+create trigger agent_job_events_trace before insert on public.agent_job_events
+  for each row execute function public.agent_job_events_trace();
+revoke execute on function public.agent_job_events_trace() from public, anon, authenticated;
+grant execute on function public.agent_job_events_trace() to service_role;

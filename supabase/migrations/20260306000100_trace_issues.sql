@@ -1,7 +1,8 @@
 -- Issues: the errors of all traces, one row per kind of error.
 --
 -- Every span with a fingerprint is an occurrence of one. A span counts once, however often its row is sent: when its
--- fingerprint becomes known. Where a span that was closed as lost turns out to have ended otherwise, it is taken back.
+-- fingerprint becomes known. Where a span that was closed as lost turns out to have ended otherwise, it is taken back,
+-- and with it what it has done to its issue.
 --
 -- A cancel is no error. It is kept, so that one can look for it, and is never open.
 
@@ -58,7 +59,8 @@ language sql immutable parallel safe set search_path = public, pg_temp as $$
   order by line ~ '^\s*studio[./](database|tracing)[./]', n desc limit 1
 $$;
 
--- Takes [{fingerprint, n, at, type, class, message, stack, trace, span}]; n is 1, or -1 for what is taken back.
+-- Takes [{fingerprint, n, at, type, class, message, stack, trace, span}]; n is 1, or -1 for what is taken back, of
+-- which fingerprint, at and span are enough.
 create function public.note_pipeline_faults(p_faults jsonb) returns void
 language plpgsql set search_path = public, pg_temp as $$
 begin
@@ -104,16 +106,48 @@ begin
       from (select i.status = 'resolved' and excluded.error_class <> 'cancelled'
                    and coalesce(excluded.last_seen > i.resolved_at, false) as again) r);
 
-  update pipeline_issues i set count = i.count - gone.n
-  from (select f.value ->> 'fingerprint' as fingerprint, count(*) as n
-        from jsonb_array_elements(p_faults) f where (f.value ->> 'n')::integer < 0 group by 1) gone
-  where i.fingerprint = gone.fingerprint;
+  -- What is taken back was neither the first nor the last of its kind, nor has it brought it back: what is left says
+  -- what was.
+  with gone as (
+    select f.value ->> 'fingerprint' as fingerprint, count(*) as n,
+           array_agg((f.value ->> 'at')::timestamptz) as moments, array_agg(f.value ->> 'span') as spans
+    from jsonb_array_elements(p_faults) f where (f.value ->> 'n')::integer < 0 group by 1
+  ), said as (
+    select g.fingerprint, g.n, g.moments, g.spans && array[i.last_span_id] as was_last,
+           coalesce(i.status = 'open' and i.reopened_by is null and i.reopened_at = any (g.moments), false)
+             as has_reopened,
+           (select min(coalesce(s.end_time, s.start_time)) from pipeline_spans s
+            where s.fingerprint = g.fingerprint and coalesce(s.end_time, s.start_time) > i.resolved_at) as returned
+    from gone g join pipeline_issues i on i.fingerprint = g.fingerprint
+  )
+  update pipeline_issues i set
+    count = i.count - s.n,
+    first_seen = case when i.first_seen = any (s.moments) then coalesce(
+      (select min(coalesce(end_time, start_time)) from pipeline_spans where fingerprint = s.fingerprint), i.first_seen)
+      else i.first_seen end,
+    (last_seen, last_trace_id, last_span_id, error_type, error_class, message, normalised, place) = (
+      select i.last_seen, i.last_trace_id, i.last_span_id, i.error_type, i.error_class, i.message, i.normalised, i.place
+      where not s.was_last
+      union all
+      select coalesce(l.at, i.last_seen), l.trace_id, l.span_id, coalesce(l.error_type, i.error_type),
+             coalesce(l.error_class, i.error_class), coalesce(l.error, i.message),
+             coalesce(normalised_error(l.error), i.normalised),
+             case when l.at is null then i.place else place_of_error(l.stack) end
+      from (select 1) one left join (
+        select coalesce(end_time, start_time) as at, trace_id, span_id, error_type, error_class, error, stack
+        from pipeline_spans where fingerprint = s.fingerprint order by 1 desc, span_id limit 1) l on true
+      where s.was_last),
+    status = case when s.has_reopened and s.returned is null then 'resolved' else i.status end,
+    reopened_at = case when s.has_reopened then s.returned else i.reopened_at end,
+    reopened_count = i.reopened_count - (s.has_reopened and s.returned is null)::integer
+  from said s where i.fingerprint = s.fingerprint;
   if found then
     delete from pipeline_issues where count <= 0;
   end if;
 end $$;
 comment on function public.note_pipeline_faults is
-  'Count occurrences of errors and open their issues. Called by the triggers of pipeline_spans alone.';
+  'Count occurrences of errors and open their issues. Called by the triggers of pipeline_spans, and by whoever deletes '
+  'spans that never were.';
 
 create function public.pipeline_spans_inserted() returns trigger
 language plpgsql set search_path = public, pg_temp as $$

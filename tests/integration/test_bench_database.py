@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from benchmarks import claims, enqueue, events
+from benchmarks import claims, enqueue, events, traced_model, tracing
 from benchmarks.server import Server
 from benchmarks.size import Size
 from studio.database.connection import Database
@@ -60,6 +60,25 @@ def test_a_bulk_is_really_enqueued(server: Server, monkeypatch: pytest.MonkeyPat
     with server.studio("bench") as db:
         list(enqueue.run(db, True))
         assert _count(db, "agent_jobs") == _count(db, "agent_job_events") == 50 + 8 + 8 + 4_000 + 4_000
+
+
+def test_what_tracing_costs_is_measured_with_traces_that_are_really_stored(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracing, "ROUNDS", Size(2, 2))
+    monkeypatch.setattr(tracing, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(tracing, "CROWD", Size(700, 700))
+    monkeypatch.setattr(traced_model, "QUESTIONS", Size(1, 1))
+    with server.studio("bench") as db:
+        figures = {figure.what: figure.ours for figure in tracing.run(db, True)}
+        # Two rounds of three kinds of spans, the last kind one at a time, and the crowd; each trace with its root.
+        assert _count(db, "pipeline_traces") == 2 * 3 + 1
+        assert _count(db, "pipeline_spans") == 2 * (25 + 25 + 1) + 700 + 7
+        assert figures["700 in one trace: lost"] == 0
+        list(traced_model.run(db, True))
+        # A round that does not count, and one that does: once each with a trace, once without.
+        assert _count(db, "model_calls") == 4
+        assert _count(db, "pipeline_traces") == 2 * 3 + 1 + 2
 
 
 def _count(db: Database, table: str) -> int:

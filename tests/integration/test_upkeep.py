@@ -211,6 +211,7 @@ def test_one_run_does_all_of_it_and_says_what_was_done(
         "kept_slow_traces": 0,
         "forgotten_issues": 0,
         "forgotten_alerts": 0,
+        "deleted_copies": 0,
         "deleted_scans": 0,
         "deleted_files": 0,
     }
@@ -218,6 +219,38 @@ def test_one_run_does_all_of_it_and_says_what_was_done(
     assert queue.get(database, lost).status == "queued"
     # Its own run is young, and one of those that go one day.
     assert [run.job_name for run in instance.get_runs()] == ["upkeep"]
+
+
+def test_what_fails_keeps_nothing_else_from_being_done_and_fails_the_run(
+    instance: DagsterInstance, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    old = job_with_deltas(database, 4)
+    make_trace(database, spans=[span("job:test.work", 0, 10)])
+    database.execute("update public.pipeline_traces set created_at = now() - interval '31 days'")
+    monkeypatch.setenv("GREENLIGHT_DELTA_RETENTION_HOURS", "1")
+    monkeypatch.setenv("GREENLIGHT_DATA_DIR", str(tmp_path))
+    get_settings.cache_clear()
+
+    def broken(*_: object) -> int:
+        raise RuntimeError("It is away.")
+
+    def broken_later(*_: object) -> int:
+        raise ValueError("So is this.")
+
+    monkeypatch.setattr(upkeep, "prune_runs", broken)
+    monkeypatch.setattr(upkeep.issues, "prune", broken_later)
+    result = defs.resolve_job_def("upkeep").execute_in_process(instance=instance, raise_on_error=False)
+    assert not result.success
+    [failure] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failure.user_failure_data is not None
+    assert failure.user_failure_data.description == "RuntimeError: It is away."
+    told = {name: value.value for name, value in failure.user_failure_data.metadata.items()}
+    assert (told["deleted_deltas"], told["deleted_traces"], told["deleted_spans"]) == (4, 1, 1)
+    assert told.keys().isdisjoint({"deleted_runs", "forgotten_issues"})
+    assert deltas(database, old) == 0
+    # What went wrong has its place in the trace of the upkeep.
+    row = database.fetch_one("select status, error_type from public.pipeline_traces where pipeline_name = 'upkeep'")
+    assert row == {"status": "error", "error_type": "RuntimeError"}
 
 
 def test_it_runs_every_hour() -> None:

@@ -20,6 +20,8 @@ class Kept:
         self.spans: dict[str, SpanRow] = {}
         self.traces: dict[object, TraceRow] = {}
         self.opened: set[str] = set()
+        # Every row of a trace, as it came.
+        self.stored: list[TraceRow] = []
 
     def write(self, batch: Batch) -> None:
         for span in batch.spans:
@@ -27,6 +29,7 @@ class Kept:
                 self.opened.add(span.span_name)
             if (known := self.spans.get(span.span_id)) is None or known.end_time is None:
                 self.spans[span.span_id] = span
+        self.stored += batch.traces
         for trace in batch.traces:
             if (old := self.traces.get(trace.trace_id)) is None or old.end_time is None:
                 self.traces[trace.trace_id] = trace

@@ -5,7 +5,7 @@ role `project_admin`, a user's JWT for `authenticated` with its claims; empty st
 their column is no text, and only then have all records to have the same keys; an array is inserted in one statement, by
 the caller's role; errors have PostgREST's codes and statuses; nothing is repeated inside.
 
-A fault is ordered for the next POST: before it takes effect, or after.
+A fault is ordered for the next request that writes (POST, PATCH or DELETE): before it takes effect, or after.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from psycopg import sql
 
 from studio.database.connection import Connection, Database
 from studio.paths import ROOT
+from tests.support.insforge_filters import Refusal, where
 from tests.support.postgres import TestServer
 
 MIGRATIONS = sorted((ROOT / "insforge" / "migrations").glob("*.sql"))
@@ -32,8 +33,6 @@ API_KEY = "ik_0123456789abcdef0123456789abcdef"
 _JWT_SECRET = "the project's JWT secret, long enough for HS256"
 _LIMIT, _LARGEST_LIMIT = 100, 1000
 _TEXT = frozenset({"text", "character varying", "character"})
-_OPERATORS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "like": "like"}
-_NO_FILTERS = frozenset({"select", "order", "limit", "offset", "on_conflict"})
 _STATUSES = {"08": 503, "23503": 409, "23505": 409, "25006": 405, "40": 500, "42501": 403, "42P01": 404,
              "53": 503, "54": 500, "55": 500, "57": 500, "58": 500, "XX": 500}  # fmt: skip
 # What InsForge brings: its roles, and the rights that it gives them on each new table.
@@ -60,7 +59,7 @@ Kind = Literal["status", "drop", "hang"]
 
 @dataclass
 class Fault:
-    """What happens to the next POST instead of an ordinary answer. `stored`: although it has taken effect."""
+    """What happens to the next write instead of an ordinary answer. `stored`: although it has taken effect."""
 
     kind: Kind
     status: int = 503
@@ -68,15 +67,6 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     stored: bool = False
     released: threading.Event = field(default_factory=threading.Event)
-
-
-class Refusal(Exception):
-    """An answer that is an error."""
-
-    def __init__(self, status: int, code: str, message: str, **more: Any) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"code": code, "message": message, "details": None, "hint": None, **more}
 
 
 class InsForge:
@@ -97,7 +87,7 @@ class InsForge:
             self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
 
     def fault(self, kind: Kind, times: int = 1, **options: Any) -> Fault:
-        """Order a fault for the next POSTs; return the last of them."""
+        """Order a fault for the next writes; return the last of them."""
         with self._lock:
             self.faults += [Fault(kind, **options) for _ in range(times)]
             return self.faults[-1]
@@ -128,11 +118,15 @@ class InsForge:
             prefix, _, table = parts.path.rpartition("/")
             if prefix != "/api/database/records":
                 raise Refusal(404, "NOT_FOUND", f"Endpoint {path} not found")
-            query = urllib.parse.parse_qsl(parts.query)
+            query = dict(urllib.parse.parse_qsl(parts.query))
+            # What Express reads twice is handed on as `name[]`, which PostgREST knows no column for.
+            assert len(query) == len(urllib.parse.parse_qsl(parts.query)), path
             with self._acting_as(claims) as conn:
                 columns = self._columns_of(conn, table)
                 if method == "POST":
-                    return 201, _insert(conn, table, columns, dict(query), headers.get("Prefer", ""), body)
+                    return 201, _insert(conn, table, columns, query, headers.get("Prefer", ""), body)
+                if method in ("PATCH", "DELETE"):
+                    return (200 if method == "PATCH" else 204), _write(conn, table, columns, query, body)
                 return 200, _select(conn, table, columns, query)
         except Refusal as refusal:
             return refusal.status, refusal.body
@@ -207,34 +201,40 @@ def _insert(
     return []
 
 
-def _select(conn: Connection, table: str, columns: dict[str, str], query: list[tuple[str, str]]) -> Any:
-    given = dict(query)
-    conditions, values = [sql.SQL("true")], []
-    for name, said in query:
-        if name in _NO_FILTERS:
-            continue
-        operator, _, value = said.partition(".")
-        column = sql.Identifier(name)
-        if name not in columns:
-            raise Refusal(400, "42703", f"column {table}.{name} does not exist")
-        if operator == "in":
-            conditions.append(sql.SQL("{}::text = any(%s)").format(column))
-            values.append(value.strip("()").split(","))
-        elif operator in _OPERATORS:
-            conditions.append(sql.SQL("{} {} %s").format(column, sql.SQL(_OPERATORS[operator])))
-            values.append(value.replace("*", "%") if operator == "like" else value)
-        else:
-            raise Refusal(400, "PGRST100", f'"failed to parse filter ({said})" (line 1, column 1)')
-    order, _, direction = given.get("order", next(iter(columns))).partition(".")
+def _write(conn: Connection, table: str, columns: dict[str, str], query: dict[str, str], body: bytes) -> list[Any]:
+    """Change or delete what the filters find; a limit is passed by, as PostgREST does since its version 13."""
+    condition, values = where(table, columns, query)
+    if not body:
+        conn.execute(sql.SQL("delete from public.{} where {}").format(sql.Identifier(table), condition), values)
+        return []
+    record = json.loads(body)
+    for key in record:
+        if key not in columns:
+            raise Refusal(400, "PGRST204", f"Could not find the '{key}' column of '{table}' in the schema cache")
+    keys = sql.SQL(", ").join(map(sql.Identifier, record))
+    conn.execute(
+        sql.SQL(
+            "update public.{table} set ({keys}) = (select {keys} from jsonb_populate_record(null::public.{table}, %s))"
+            " where {condition}"
+        ).format(table=sql.Identifier(table), keys=keys, condition=condition),
+        [json.dumps(record), *values],
+    )
+    return []
+
+
+def _select(conn: Connection, table: str, columns: dict[str, str], query: dict[str, str]) -> Any:
+    condition, values = where(table, columns, query)
+    order, _, direction = query.get("order", next(iter(columns))).partition(".")
+    chosen = [name for name in query.get("select", "*").split(",") if name != "*"] or list(columns)
     rows = conn.execute(
         sql.SQL(
             "select coalesce(jsonb_agg(to_jsonb(t)), '[]') as rows from"
-            " (select * from public.{} where {} order by {} {} limit %s offset %s) t"
+            " (select {} from public.{} where {} order by {} {} limit %s offset %s) t"
         ).format(
-            sql.Identifier(table), sql.SQL(" and ").join(conditions),
+            sql.SQL(", ").join(map(sql.Identifier, chosen)), sql.Identifier(table), condition,
             sql.Identifier(order), sql.SQL("desc" if direction == "desc" else "asc"),
         ),
-        [*values, min(int(given.get("limit", _LIMIT)), _LARGEST_LIMIT), int(given.get("offset", 0))],
+        [*values, min(int(query.get("limit", _LIMIT)), _LARGEST_LIMIT), int(query.get("offset", 0))],
     ).fetchone()  # fmt: skip
     assert rows is not None
     return rows["rows"]
@@ -252,16 +252,22 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve(self.rfile.read(int(self.headers["Content-Length"])))
 
+    def do_PATCH(self) -> None:
+        self.do_POST()
+
+    def do_DELETE(self) -> None:
+        self._serve(b"")
+
     def _serve(self, body: bytes) -> None:
         insforge = self.server.insforge
         insforge.requests.append((self.command, self.path, dict(self.headers), body))
-        fault = insforge.take_fault() if self.command == "POST" else None
+        fault = insforge.take_fault() if self.command != "GET" else None
         if fault is None:
             self._answer(*insforge.happen(self.command, self.path, self.headers, body))
             return
         if fault.stored:
             status, answer = insforge.happen(self.command, self.path, self.headers, body)
-            assert status == 201, answer
+            assert status < 300, answer
         if fault.kind == "status":
             self._answer(fault.status, fault.body, fault.headers)
             return
@@ -272,6 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, answer: Any, headers: dict[str, str] | None = None) -> None:
         body = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+        body = b"" if status == 204 else body
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
             self.send_header(name, value)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from uuid import UUID
-
 import psycopg
 
 from studio.database.connection import Database, first_line
@@ -19,10 +16,6 @@ STATEMENT_TIMEOUT_MS = 10_000
 
 _TIMEOUTS = "select set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true)"
 _SPANS = "select public.store_pipeline_spans(%s::jsonb)"
-_DROPPED = (
-    "update public.pipeline_traces t set dropped_spans = t.dropped_spans + d.spans"
-    " from unnest(%s::uuid[], %s::int[]) as d (trace_id, spans) where t.trace_id = d.trace_id"
-)
 _TRACES = "select public.store_pipeline_traces(%s::jsonb)"
 
 # The fault of a row, now and for ever: text or numbers that a column does not take, a project that is gone, a row that
@@ -65,15 +58,6 @@ class PostgresSink:
             raise SinkUnavailable(f"The database takes no traces now: {_said(exc)}.", "It is tried again.") from exc
         except DatabaseError as exc:
             raise SinkUnavailable(exc.message, "It is tried again.") from exc
-
-    def note_dropped(self, spans: Mapping[UUID, int]) -> None:
-        """Add to traces how many ended spans each has lost on the way; raise `SinkUnavailable` where that fails."""
-        try:
-            with self._db.transaction() as conn:
-                conn.execute(_TIMEOUTS, [str(LOCK_TIMEOUT_MS), str(STATEMENT_TIMEOUT_MS)])
-                conn.execute(_DROPPED, [list(spans), list(spans.values())])
-        except (psycopg.Error, DatabaseError) as exc:
-            raise SinkUnavailable(f"The database takes no traces now: {_said(exc)}.") from exc
 
     def close(self) -> None:
         """Do nothing: the pool belongs to the process."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from greenlight_dagster.bench.ground import OWNER
-from greenlight_dagster.cli import bench
+from greenlight_dagster.cli import bench, pickup
 from greenlight_dagster.stack.ticks import Tick
 from sensors.relays import pickup_name
 from studio import claims, queue
@@ -170,7 +170,7 @@ def test_nobody_who_picks_up(
     greenlight: Greenlight, db: Database, monkeypatch: pytest.MonkeyPatch, ticks: list[Tick], why: str
 ) -> None:
     monkeypatch.setenv("GREENLIGHT_DAGSTER_DATABASE_URL", "postgresql://localhost/dagster")
-    monkeypatch.setattr(bench, "last_ticks", lambda _url: ticks)
+    monkeypatch.setattr(pickup, "last_ticks", lambda _url: ticks)
     before = rows(db)
     greenlight("bench", "latency").fails("Nobody picks up jobs of the standard lane", why, "greenlight up")
     assert rows(db) == before
@@ -180,7 +180,7 @@ def test_one_sensor_that_ticks_is_enough(greenlight: Greenlight, db: Database, m
     monkeypatch.setenv("GREENLIGHT_DAGSTER_DATABASE_URL", "postgresql://localhost/dagster")
     monkeypatch.setattr("greenlight_dagster.bench.measures.WARM_UP_SECONDS", 0.2)
     ticks = [Tick(pickup_name("standard", 1), 300.0, "is silent"), Tick(pickup_name("standard", 2), 3.0, None)]
-    monkeypatch.setattr(bench, "last_ticks", lambda _url: ticks)
+    monkeypatch.setattr(pickup, "last_ticks", lambda _url: ticks)
     monkeypatch.setattr(bench, "_forget_runs", lambda _ground: None)
     greenlight("bench", "latency").fails("Nobody has run a job of the standard lane")
 

@@ -20,7 +20,7 @@ import pytest
 
 from studio.database.connection import Database
 from studio.errors import NotFound
-from studio.operations import alert_checks, alert_ways, alerts, issues
+from studio.operations import alert_checks, alert_slowdowns, alert_ways, alerts, issues
 from studio.operations.alert import Alert, Delivery
 from studio.operations.alert_findings import Finding
 from studio.settings import Settings
@@ -163,6 +163,24 @@ def test_an_error_that_comes_back_is_told_again(database: Database, settings: Se
     assert len({one.hour for one in sent(database, the_alert(database))}) == 2
 
 
+def test_what_is_open_stays_open_however_many_errors_come_after_it(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_checks, "ERRORS_AT_ONCE", 2)
+    for minutes, fingerprint in ((9, "one"), (8, "two")):
+        break_down(database, fingerprint, ago=timedelta(minutes=minutes))
+    alerts.check(database, settings)
+    for minutes, fingerprint in ((7, "three"), (6, "four")):
+        break_down(database, fingerprint, ago=timedelta(minutes=minutes))
+    done = alerts.check(database, settings)
+    assert (done.closed, {alert.subject for alert in alerts.find(database)}) == (0, {"one", "two"})
+    # What has made room for it is told in its turn.
+    with database.transaction() as conn:
+        issues.resolve(conn, "one", "ada")
+    alerts.check(database, settings)
+    assert {alert.subject for alert in alerts.find(database)} == {"two", "four"}
+
+
 def slow_spans(db: Database, name: str, count: int, ms: float, *, ago: timedelta, over: timedelta) -> None:
     """Store ended spans of one name, evenly over a time that ends `ago`."""
     db.execute(
@@ -204,6 +222,17 @@ def test_what_has_become_slower_is_found(
     )
     if found:
         assert seen[0].title == "agent:researcher has become 2.7 × slower"
+
+
+def test_what_is_open_stays_open_however_many_become_slower_after_it(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_slowdowns, "AT_ONCE", 1)
+    for name, ms in (("step:first", 3000), ("step:worse", 9000)):
+        slow_spans(database, name, 20, 100, **BEFORE)
+        slow_spans(database, name, 20, ms, **LATELY)
+        done = alerts.check(database, settings)
+        assert (done.closed, the_alert(database).subject) == (0, "span:step:first")
 
 
 def test_a_pipeline_is_slower_by_its_work_and_not_by_its_wait(database: Database) -> None:

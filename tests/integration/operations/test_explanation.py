@@ -573,6 +573,28 @@ def test_an_error_that_came_back_after_it_was_resolved(database: Database) -> No
     explained(database, first, "It had been resolved, and came back at")
 
 
+def test_that_it_came_back_to_somebody_else_is_told_to_operators_alone(database: Database) -> None:
+    exc = raised(failed(ValueError("The tea is cold.")))
+    fault = fault_of(exc, REDACTOR)
+    mine, theirs = make_project(database, owner_clerk_id="ada"), make_project(database, owner_clerk_id="bob")
+    enqueue(database, mine)
+    claim = Claim(database, queue.claim(database, "w", limit=1, lane="standard", lease=timedelta(hours=1))[0])
+    fail(claim, exc)
+    trace_id = attempt(claim, fault, IN_STEP)
+
+    def again(project: UUID, ago: timedelta) -> None:
+        spans = [span("step:x", 0, 5, error="x", fingerprint=fault.fingerprint)]
+        make_trace(database, project_id=project, spans=spans, ago=ago)
+
+    again(mine, timedelta(minutes=40))
+    database.execute(
+        "update public.pipeline_issues set status = 'resolved', resolved_at = now() - interval '25 minutes'"
+    )
+    again(theirs, timedelta(0))
+    assert "It had been resolved, and came back at" in explanation.explain(database, trace_id)
+    assert "resolved" not in explanation.explain(database, trace_id, "ada")
+
+
 def test_an_owner_is_told_of_his_own_jobs_alone(database: Database) -> None:
     exc = raised(failed(ValueError("The tea is cold.")))
     fault = fault_of(exc, REDACTOR)

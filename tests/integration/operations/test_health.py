@@ -14,7 +14,10 @@ import pytest
 
 from studio.database.connection import Database
 from studio.listener import Listener
-from studio.operations import health, stream_lag, trace_keeping
+from studio.model import spend as ledger
+from studio.model.prices import Usage
+from studio.model.spend import Spender
+from studio.operations import alert_checks, health, stream_lag, trace_keeping
 from studio.operations.flow import Flow
 from studio.operations.health import Health
 from studio.settings import Settings
@@ -215,10 +218,11 @@ def spend(db: Database, project: UUID, micros: int | None, at: str, reserved: in
 
 def budget(db: Database, project: UUID, **columns: int) -> None:
     row = {"spent_micros": 0, "cap_micros": 100, "spent_tokens": 0, "cap_tokens": 100, "calls": 0, "cap_calls": 100}
+    row |= {"reserved_micros": 0, "reserved_tokens": 0}
     db.execute(
         "insert into public.project_budgets (project_id, spent_micros, cap_micros, spent_tokens, cap_tokens, calls,"
-        " cap_calls) values (%(p)s, %(spent_micros)s, %(cap_micros)s, %(spent_tokens)s, %(cap_tokens)s, %(calls)s,"
-        " %(cap_calls)s)",
+        " cap_calls, reserved_micros, reserved_tokens) values (%(p)s, %(spent_micros)s, %(cap_micros)s,"
+        " %(spent_tokens)s, %(cap_tokens)s, %(calls)s, %(cap_calls)s, %(reserved_micros)s, %(reserved_tokens)s)",
         {"p": project, **row, **columns},
     )
 
@@ -243,16 +247,47 @@ def test_projects_near_a_cap_are_named_and_no_fault(database: Database, settings
         return made
 
     calls, money = project("Calls", calls=80), project("Money", spent_micros=95, spent_tokens=85)
+    reserved = project("Reserved", spent_micros=50, reserved_micros=32)
     project("Far", spent_micros=79)
+    forgotten = project("Forgotten", spent_micros=100)
+    database.execute(
+        "update public.project_budgets set updated_at = now() - interval '8 days' where project_id = %s", [forgotten]
+    )
     project("Killed", "killed", spent_micros=100)
     project("Stopped", cap_calls=0, calls=5)
     found = look(database, settings, listener)
     assert [(one.project_id, one.name, one.cap, one.share) for one in found.spending.near_cap] == [
         (money, "Money", "money", 0.95),
+        (reserved, "Reserved", "money", 0.82),
         (calls, "Calls", "calls", 0.8),
     ]
-    assert (found.spending.near_cap_projects, found.status) == (2, "ok")
-    assert sentences(found, "ok") == ["Projects that have spent 80 % of a cap or more: 2."]
+    assert (found.spending.near_cap_projects, found.status) == (3, "ok")
+    assert sentences(found, "ok") == ["Projects that have used 80 % of a cap or more: 3."]
+    # Whoever is alerted reads the same figures here.
+    with database.transaction() as conn:
+        told = list(alert_checks.spend(conn, settings))
+    assert [(one.project_id, max(one.data["percent"].values())) for one in told] == [
+        (money, 95.0),
+        (reserved, 82.0),
+        (calls, 80.0),
+    ]
+    assert told[0].data["percent"] == {"money": 95.0, "tokens": 85.0}
+
+
+def test_what_is_spent_is_what_the_ledger_has(database: Database, settings: Settings, listener: Listener) -> None:
+    project = make_project(database)
+    budget(database, project, cap_micros=10_000, cap_tokens=10_000)
+    spender = Spender(project)
+    calls = [
+        ledger.reserve(database, spender, step="s", agent="a", model="m", micros=100, usage=Usage(10)) for _ in range(7)
+    ]
+    for number, call in enumerate(calls[:5]):
+        # One that was refused, and billed nothing, is a call all the same.
+        ledger.settle(database, call, micros=10 * number, usage=Usage(5), duration_ms=1)
+    spending = look(database, settings, listener).spending
+    known = ledger.budget(database, project)
+    assert (spending.day_calls, spending.day_micros) == (known.calls, known.spent_micros + known.reserved_micros)
+    assert (spending.day_calls, spending.day_micros) == (7, 300)
 
 
 # --- traces

@@ -12,7 +12,7 @@ import pytest
 
 from studio.database.connection import Database
 from studio.errors import InvalidInput, NotFound
-from studio.operations import issues
+from studio.operations import causes, issues
 from studio.operations.issues import Issue
 from studio.tracing.encoding import as_array
 from studio.tracing.rows import Batch, SpanRow
@@ -62,7 +62,6 @@ def test_errors_of_the_same_kind_are_one_issue_with_the_newest_message(database:
     first, second = issues.find(database)
     assert (first.fingerprint, first.count, first.fatal_count, first.status) == ("aaaa0000bbbb1111", 3, 3, "open")
     assert (first.message, first.last_trace_id) == (message.format(2), newest.trace_id)
-    assert first.normalised == "Row <id> of <text> is <n> s late"
     assert first.place == "studio.model.client.Model._stream:190"
     assert (first.first_seen, first.last_seen) == tuple(
         NOW - timedelta(hours=hours) + timedelta(seconds=5) for hours in (3, 1)
@@ -112,6 +111,48 @@ def test_a_lost_span_that_turns_out_to_have_ended_otherwise_is_taken_back(databa
     bad = dataclasses.replace(others[0].spans[0], status="error", error="Really.", fingerprint="real")
     PostgresSink(database).write(Batch(spans=[bad]))
     assert {issue.fingerprint: issue.count for issue in issues.find(database)} == {"lost": 1, "real": 1}
+
+
+def _lost_ago(db: Database, hours: int) -> Batch:
+    batch = rows(spans=[_lost()], ago=timedelta(hours=hours))
+    store(db, batch)
+    return batch
+
+
+def _corrected(db: Database, batch: Batch) -> None:
+    well: dict[str, Any] = {"status": "ok", "error": None, "error_type": None, "error_class": None, "fingerprint": None}
+    (trace,), (root,) = batch.traces, batch.spans
+    store(db, Batch([dataclasses.replace(trace, **well)], [dataclasses.replace(root, **well)]))
+
+
+def test_a_false_loss_leaves_its_issue_as_it_was(database: Database) -> None:
+    kept = _lost_ago(database, 5)
+    resolved(database, "lost", at=NOW - timedelta(hours=4))
+    before = the_issue(database)
+    false = _lost_ago(database, 2)
+    assert (the_issue(database).status, the_issue(database).reopened_count) == ("open", 1)
+    _corrected(database, false)
+    assert the_issue(database) == before
+    assert before.last_trace_id == kept.traces[0].trace_id
+
+
+def test_a_false_loss_among_others_brought_nothing_back_but_they_did(database: Database) -> None:
+    _lost_ago(database, 5)
+    resolved(database, "lost", at=NOW - timedelta(hours=4))
+    false = _lost_ago(database, 3)
+    other = _lost_ago(database, 2)
+    _corrected(database, false)
+    issue = the_issue(database)
+    assert (issue.status, issue.reopened_count, issue.count) == ("open", 1, 2)
+    assert issue.reopened_at == issue.last_seen == other.spans[0].end_time
+    assert issue.last_trace_id == other.traces[0].trace_id
+    # One that is older than the resolution, or whose like a person has opened, has no part in it.
+    with database.transaction() as conn:
+        issues.resolve(conn, "lost", "ada")
+        before = issues.reopen(conn, "lost", "bob")
+    _corrected(database, other)
+    issue = the_issue(database)
+    assert (issue.status, issue.reopened_by, issue.reopened_at) == ("open", "bob", before.reopened_at)
 
 
 def test_what_comes_up_after_the_resolution_opens_it_again(database: Database) -> None:
@@ -254,6 +295,27 @@ def test_an_owner_learns_that_it_was_resolved_and_not_by_whom(database: Database
     assert issues.find(database, "ada", status="open") == []
 
 
+def test_that_it_came_back_to_somebody_else_is_not_an_owners_to_know(database: Database) -> None:
+    mine, theirs = make_project(database, owner_clerk_id="ada"), make_project(database, owner_clerk_id="bob")
+    make_trace(database, project_id=mine, spans=failing(), ago=timedelta(hours=5))
+    make_trace(database, project_id=theirs, spans=failing(), ago=timedelta(hours=5))
+    resolved(database, "aaaa0000bbbb1111", at=NOW - timedelta(hours=3))
+    make_trace(database, project_id=theirs, spans=failing(), ago=timedelta(hours=1))
+    assert the_issue(database).is_reopened
+    assert the_issue(database, "bob", status="open").count == 2
+    assert the_issue(database, "ada").status == "resolved"
+    assert issues.find(database, "ada", status="open") == []
+    make_trace(database, project_id=mine, spans=failing(), ago=timedelta(minutes=30))
+    assert the_issue(database, "ada").status == "open"
+    # What an operator says is said to everybody.
+    with database.transaction() as conn:
+        issues.resolve(conn, "aaaa0000bbbb1111", "op")
+    assert the_issue(database, "ada").status == "resolved"
+    with database.transaction() as conn:
+        issues.reopen(conn, "aaaa0000bbbb1111", "op")
+    assert the_issue(database, "ada").status == "open"
+
+
 # --- one of them
 
 
@@ -349,3 +411,25 @@ def test_a_failure_without_any_fingerprint_still_has_its_place(database: Databas
     assert found.origin is not None
     assert found.origin.span_name == "agent:b"
     assert issues.failure(database, make_trace(database).trace_id).origin is None
+
+
+@pytest.mark.parametrize(
+    ("stack", "place"),
+    [
+        (STACK, "studio.model.client.Model._stream:190"),
+        ("studio.database.connection.Database.transaction:300", "studio.database.connection.Database.transaction:300"),
+        ("  web/pages/trace.py:12 in whole\nstudio.tracing.spans.Span.end:9", "web/pages/trace.py:12 in whole"),
+        ("jobs.packets.generate:40\nhttpx2.Client.get:7", "jobs.packets.generate:40"),
+        ("schedules.upkeep.sweep:1\n\nresources.database.get:2\n", "resources.database.get:2"),
+        ("anthropic.resources.Messages.stream:400\ncaused by studio.errors.X: 1:2", ""),
+        ("studios.other:3\nmy.studio.x:4\nstudio.model", ""),
+        ("studio.a.b:5\u2028jobs.c:6", "studio.a.b:5\u2028jobs.c:6"),
+        ("", ""),
+    ],
+    ids=["nested", "plumbing alone", "paths", "a library's", "blank lines", "a cause's text", "no code of ours",
+         "an odd separator", "nothing"],
+)  # fmt: skip
+def test_the_database_and_the_explanation_name_the_same_place(database: Database, stack: str, place: str) -> None:
+    row = database.fetch_one("select coalesce(public.place_of_error(%s), '') as place", [stack])
+    assert row is not None
+    assert causes.place_of(stack) == row["place"] == place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,11 +18,13 @@ from studio.operations.baselines import Limits
 from studio.operations.scenarios import LEFT_OUT, OWNER, SCENARIOS
 from studio.operations.synthetic import Result, Trial
 from studio.settings import get_settings
+from studio.tracing import ids
 from tests.support.cli import Greenlight, Ran
 from tests.support.dagster import DAGSTER_WARNINGS
 from tests.support.injected import Pipeline
 from tests.support.sandbox import SandboxThread
 from tests.support.size import FULL
+from tests.support.traces import rows, span, store
 
 pytest_plugins = ["tests.support.dagster_fixtures", "tests.support.injected_fixtures"]
 pytestmark = DAGSTER_WARNINGS
@@ -114,6 +117,29 @@ def test_each_scenario_is_a_real_job_that_leaves_a_marked_trace(greenlight: Gree
         [project],
     )
     assert issues == [{"status": "resolved"}], "an ordered failure is nobody's to mend"
+
+
+def test_an_ordered_failure_is_nobodys_to_mend_in_whichever_attempt_it_comes(pipeline: Pipeline) -> None:
+    def fail(job_id: UUID, claim_no: int) -> str:
+        batch = rows(
+            trace_id=ids.of_claim(job_id, claim_no),
+            ago=timedelta(0),
+            spans=[span("job:test.work", 0, 1, error="As ordered.", fingerprint=f"{job_id}:{claim_no}")],
+        )
+        store(pipeline.db, batch)
+        (row,) = pipeline.db.fetch_all(
+            "select status from public.pipeline_issues where fingerprint = %s", [batch.spans[0].fingerprint]
+        )
+        return str(row["status"])
+
+    ordered, other = (pipeline.enqueue("bench.heavy", pipeline.project()) for _ in range(2))
+    pipeline.db.execute("update public.agent_jobs set claim_no = 3 where id = any (%s)", [[ordered, other]])
+    pipeline.db.execute(
+        "insert into public.synthetic_jobs (job_id, run_id, scenario, must_fail) values (%s, %s, 'failing', true)",
+        [ordered, ordered],
+    )
+    assert [fail(ordered, claim_no) for claim_no in (1, 2, 3, 4)] == ["resolved", "resolved", "resolved", "open"]
+    assert fail(other, 1) == "open"
 
 
 def test_a_real_failure_of_the_same_kind_is_an_open_issue_all_the_same(pipeline: Pipeline) -> None:

@@ -90,3 +90,28 @@ def test_what_breaks_before_has_certainly_not(host: Providers) -> None:
             post(stranger)
         assert web.requests == []
     assert (caught.value.reason, caught.value.sent) == ("tls", False)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://site.test:8443{HOOK_PATH}",
+        f"ftp://site.test{HOOK_PATH}",
+        f"https://user:pw@site.test{HOOK_PATH}?key=SecretHookKey42",
+        f"https://site.test{HOOK_PATH} with a space",
+        f"https://[site.test{HOOK_PATH}",
+        f"https://site.test{HOOK_PATH}?{'x' * 5_000}",
+        f"https://SITE.test{HOOK_PATH}/%zz?ü#SecretHookKey42",
+    ],
+    ids=["port", "scheme", "credentials", "space", "no address", "long", "odd"],
+)
+def test_an_error_names_the_host_alone(host: Providers, url: str) -> None:
+    outbound, _ = client(host)
+    host.fault("drop")
+    with pytest.raises((OutboundRefused, OutboundFailed)) as caught:
+        post(outbound, url)
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "SecretHook" not in str(error)
+        assert "prj_" not in str(error)
+        error = error.__cause__ or error.__context__

@@ -14,6 +14,7 @@ from studio import claims, events, queue
 from studio.database.connection import Database
 from studio.errors import NotFound
 from studio.events import NewEvent
+from studio.tracing import ids
 from tests.support.queue import (
     AT_ONCE,
     LEASE,
@@ -133,6 +134,29 @@ def test_nobody_appends_a_status_by_hand(database: Database) -> None:
         with pytest.raises(psycopg.errors.InvalidParameterValue, match="transition"), database.transaction() as conn:
             events.append(conn, claim.job_id, [NewEvent("log", "a"), NewEvent("status", "completed")], claim_no)
     assert statuses(database, claim.job_id) == ["queued", "running"]
+
+
+def test_every_event_says_to_which_trace_it_belongs_whoever_writes_it(database: Database) -> None:
+    claim = running(database)
+    database.execute(
+        "insert into public.agent_job_events (project_id, job_id, type, trace_id) values (%s, %s, 'log', %s)",
+        [claim.job.project_id, claim.job_id, uuid4()],
+    )
+    claim.release("Its process was lost.")
+    make_due(database, claim.job_id)
+    again = claim_next(database)
+    with database.transaction() as conn:
+        events.append(conn, again.job_id, [NewEvent("log", "a")], again.claim_no)
+    rows = database.fetch_all("select claim_no, trace_id from public.agent_job_events")
+    assert {row["claim_no"] for row in rows} == {0, 1, 2}
+    assert all(row["trace_id"] == ids.of_claim(claim.job_id, row["claim_no"]) for row in rows)
+
+
+def test_the_column_for_it_was_added_without_writing_the_table_anew(database: Database) -> None:
+    generated = (
+        "select attname from pg_attribute where attrelid = 'public.agent_job_events'::regclass and attgenerated <> ''"
+    )
+    assert database.fetch_all(generated) == []
 
 
 def test_an_event_belongs_to_a_job_and_its_project(database: Database) -> None:

@@ -21,6 +21,7 @@ from tests.integration.studio_web.test_pages_project import Reader, read
 from tests.support.postgres import TestServer
 from tests.support.traced_jobs import OVERLOADED, Fault, Traces, Work, chat, crowd, lost, phase0, tool
 from tests.support.web import StudioThread
+from web.pages.operations.trace import seconds_between
 
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
 
@@ -119,6 +120,32 @@ def test_an_open_trace_is_asked_for_again_and_an_ended_one_is_not(ground: Ground
     assert every(ground.open) == ["2"]
     assert every(ground.ok) == []
     assert "has been running for" in read(ground.desk.ada, f"/traces/{ground.open.hex}").text
+
+
+def test_the_larger_an_open_trace_is_the_less_often_it_is_asked_for(ground: Ground) -> None:
+    large = Traces(ground.desk.db, ground.project).store(phase0(open_=True), ago=timedelta(days=2), payloads=False)
+    ground.desk.db.execute(
+        "insert into public.pipeline_spans (span_id, trace_id, span_name, start_time, end_time, duration_ms, status)"
+        " select lpad(to_hex(n), 16, '0'), %s, 'tool:read', now(), now(), 1, 'ok' from generate_series(1, 2000) n",
+        [large],
+    )
+    page = read(ground.desk.ada, f"/parts/traces/{large.hex}")
+    assert [part["data-every"] for part in page.all("div") if "data-every" in part] == ["10"]
+    assert "Cost so far" in page.text
+    ground.desk.db.execute("delete from public.pipeline_spans where trace_id = %s", [large])
+    assert "No spans yet" in read(ground.desk.ada, f"/parts/traces/{large.hex}").text
+    ground.desk.db.execute(
+        "update public.pipeline_traces set end_time = start_time, status = 'lost' where trace_id = %s", [large]
+    )
+    assert "None of its spans is stored" in read(ground.desk.ada, f"/parts/traces/{large.hex}").text
+    ground.desk.db.execute("delete from public.pipeline_traces where trace_id = %s", [large])
+
+
+@pytest.mark.parametrize(
+    ("spans", "seconds"), [(0, 2), (1_999, 2), (2_000, 10), (19_999, 10), (20_000, 30), (100_000, 30)]
+)
+def test_how_often_an_open_trace_is_asked_for(spans: int, seconds: int) -> None:
+    assert seconds_between(spans) == seconds
 
 
 def test_a_span_says_what_went_in_and_out(ground: Ground) -> None:

@@ -108,6 +108,7 @@ def test_a_drawing_of_many_spans_is_a_small_page() -> None:
         opened=None,
         under=None,
         link=lambda **_: "/traces/1",
+        every=None,
         dagster_url=None,
         owner=None,
     )

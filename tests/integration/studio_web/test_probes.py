@@ -71,6 +71,20 @@ def test_it_is_ready_with_the_schema_of_its_release_or_of_a_newer_one(
     assert all("migrations" in reason for reason in reasons)
 
 
+def test_it_is_not_ready_while_the_queue_is_locked_and_asks_for_it_seldom(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.readiness.QUEUE_KEPT_SECONDS", 3600)
+    settings, pulse = web_settings(tmp_path), Pulse(database)
+    with database.transaction() as conn, monkeypatch.context() as hasty:
+        hasty.setattr("web.readiness.QUEUE_WAIT_SECONDS", 0.05)
+        conn.execute("lock table public.agent_jobs")
+        locked = Readiness(settings, database, pulse, threading.Event())
+        assert locked.reasons() == ["The queue cannot be read: another session holds a lock on agent_jobs."]
+    assert locked.reasons(), "it is not asked for again at once"
+    assert Readiness(settings, database, pulse, threading.Event()).reasons() == []
+
+
 # --- metrics
 
 

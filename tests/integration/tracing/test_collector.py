@@ -13,6 +13,7 @@ from studio.database.connection import Database
 from studio.tracing import span, traced_span
 from studio.tracing.collector import TraceCollector
 from studio.tracing.context import TraceContext
+from studio.tracing.redaction import Redactor
 from studio.tracing.rows import Batch
 from studio.tracing.sinks.postgres import PostgresSink
 from studio.tracing.spill import Spill
@@ -128,3 +129,46 @@ def test_inputs_that_pile_up_are_let_go_of_and_their_spans_are_not(monkeypatch: 
     sizes = [kept.named(f"tool:{number}").input_size for number in range(5)]
     assert sizes == [402, 402, None, None, None]
     assert kept.named("tool:4").attributes == {"greenlight.payload_let_go": 402}
+
+
+def test_a_stop_that_finds_too_much_keeps_the_spans_without_what_went_in(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work = threading.Event()
+    go_on = threading.Event()
+
+    class Slow(Redactor):
+        def json(self, text: str) -> str:
+            at_work.set()
+            go_on.wait()
+            return super().json(text)
+
+    spill = Spill(tmp_path)
+    collector = TraceCollector(
+        [PostgresSink(database)], flush_seconds=0.01, stop_seconds=0.2, spill=spill, redactor=Slow(())
+    ).start()
+    try:
+        with TraceContext("p"):
+            for number in range(20):
+                double(number)
+            at_work.wait()
+            for number in range(20):
+                double(number)
+    finally:
+        collector.stop()
+        go_on.set()
+    assert collector.lost == 0
+    spill.drain(PostgresSink(database))
+    assert database.fetch_one("select count(*) as n from public.pipeline_spans where status = 'ok'") == {"n": 41}
+    assert database.fetch_one("select span_count, status from public.pipeline_traces") == {
+        "span_count": 41,
+        "status": "ok",
+    }
+
+
+def test_the_sdk_being_disabled_disables_its_export_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    with collected() as kept:
+        assert work(3) == 6
+    assert len(kept.spans) == 4
+    assert kept.trace.span_count == 4

@@ -403,6 +403,69 @@ def test_what_nobody_takes_at_the_end_is_counted(
     assert delivery.dropped == {TRACE: 1, OTHER: 1}
 
 
+def test_losses_are_told_by_what_is_written_next(sink: KeptSink, hanging: Hanging, deliver: Deliver) -> None:
+    delivery = deliver(capacity=Capacity(rows=10))
+    opened = trace(end_time=None)
+    delivery.put(Batch([opened], [open_span(1)]))
+    hanging.reached.wait(WAIT)
+    delivery.put(Batch([opened], spans(20).spans))
+    row = trace(dropped_spans=2)
+    delivery.put(Batch([row], [span(1)]))
+    hanging.released.set()
+    assert delivery.flush(WAIT)
+    assert [row.dropped_spans for row in sink.traces] == [0, 22]
+    assert row.dropped_spans == 2, "other sinks are given the same row"
+
+
+def test_losses_after_the_last_row_are_told_at_the_end(sink: KeptSink, deliver: Deliver) -> None:
+    sink.obstacle = refusing(lambda row: row.span_id == f"{7:016x}")
+    delivery = deliver()
+    delivery.put(Batch([trace(), trace(OTHER)], [span(1), span(7)]))
+    delivery.close(WAIT)
+    told = [(row.trace_id, row.dropped_spans) for row in sink.traces]
+    assert sorted(told) == [(TRACE, 0), (TRACE, 1), (OTHER, 0)]
+    assert delivery.counters.dropped_by_reason == {REFUSED: 1}
+
+
+def test_losses_are_spilled_where_the_sink_is_away(sink: KeptSink, deliver: Deliver, spill: Spill) -> None:
+    sink.obstacle = refusing(lambda row: row.span_id == f"{7:016x}")
+    delivery = deliver(spill)
+    delivery.put(Batch([trace()], [span(1), span(7)]))
+    assert delivery.flush(WAIT)
+    sink.obstacle = unavailable()
+    delivery.close(WAIT)
+    later = KeptSink()
+    spill.drain(later)
+    assert [(row.trace_id, row.dropped_spans) for row in later.traces] == [(TRACE, 1)]
+
+
+def test_losses_that_not_even_the_disk_takes_are_named(
+    sink: KeptSink, deliver: Deliver, refused_spill: Spill, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    sink.obstacle = unavailable()
+    delivery = deliver(refused_spill)
+    delivery.put(Batch([trace()], [span(1), span(2), span(3, trace_id=OTHER), open_span(4)]))
+    delivery.close(0.05)
+    (said,) = [record.getMessage() for record in caplog.records if "do not say" in record.getMessage()]
+    assert f"{TRACE.hex}: 2" in said
+    assert f"{OTHER.hex}: 1" in said
+
+
+def test_a_disk_that_fails_in_the_middle_does_not_count_losses_twice(
+    sink: KeptSink, hanging: Hanging, deliver: Deliver, refused_spill: Spill
+) -> None:
+    delivery = deliver(refused_spill, capacity=Capacity(rows=10), spill_after=0.0)
+    delivery.put(spans(1))
+    hanging.reached.wait(WAIT)
+    delivery.put(Batch([trace()], spans(20).spans))
+    delivery.put(Batch([trace()]))
+    sink.obstacle = unavailable(times=3)
+    hanging.released.set()
+    assert delivery.flush(WAIT)
+    assert [row.dropped_spans for row in sink.traces] == [20]
+
+
 def test_without_a_disk_the_time_until_the_deadline_is_used(sink: KeptSink, deliver: Deliver) -> None:
     sink.obstacle = unavailable(times=20)
     delivery = deliver()

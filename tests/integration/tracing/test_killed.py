@@ -5,10 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from typing import Any, cast
 from uuid import UUID
 
+import pytest
+
 from studio.claims import Claim
-from studio.database.connection import Database
+from studio.database.connection import Connection, Database
+from studio.operations import issues
 from studio.paths import ROOT
 from studio.tracing import ids, lost
 from studio.tracing.collector import TraceCollector
@@ -16,6 +20,7 @@ from studio.tracing.context import TraceContext
 from studio.tracing.redaction import Redactor
 from studio.tracing.sinks.postgres import PostgresSink
 from tests.support.queue import lose, running
+from tests.support.traces import rows, span, store
 from tests.support.waiting import eventually
 
 NOBODY = Redactor(())
@@ -138,6 +143,58 @@ def test_a_run_that_was_canceled_before_it_began_is_not_lost(database: Database)
         lost.close(conn, claim.job, "Not wanted.", outcome="canceled", redactor=NOBODY)
     trace = database.fetch_one("select status, error_class, outcome from public.pipeline_traces")
     assert trace == {"status": "cancelled", "error_class": "cancelled", "outcome": "canceled"}
+
+
+@pytest.mark.parametrize("ended", ["ok", "cancelled"])
+def test_a_run_that_began_after_all_has_its_own_spans_alone(database: Database, ended: str) -> None:
+    claim = running(database)
+    trace_id = ids.of_claim(claim.job_id, 1)
+    why = "The lease of run 7 ran out: its process is lost."
+    with database.transaction() as conn:
+        assert lost.close(conn, claim.job, why, outcome="queued", redactor=NOBODY)
+    assert [issue.count for issue in issues.find(database)] == [1]
+    batch = rows(
+        project_id=claim.job.project_id,
+        trace_id=trace_id,
+        job_id=claim.job_id,
+        spans=[
+            span("job:test.work", 0, 900, status=ended),
+            span("queue:wait", 0, 100, under=0),
+            span("launch", 100, 200, under=0),
+        ],
+    )
+    for _ in range(2):
+        store(database, batch)
+        found = database.fetch_all("select span_name, status, span_id from public.pipeline_spans order by start_time")
+        assert {row["span_id"] for row in found} == {one.span_id for one in batch.spans}
+        assert issues.find(database) == []
+    row = database.fetch_one("select status, error, span_count from public.pipeline_traces")
+    assert row == {"status": ended, "error": None, "span_count": 3}
+
+
+def test_what_stands_in_does_not_come_beside_an_end_that_was_quicker(database: Database) -> None:
+    claim = running(database)
+    batch = rows(project_id=claim.job.project_id, trace_id=ids.of_claim(claim.job_id, 1),
+                 spans=[span("job:test.work", 0, 9)])  # fmt: skip
+
+    class Between:
+        """Lets the run end after it was looked whether it has begun."""
+
+        def __init__(self, conn: Connection) -> None:
+            self._conn = conn
+
+        def execute(self, query: Any, params: Any = None) -> Any:
+            done = self._conn.execute(query, params)
+            if "is null as open" in query:
+                store(database, batch)
+            return done
+
+    with database.transaction() as conn:
+        lost.close(cast("Connection", Between(conn)), claim.job, "Gone.", outcome="queued", redactor=NOBODY)
+    found = database.fetch_all("select span_name from public.pipeline_spans")
+    assert found == [{"span_name": "job:test.work"}]
+    assert database.fetch_all("select status from public.pipeline_traces") == [{"status": "ok"}]
+    assert issues.find(database) == []
 
 
 def test_who_was_taken_for_lost_and_was_not_has_the_last_word(database: Database) -> None:

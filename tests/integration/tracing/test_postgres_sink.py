@@ -114,10 +114,45 @@ def test_a_schema_that_is_behind_is_nobodys_row(postgres: TestServer) -> None:
 
 def test_a_trace_says_what_was_lost_on_the_way(database: Database, sink: PostgresSink) -> None:
     other = uuid4()
-    sink.write(Batch([trace(dropped_spans=1), trace(other)]))
-    sink.note_dropped({TRACE: 3, uuid4(): 5})
+    sink.write(Batch([trace(end_time=None, status="running", dropped_spans=3), trace(other)]))
+    # What knows of less does not wipe it.
+    sink.write(Batch([trace(dropped_spans=1)]))
     rows = database.fetch_all("select trace_id, dropped_spans from public.pipeline_traces")
-    assert {row["trace_id"]: row["dropped_spans"] for row in rows} == {TRACE: 4, other: 0}
+    assert {row["trace_id"]: row["dropped_spans"] for row in rows} == {TRACE: 3, other: 0}
+
+
+SUMS = ("span_count", "model_calls", "input_tokens", "output_tokens", "cost_micros", "dropped_spans")
+
+
+def test_what_ends_after_its_trace_is_added_and_an_older_row_takes_nothing_away(
+    database: Database, sink: PostgresSink
+) -> None:
+    def stored() -> dict[str, object]:
+        (row,) = database.fetch_all("select * from public.pipeline_traces")
+        return {"status": row["status"], **{name: row[name] for name in SUMS}}
+
+    first, second = ({name: 10 * n + at for at, name in enumerate(SUMS)} for n in (1, 2))
+    rows = [trace(end_time=None, status="running", **first), trace(**first), trace(**second)]
+    for row in (*rows, *rows[::-1], *rows):
+        sink.write(Batch([row]))
+    assert stored() == {"status": "ok", **second}
+    # Each by itself; and another end has no say.
+    sink.write(Batch([trace(**{**first, "cost_micros": 99})]))
+    sink.write(Batch([trace(status="error", **dict.fromkeys(SUMS, 1000))]))
+    assert stored() == {"status": "ok", **second, "cost_micros": 99}
+
+
+def test_an_open_row_that_is_late_lowers_nothing(database: Database, sink: PostgresSink) -> None:
+    for count in (5, 3):
+        sink.write(Batch([trace(end_time=None, status="running", span_count=count)]))
+    assert database.fetch_all("select span_count from public.pipeline_traces") == [{"span_count": 5}]
+
+
+def test_the_sums_of_a_lost_trace_are_replaced_by_those_of_its_end(database: Database, sink: PostgresSink) -> None:
+    sink.write(Batch([trace(status="lost", cost_micros=900, span_count=9, dropped_spans=2)]))
+    sink.write(Batch([trace(cost_micros=300, span_count=4)]))
+    (row,) = database.fetch_all("select status, cost_micros, span_count, dropped_spans from public.pipeline_traces")
+    assert row == {"status": "ok", "cost_micros": 300, "span_count": 4, "dropped_spans": 2}
 
 
 def test_a_locked_table_holds_up_us_and_not_for_long(

@@ -230,6 +230,35 @@ def test_an_error_that_says_nothing_is_called_by_its_type() -> None:
     assert fault(ValueError(" " * 1_000_000 + "so late that nobody looks")).message == "ValueError"
 
 
+@pytest.mark.parametrize(
+    ("code", "body", "message"),
+    [
+        (
+            529,
+            {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded."}},
+            "Overloaded (HTTP 529)",
+        ),
+        (200, {"type": "error", "error": {"message": "Overloaded."}}, "Overloaded."),
+        (400, {"error": {"message": "no hunter2"}}, f"no {HIDDEN} (HTTP 400)"),
+        (400, {"error": "no"}, "as the SDK says"),
+        (502, "<html>", "as the SDK says"),
+        (500, {"error": {"message": " "}}, "as the SDK says"),
+    ],
+    ids=["refused", "in the middle", "secret", "other answer", "no answer", "no sentence"],
+)
+def test_the_error_of_a_service_says_the_services_own_sentence(code: int, body: object, message: str) -> None:
+    response = httpx2.Response(code, request=REQUEST)
+    exc = anthropic.APIStatusError("as the SDK says", response=response, body=body)
+    assert fault(exc).message == message
+    assert f": {message}\n" in fault(caused(RuntimeError("step failed"), exc)).stack + "\n"
+
+
+def test_what_is_merely_interrupted_says_so() -> None:
+    for exc in (dg.DagsterExecutionInterruptedError(), KeyboardInterrupt(), asyncio.CancelledError()):
+        assert fault(exc).message == "interrupted"
+    assert fault(asyncio.CancelledError("The job was canceled.")).message == "The job was canceled."
+
+
 class Broken(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no")
@@ -642,7 +671,6 @@ def test_equal_errors_are_two() -> None:
 WRAPPERS: dict[str, Callable[[BaseException], BaseException]] = {
     "from": lambda exc: caused(errors.StudioError("No."), exc),
     "from, twice": lambda exc: caused(errors.StudioError("No."), caused(KeyError(), exc)),
-    "while handling": lambda exc: caused(KeyError(), None, context=exc),
     "from none": lambda exc: hidden(KeyError(), exc),
     "group": lambda exc: BaseExceptionGroup("all", [ValueError(), exc]),
     "group in a group": lambda exc: caused(KeyError(), BaseExceptionGroup("all", [BaseExceptionGroup("b", [exc])])),
@@ -659,6 +687,12 @@ def test_what_a_marked_error_leads_to_is_the_same_failure(wrap: Callable[[BaseEx
     # It is known from now on, even if what it came from is taken away.
     outer.__cause__ = outer.__context__ = None
     assert marked(outer, HERE) is fault
+
+
+def test_what_fails_while_an_error_is_handled_is_another_failure() -> None:
+    first = ValueError()
+    mark(first, HERE, fault_of(first, REDACTOR))
+    assert marked(caused(KeyError(), None, context=first), HERE) is None
 
 
 def test_a_second_attempt_fails_anew() -> None:

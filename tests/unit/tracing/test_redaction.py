@@ -14,8 +14,10 @@ from pydantic import SecretStr
 
 from studio.secrets import HIDDEN, redact_secrets
 from studio.settings import Settings
+from studio.tracing.fault import fault_of_return, returned_failure
 from studio.tracing.payload import serialised
-from studio.tracing.redaction import Redactor, is_secret_name
+from studio.tracing.redaction import Redactor
+from studio.tracing.secret_rules import is_secret_name
 
 PLAIN = Redactor()
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJzZWNyZXRpdmUifQ.SflKxwRJSMeKKF2QT4fwpM"
@@ -281,3 +283,66 @@ def test_a_password_that_is_a_name_tears_no_holes() -> None:
     redactor = Redactor.from_settings(Settings(database_url="postgresql://postgres:postgres@db/studio"))
     assert redactor.text("psycopg: postgres is away") == "psycopg: postgres is away"
     assert redactor.text("postgresql://postgres:postgres@db") == f"postgresql://postgres:{HIDDEN}@db"
+
+
+HOOKS = {
+    "vercel": ("https://api.vercel.com/v1/integrations/deploy/prj_AbcdEf1/S3cr3tKey99", ["prj_AbcdEf1", "S3cr3tKey99"]),
+    "slack": ("https://hooks.slack.com/services/T00000001/B00000002/x1x2x3x4x5", ["T00000001", "x1x2x3x4x5"]),
+    "query": (
+        "https://prod.example/workflows/run?sp=%2Ftriggers&sig=S3cr%2Bt_key-9",
+        ["S3cr%2Bt_key-9", "S3cr+t_key-9"],
+    ),
+    "encoded": ("https://hooks.example/S3cr%2ft%20key9", ["S3cr%2ft%20key9", "S3cr/t key9"]),
+    "a word": ("https://hooks.example/deploy/openseasame", ["openseasame"]),
+    "a word in the query": ("https://hooks.example/deploy?openseasame", ["openseasame"]),
+}
+
+
+@pytest.mark.parametrize("field", ["vercel_deploy_hook_url", "alert_webhook_url"])
+@pytest.mark.parametrize(("url", "secrets"), HOOKS.values(), ids=HOOKS)
+def test_the_parts_of_a_secret_address_are_known(field: str, url: str, secrets: list[str]) -> None:
+    redactor = Redactor.from_settings(Settings(**{field: SecretStr(url)}))  # type: ignore[arg-type]
+    for secret in secrets:
+        for said in (secret, urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret)):
+            assert redactor.text(f"<{said}>") == f"<{HIDDEN}>"
+            assert said not in redactor.json(serialised({"a": [said]}))
+    assert redactor.text("the integrations, services and workflows") == "the integrations, services and workflows"
+
+
+# --- the beginning of what is long
+
+
+def test_no_secret_is_shown_in_part_however_much_before_it_is_hidden() -> None:
+    secret = "hunter2-correct-horse-battery-staple"
+    for before in range(19_900, 20_010, 3):
+        # What is hidden makes room, so that what was far behind is shown.
+        said = "password=" + "x" * (before - 10) + " " + secret + " and more" * 10_000
+        shown = Redactor([secret]).beginning(said, 2_000)[:2_000]
+        assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'password="S3cretive',
+        "password='S3cretive words",
+        '{"token": "S3cretive words',
+        '{\\"token\\": \\"S3cretive words',
+        'password="S3cretive words\\',
+        'password="S3cretive words\nnext',
+    ],
+)
+def test_a_value_whose_quote_was_cut_off_is_hidden(said: str) -> None:
+    assert "S3cretive" not in PLAIN.text(said)
+    assert "words" not in PLAIN.text(said)
+
+
+def test_a_beginning_is_as_long_as_it_may_be() -> None:
+    assert PLAIN.beginning("x" * 1_000_000, 2_000)[:2_000] == "x" * 2_000
+    assert PLAIN.beginning("x" * 19_999, 2_000) == "x" * 19_999
+
+
+def test_what_a_result_says_is_not_cut_before_its_secrets_are() -> None:
+    said = returned_failure({"success": False, "error": "x" * 1_985 + " hunter2-correct-horse" + " and more" * 10_000})
+    assert said is not None
+    assert "hunter2" not in fault_of_return(said, "job:test", Redactor(["hunter2-correct-horse"])).message

@@ -20,9 +20,13 @@ from studio.errors import ModelUnavailable
 from studio.parallel import side_by_side
 from studio.tracing import carried, current, record, span, traced_span
 from studio.tracing.active import NOTHING
+from studio.tracing.blocks import begin
 from studio.tracing.collector import installed
 from studio.tracing.context import TraceContext
+from studio.tracing.spans import Span
 from tests.support.collected import collected
+
+MS = 1_000_000
 
 
 @traced_span("agent:adder")
@@ -212,6 +216,14 @@ async def test_async_generators_too() -> None:
         except ValueError as exc:
             yield str(exc)
 
+    @traced_span("tool:tidy")
+    async def tidied() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            with span("tool:cleanup"):
+                await asyncio.sleep(0)
+
     assert [item async for item in astream(2)] == [0, 1]
     with collected() as kept:
         async with TraceContext("p"):
@@ -223,9 +235,13 @@ async def test_async_generators_too() -> None:
             assert await talk.asend("hello") == "hello"
             assert await talk.athrow(ValueError("no")) == "no"
             await talk.aclose()
+            tidy: Any = tidied()
+            await anext(tidy)
+            await tidy.aclose()
     assert kept.parent_of("tool:item1") == "agent:astream"
     assert kept.parent_of("tool:reader1") == "job:p"
     assert kept.named("tool:echo").attributes["greenlight.abandoned"]
+    assert kept.parent_of("tool:cleanup") == "tool:tidy"
 
 
 def test_an_error_is_one_error_however_many_spans_it_passes() -> None:
@@ -248,6 +264,25 @@ def test_an_error_is_one_error_however_many_spans_it_passes() -> None:
     assert kept.trace.fingerprint == broken[0].fingerprint
     assert kept.trace.error_type == "ZeroDivisionError"
     assert kept.trace.success is False
+
+
+def test_a_second_way_that_fails_is_the_cause_and_not_the_first_one() -> None:
+    def fetch() -> None:
+        try:
+            with span("http:get"):
+                raise ConnectionError("away")
+        except ConnectionError:
+            look_up()
+
+    def look_up() -> None:
+        with span("db:query"):
+            raise LookupError("no such column")
+
+    with collected() as kept, pytest.raises(LookupError), TraceContext("p"):
+        fetch()
+    assert kept.named("http:get").fingerprint
+    assert kept.named("db:query").fingerprint == kept.trace.fingerprint != kept.named("http:get").fingerprint
+    assert kept.trace.error_type == "LookupError"
 
 
 def test_a_failure_that_is_returned_is_one() -> None:
@@ -306,13 +341,36 @@ def test_leaving_a_nested_context_gives_the_outer_one_back() -> None:
 def test_self_time_is_what_no_child_ran_in() -> None:
     with collected() as kept, TraceContext("p"), span("step:s") as step:
         zero = step.started_ns  # type: ignore[union-attr]
-        ms = 1_000_000
+        ms = MS
         record("tool:a", zero, zero + 40 * ms)
         record("tool:b", zero + 20 * ms, zero + 60 * ms)
         record("tool:c", zero + 80 * ms, zero + 90 * ms)
         step.end(zero + 100 * ms)
     assert kept.named("step:s").self_ms == 30
     assert kept.named("tool:b").self_ms == 40
+
+
+def test_a_child_that_outlives_its_parent_covers_it_to_its_end() -> None:
+    with collected() as kept, TraceContext("p"), span("step:s") as step:
+        assert isinstance(step, Span)
+        child = Span(step.trace, "tool:late", step, None, started_ns=step.started_ns + 30 * MS)
+        step.end(step.started_ns + 100 * MS)
+        child.end(step.started_ns + 200 * MS)
+    assert kept.named("step:s").self_ms == 30
+
+
+def test_what_ends_after_its_trace_still_counts_in_it() -> None:
+    with collected() as kept:
+        with TraceContext("p"):
+            late = begin("llm:anthropic")
+        collector = installed()
+        assert collector is not None
+        collector.flush()
+        assert kept.trace.status == "ok"
+        late.figure(cost_micros=500)
+        late.end()
+    assert kept.named("llm:anthropic").cost_micros == 500
+    assert [row.cost_micros for row in kept.stored if row.end_time] == [0, 500]
 
 
 def test_secrets_and_length_of_what_is_kept() -> None:

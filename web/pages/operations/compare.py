@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from studio.operations import baseline
-from studio.operations.comparison import MIN_RUNS, Comparison, Metric
+from studio.operations.comparison import MIN_RUNS, Comparison, Metric, times
 from studio.operations.figures import dollars, duration, number
 from web.identity.viewer import Looking
 from web.pages.operations import asked
@@ -32,6 +32,7 @@ class Row:
     value: str
     median: str
     p95: str
+    times: str
     more: float
     less: float
 
@@ -71,9 +72,11 @@ def _groups(comparison: Comparison) -> list[tuple[str, list[Row]]]:
 
 
 def _comparable(metric: Metric, comparison: Comparison) -> bool:
-    """Say whether a difference means something: both sides have it, and the others often enough."""
+    """Say whether a difference means something: one side alone has it, or the others have it often enough."""
+    if metric.is_new:
+        return True
     if metric.value is None or metric.median is None:
-        return False
+        return comparison.other is not None
     return comparison.other is not None or metric.runs >= MIN_RUNS
 
 
@@ -82,4 +85,13 @@ def _row(metric: Metric, widest: float, *, drawn: bool) -> Row:
         return "–" if value is None else _WRITE[metric.kind](value)
 
     share = round(metric.excess / widest * 50, 2) if drawn else 0.0
-    return Row(metric, write(metric.value), write(metric.median), write(metric.p95), max(share, 0.0), max(-share, 0.0))
+    ratio = times(metric.ratio) if metric.ratio is not None else "new" if metric.is_new else "–"
+    return Row(
+        metric=metric,
+        value=write(metric.value),
+        median=write(metric.median),
+        p95=write(metric.p95),
+        times=ratio,
+        more=max(share, 0.0),
+        less=max(-share, 0.0),
+    )

@@ -22,6 +22,10 @@ from web.studio_site import StudioSite, studio_site
 router = APIRouter(include_in_schema=False)
 
 NAME_LIMIT = 200
+# Below how many spans an open trace is asked for again after how many seconds: what takes a second to be loaded, and
+# another one to be drawn, must not fill every second.
+EVERY = ((2_000, 2), (20_000, 10))
+SLOWEST = 30
 Name = Annotated[str | None, Query(max_length=NAME_LIMIT)]
 Place = Annotated[str | None, Query(max_length=2 * NAME_LIMIT)]
 
@@ -87,7 +91,8 @@ def _shown(
         "max_attempts": views.max_attempts(here.db, trace.job_id),
         "own_job": trace.owner_clerk_id == looking.owner.clerk_id,
         "told": explanation.explain(here.db, trace.trace_id, looking.scope),
-        # An open one is looked at every two seconds, and its figures say little before its end.
+        "every": seconds_between(len(loaded)) if trace.is_open else None,
+        # An open one is looked at again and again, and its figures say little before its end.
         "comparison": None if trace.is_open else baseline.compare(here.db, trace.trace_id, looking.scope),
         "picture": draw(loaded, opened=opened, under=under, name=name),
         "name": name,
@@ -95,6 +100,11 @@ def _shown(
         "under": _under(loaded, under),
         "link": link,
     }
+
+
+def seconds_between(spans: int) -> int:
+    """Return how many seconds pass until an open trace of so many spans is asked for again."""
+    return next((seconds for below, seconds in EVERY if spans < below), SLOWEST)
 
 
 def _under(loaded: TraceTree, span_id: str | None) -> tree.Node | None:

@@ -1,4 +1,4 @@
-"""How what is measured is written: milliseconds, shares, times, counts of tokens, statuses of traces."""
+"""How what is measured is written: milliseconds, shares, counts of tokens, statuses of traces."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATUSES: dict[str, tuple[str, str, str]] = {
 
 def install(environment: Environment) -> None:
     """Give the templates their filters."""
-    environment.filters |= {"ms": ms, "share": share, "times": times, "many": many, "kind": kind_of, "dollars": money}
+    environment.filters |= {"ms": ms, "share": share, "many": many, "kind": kind_of, "dollars": money}
     environment.globals["trace_statuses"] = STATUSES
 
 
@@ -47,11 +47,6 @@ def share(value: float | None) -> str:
     if 0 < percent < 0.1:
         return "< 0.1 %"
     return f"{percent:.1f} %" if percent < 9.95 else f"{percent:.0f} %"
-
-
-def times(value: float | None) -> str:
-    """Return a factor: 4.1 ×."""
-    return "–" if value is None else f"{value:.1f} ×"
 
 
 def many(count: int | None) -> str:
