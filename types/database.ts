@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: 478b03e0959645ed4e882cb89fc0005a9908e8351ff1928bd3df22a748ba7624
+// Written by `make types`. Made of: a6fcf202ff36e2cba7e79ac68599cee7c0c2708a1e11c2b83741678391394c2f
 export type Json =
   | string
   | number

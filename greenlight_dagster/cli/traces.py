@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.markup import escape
 
 from greenlight_dagster.cli import traces_errors, traces_health, traces_test
 from greenlight_dagster.cli import traces_view as view
@@ -19,6 +20,7 @@ from studio.operations.critical_path import Segment, by_name, critical_path
 from studio.operations.figures import dollars
 from studio.operations.traces import STATUSES, Cursor
 from studio.operations.waterfall import waterfall
+from studio.text import printable
 
 app = typer.Typer(no_args_is_help=True, help="See where the time and the money of jobs went.")
 
@@ -29,6 +31,7 @@ Since = Annotated[str, typer.Option(help="Only what began so long ago or later, 
 Synthetic = Annotated[bool, typer.Option("--synthetic", help="Count test runs, too.")]
 
 NONE_YET = "No traces. A job is traced as soon as a worker claims it: greenlight demo makes one."
+EVER = timedelta(days=36_500)
 ROWS = 60
 # A program reads what no terminal could show.
 JSON_ROWS = 100_000
@@ -65,11 +68,16 @@ def list_traces(
             before=Cursor.parse(before) if before else None,
             limit=limit,
         )
+        others = traces.pipelines(db, since=EVER) if pipeline and not found else []
     if as_json:
         print_json(found)
         return
     narrowed = any((pipeline, status, project, job, kind, since, slower, text, before))
-    view.print_list(found, empty="No trace is like that." if narrowed else NONE_YET)
+    if pipeline and others and pipeline not in others:
+        empty = escape(printable(f"No trace of the pipeline {pipeline!r} exists. There are: {', '.join(others)}."))
+    else:
+        empty = "No trace is like that." if narrowed else NONE_YET
+    view.print_list(found, empty=empty)
     if len(found) == limit:
         out.print()
         out.print(
@@ -101,6 +109,8 @@ def show(
             detail = tree.span(db, found.trace_id, wanted[0])
         else:
             loaded = tree.load(db, trace)
+            job_id = loaded.trace.job_id
+            attempts = traces.of_job(db, job_id) if job_id else []
     if wanted and (given or returned):
         value = detail.input_data if given else detail.output_data
         print_json(value) if as_json else view.print_payload(value, detail, "input" if given else "output")
@@ -122,7 +132,7 @@ def show(
             }
         )
         return
-    print_trace(loaded, shown, by_name(path), out.width)
+    print_trace(loaded, shown, by_name(path), out.width, attempts)
 
 
 @app.command(epilog="Example: greenlight traces slow --since 7d --by pipeline")

@@ -10,13 +10,17 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from greenlight_dagster.cli.output import out, print_table
+from studio.operations.attempt_names import attempt_names
 from studio.operations.critical_path import OnPath
 from studio.operations.figures import dollars, duration
+from studio.operations.trace import Trace
 from studio.operations.tree import TraceTree
 from studio.operations.waterfall import Row
+from studio.operations.wording import several
 from studio.text import printable
 
 SPAN_DIGITS = 6
+ID_DIGITS = 12
 ON_PATH, OFF_PATH, MOMENT = "█", "░", "▏"
 PATH_SIGN, OTHER_SIGN = "●", " "
 # What stands before the name of a span that did not end well; an error's text stands below it.
@@ -27,6 +31,7 @@ INDENT = 2
 # A chain of a thousand spans would leave no room for a name.
 DEEPEST = 12
 SUMMED_NAMES = 8
+INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -40,9 +45,11 @@ class _Layout:
     whole_ms: float
 
 
-def print_trace(tree: TraceTree, rows: Sequence[Row], path: Sequence[OnPath], width: int) -> None:
-    """Print a trace: its facts, its waterfall, and where its critical path went."""
-    _print_facts(tree)
+def print_trace(
+    tree: TraceTree, rows: Sequence[Row], path: Sequence[OnPath], width: int, attempts: Sequence[Trace] = ()
+) -> None:
+    """Print a trace: its facts, its waterfall, and where its critical path went. `attempts` are all at its job."""
+    _print_facts(tree, attempts)
     out.print()
     layout = _layout(rows, tree.duration_ms, width)
     head = f"  {'span'.ljust(layout.name)} {'own'.rjust(layout.own)} {'took'.rjust(layout.took)}  "
@@ -87,9 +94,11 @@ def _came_up_below(rows: Sequence[Row], place: int) -> bool:
     return False
 
 
-def _print_facts(tree: TraceTree) -> None:
+def _print_facts(tree: TraceTree, attempts: Sequence[Trace]) -> None:
     trace = tree.trace
-    attempt = "" if trace.attempt is None else f", attempt {trace.attempt}"
+    names = dict(zip([one.trace_id for one in attempts], attempt_names(attempts), strict=True))
+    known = names.get(trace.trace_id) or (None if trace.attempt is None else f"attempt {trace.attempt}")
+    attempt = "" if known is None else f", {known}"
     status = Text.assemble(
         (trace.status, STYLES[trace.status]), f"{attempt}{', ' + trace.kind if trace.kind != 'job' else ''}"
     )
@@ -105,10 +114,19 @@ def _print_facts(tree: TraceTree) -> None:
         ("began", trace.start_time.isoformat(timespec="milliseconds")),
         ("took", f"{duration(trace.elapsed_ms)}{' until now' if trace.is_open else ''}"),
         ("spans", f"{len(tree):,}{lost}"),
-        ("model", f"{trace.model_calls:,} calls, {trace.input_tokens:,} tokens in, {trace.output_tokens:,} out"),
+        (
+            "model",
+            f"{several(trace.model_calls, 'call')}, {several(trace.input_tokens, 'token')} in,"
+            f" {trace.output_tokens:,} out",
+        ),
         ("cost", dollars(trace.cost_micros)),
         ("outcome", trace.outcome),
-        ("error", None if trace.error is None else f"{trace.error_type}: {trace.error}"),
+        ("error", None if trace.error is None else _said(trace.status, trace.error_type, trace.error)),
+        *(
+            ("others", f"{names[one.trace_id]}: {one.status}, {duration(one.elapsed_ms)}, {one.id[:ID_DIGITS]}")
+            for one in attempts
+            if one.trace_id != trace.trace_id
+        ),
     ]
     for name, value in rows:
         if value is None:
@@ -157,10 +175,17 @@ def _bar(row: Row, width: int, whole: float) -> Text:
 
 
 def _error_line(row: Row, width: int) -> Text:
-    said = " ".join(f"{row.error_type or 'error'}: {row.error}".split())
+    said = " ".join(_said(row.status, row.error_type, row.error or "").split())
     text = Text("  " + " " * (INDENT * min(row.depth, DEEPEST)) + f"└ {printable(said)}", style="red")
     text.truncate(width, overflow="ellipsis")
     return text
+
+
+def _said(status: str, kind: str | None, error: str) -> str:
+    """Return an error with its type. What only broke off because the whole of it did says so, or why, and no type."""
+    if status != "cancelled":
+        return f"{kind or 'error'}: {error}"
+    return INTERRUPTED if error in ("", kind) else error
 
 
 def _line(text: Text) -> None:

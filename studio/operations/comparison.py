@@ -22,7 +22,7 @@ MIN_RATIO_OF_TWO = 1.2
 # What happens in nearly every run, or in hardly any.
 NEARLY_ALWAYS = 0.9
 HARDLY_EVER = 0.1
-# A smaller share has no digit in a sentence.
+# A smaller ratio has no digit.
 SMALLEST_RATIO = 0.1
 
 _SINGULAR = {"retries": "retry", "chat calls": "chat call", "tool calls": "tool call", "requests": "request"}
@@ -141,7 +141,7 @@ class Comparison:
         whole = next(one for one in self.metrics if one.name == self.trace.pipeline_name)
         if not whole.ratio or not whole.value or not whole.median:
             return f"it took {duration(whole.value or 0.0)} instead of {duration(whole.median or 0.0)}"
-        return f"it took {duration(whole.value)} instead of {duration(whole.median)} ({times(whole.ratio)})"
+        return f"it took {duration(whole.value)} instead of {duration(whole.median)} ({_said(whole.ratio)})"
 
 
 def metrics(run: Measured, others: Sequence[Measured]) -> list[Metric]:
@@ -177,7 +177,7 @@ def differences(compared: Sequence[Metric]) -> list[Finding]:
     if len(faster) > 1:
         names = listed([one.metric.name for one in reversed(faster)])
         found = [one for one in found if one not in faster]
-        found.append(Finding(f"{names} took less, for what they waited for", faster[-1].metric, itself=False))
+        found.append(Finding(f"{names} took less, because what they waited for did", faster[-1].metric, itself=False))
     return _sorted([*found, *_gone(compared)])
 
 
@@ -192,8 +192,12 @@ def percentile(values: Sequence[float], fraction: float) -> float | None:
 
 
 def times(ratio: float) -> str:
-    """Return a ratio as a person says it: 4.1 ×, and of what has no digit that it is less than the smallest."""
-    return f"less than {SMALLEST_RATIO} ×" if round(ratio, 1) < SMALLEST_RATIO else f"{ratio:.1f} ×"
+    """Return a ratio: 4.1 ×, and for what has no digit < 0.1 ×."""
+    return f"< {SMALLEST_RATIO} ×" if round(ratio, 1) < SMALLEST_RATIO else f"{ratio:.1f} ×"
+
+
+def _said(ratio: float) -> str:
+    return times(ratio).replace("<", "less than")
 
 
 def _sorted(found: list[Finding]) -> list[Finding]:
@@ -285,7 +289,7 @@ def _sentence(one: Metric, of_runs: str) -> str:
         beside = f"{words(value)} instead of {words(median)}{of_runs}"
         if one.ratio is None:
             return f"{one.name} {verb} {beside}"
-        return f"{one.name} {verb} {times(one.ratio)} {its if of_runs else as_much} ({beside})"
+        return f"{one.name} {verb} {_said(one.ratio)} {its if of_runs else as_much} ({beside})"
     if one.name in _SINGULAR:
         return f"{number(value)} {_SINGULAR[one.name] if value == 1 else one.name} instead of {number(median)}"
     return f"{one.name} ran {counted(value, 'time')} instead of {number(median)}"

@@ -7,8 +7,8 @@ real model is paid; what it may cost is the budget of the test's project.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -18,7 +18,7 @@ from studio.database.connection import Database
 from studio.errors import InvalidPayload
 from studio.model.prices import PriceList
 from studio.operations import baselines, scenarios
-from studio.operations.baselines import Limits, Step
+from studio.operations.baselines import Limits, Step, Usual
 from studio.operations.figures import duration
 from studio.operations.scenarios import Ground, Scenario
 from studio.queue import Job
@@ -29,6 +29,8 @@ POLL_SECONDS = 0.1
 TRACE_SECONDS = 20.0
 # Whoever runs here claims within a second; after this nobody will.
 CLAIM_SECONDS = 60.0
+# What fewer runs took says little about what is usual: the first one of a new process is slower than any other.
+JUDGED_RUNS = 3
 
 Outcome = Literal["ok", "failed", "left out"]
 # What became of the baseline: this run is its first, was added to it, or took its place.
@@ -39,8 +41,8 @@ Kept = Literal["first", "added", "accepted"]
 class Result:
     """What became of a scenario. Milliseconds and micro-dollars; None where it did not get so far.
 
-    `run_ms` is without the wait in the queue and the launch. `slower` are the steps that took too long; only a good run
-    that is not slower is `kept` in the baseline.
+    `run_ms` is without the wait in the queue and the launch. `slower` are the steps that took too long, of those that
+    `JUDGED_RUNS` good runs or more had before; only a good run that is not slower is `kept` in the baseline.
     """
 
     scenario: str
@@ -222,7 +224,7 @@ class Trial:
         measured = baselines.measure(self.db, trace["trace_id"])
         # With --accept there is nothing to compare with: this is what is usual from now on.
         known = {} if self.accept else baselines.usual(self.db, scenario.name, model)
-        steps = baselines.compare(measured, known, self.limits)
+        steps = tuple(map(_considered, baselines.compare(measured, known, self.limits)))
         slower = [step for step in steps if step.slower]
         kept: Kept | None = None
         if problem is None and not slower:
@@ -234,7 +236,7 @@ class Trial:
         return Result(
             scenario=scenario.name,
             outcome="failed" if problem else "ok",
-            reason=problem or _well(scenario, job, slower, kept),
+            reason=problem or _well(scenario, job, slower, kept, _runs(known)),
             model=model,
             job_id=job.id,
             trace_id=trace["trace_id"],
@@ -270,10 +272,22 @@ def _problem(scenario: Scenario, job: Job, trace: dict[str, Any] | None, *, trac
     return None if trace["status"] == "ok" else f"Its trace is {trace['status']}: {trace['error']}"
 
 
-def _well(scenario: Scenario, job: Job, slower: Sequence[Step], kept: Kept | None) -> str:
+def _considered(step: Step) -> Step:
+    """Return a step that is slower only beside enough runs."""
+    return replace(step, slower=step.slower and step.usual is not None and step.usual.runs >= JUDGED_RUNS)
+
+
+def _runs(known: Mapping[str, Usual]) -> int:
+    """Return how many runs are in a baseline: a step may be missing in some of them."""
+    return max((usual.runs for usual in known.values()), default=0)
+
+
+def _well(scenario: Scenario, job: Job, slower: Sequence[Step], kept: Kept | None, before: int) -> str:
     said = f"Failed as ordered: {job.last_error}" if scenario.ends == "failed" else "As it should."
     if slower:
         worst = max(slower, key=lambda step: step.measured.ms)
         usual = worst.usual.median_ms if worst.usual is not None else 0.0
         return f"Slower than usual: {worst.name} took {duration(worst.measured.ms)}, usually {duration(usual)}."
-    return f"{said} No baseline yet: stored as the first." if kept == "first" else said
+    if kept == "first":
+        return f"{said} No baseline yet: stored as the first."
+    return f"{said} {before + 1} of {JUDGED_RUNS} runs needed to compare." if 0 < before < JUDGED_RUNS else said

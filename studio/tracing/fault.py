@@ -31,7 +31,7 @@ LOST = "LostWorker"
 SILENT = "It returned a failure and did not say why."
 # What an error says that has only broken the work off, and says nothing itself.
 INTERRUPTED = "interrupted"
-# From here on an HTTP status tells of a failure: an error in the middle of an answer carries the one of its beginning.
+# An error in the middle of an answer carries the status of its beginning, and only its dictionary says what it is.
 _FAILURE_STATUS = 400
 
 # The usual results, of which there is nothing to be asked.
@@ -127,9 +127,9 @@ def _of_service(exc: BaseException) -> str | None:
     status, body = getattr(exc, "status_code", None), getattr(exc, "body", None)
     error = body.get("error") if isinstance(body, Mapping) else None
     message = error.get("message") if isinstance(error, Mapping) else None
-    if not isinstance(status, int) or not isinstance(message, str) or not message.strip():
+    if not isinstance(status, int) or status < _FAILURE_STATUS or not isinstance(message, str) or not message.strip():
         return None
-    return f"{message.strip().rstrip('.')} (HTTP {status})" if status >= _FAILURE_STATUS else message
+    return f"{message.strip().rstrip('.')} (HTTP {status})"
 
 
 def _readable(text: str, redactor: Redactor) -> str:

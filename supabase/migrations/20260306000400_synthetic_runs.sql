@@ -30,6 +30,8 @@ create table public.synthetic_baselines (
   updated_at timestamptz not null default now(),
   primary key (scenario, model, span_name)
 );
+create trigger synthetic_baselines_updated_at before update on public.synthetic_baselines
+  for each row execute function public.set_updated_at();
 comment on table public.synthetic_baselines is
   'How long the spans of a name took in the last good synthetic runs of a scenario, in all, and what they cost.';
 comment on column public.synthetic_baselines.model is 'The model that was asked; empty where none was.';

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from studio.database.connection import Database
 from tests.support.postgres import TestServer
 from tests.support.story import Story
-from tests.support.traced_jobs import Fault, Traces, Work, crowd, phase0
+from tests.support.traced_jobs import OVERLOADED, Fault, Traces, Work, crowd, phase0
 from tests.support.web import StudioThread
 
 CROWD = 400
@@ -274,6 +275,20 @@ def test_an_error_is_called_mended_and_opened_again(scene: Scene) -> None:
     expect(page.get_by_role("button", name="It is mended")).to_be_visible()
     page.get_by_role("link", name="Open its trace").click()
     expect(page.get_by_role("complementary", name="One span")).to_contain_text("overloaded_error")
+
+
+def test_on_a_phone_an_error_has_its_cells_below_each_other(scene: Scene) -> None:
+    page = scene.context.new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{scene.web.url}/operations/errors/{OVERLOADED}")
+    for table in ("Requests", "Occurrences"):
+        cells = page.get_by_role("region", name=f"{table}, scrollable").locator("tbody tr").first.locator("th, td")
+        boxes = [box for cell in cells.all() if (box := cell.bounding_box())]
+        assert len(boxes) > 3
+        assert all(above["y"] + above["height"] <= below["y"] + 1 for above, below in itertools.pairwise(boxes))
+        assert min(box["width"] for box in boxes) > 300
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.close()
 
 
 def test_a_point_of_a_chart_leads_to_its_runs(scene: Scene) -> None:

@@ -116,7 +116,7 @@ def rows(
     status: str = UNSET,
     **columns: Any,
 ) -> Batch:
-    """Return a trace with its spans, not stored. It began at `start`, or `ago` before now.
+    """Return a trace with its spans, not stored. It began at `start`, or `ago` before the tests began.
 
     Where `end_ms` is not given, it ends with its first span, and with that one's status. Totals are those of the
     `llm` spans; `queue_ms` and `launch_ms` those of the spans of these names. `columns` override all of it.

@@ -52,9 +52,12 @@ def test_a_job_is_shown_with_its_steps_and_model_calls(greenlight: Greenlight, f
     assert "ceo_phase0" in plain.out
 
 
-def test_a_job_without_steps_is_shown_too(greenlight: Greenlight, job: UUID) -> None:
+def test_a_job_without_steps_is_shown_too(greenlight: Greenlight, db: Database, job: UUID) -> None:
+    db.execute("update public.agent_jobs set interruptions = 1 where id = %s", [job])
     ran = greenlight("jobs", "show", job)
     assert ran.code == 0
+    assert "of 3, 1 interruption\n" in "\n".join(line.rstrip() for line in ran.out.splitlines())
+    assert "0 tokens, 0 calls" in ran.out
     assert "No finished steps." in ran.out
     assert "No model calls." in ran.out
 

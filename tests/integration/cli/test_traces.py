@@ -75,6 +75,35 @@ def test_what_has_not_ended_is_shown_as_open(greenlight: Greenlight, db: Databas
     assert "… still open" in shown.out
 
 
+def test_attempts_of_one_number_are_told_apart(greenlight: Greenlight, db: Database, project: UUID) -> None:
+    job = uuid4()
+    lost = make_trace(db, "test.work", project, job_id=job, status="lost", outcome=None, end_ms=20_100)
+    later = timedelta(minutes=59)
+    again = make_trace(db, "test.work", project, job_id=job, claim_no=2, spans=usual(4650, calls=1), ago=later)
+    shown = greenlight("traces", "show", lost.trace_id).out
+    assert "status   lost, attempt 1, interrupted\n" in shown
+    assert f"others   attempt 1, taken up again: ok, 4.7 s, {again.trace_id.hex[:12]}\n" in shown
+    assert "model    0 calls, 0 tokens in" in shown
+    shown = greenlight("traces", "show", job).out
+    assert "status   ok, attempt 1, taken up again\n" in shown
+    assert f"others   attempt 1, interrupted: lost, 20.1 s, {lost.trace_id.hex[:12]}\n" in shown
+    assert "model    1 call, 1,000 tokens in" in shown
+
+
+def test_what_is_interrupted_says_so_without_its_type(greenlight: Greenlight, db: Database, project: UUID) -> None:
+    kind = "dagster._core.errors.DagsterExecutionInterruptedError"
+    stop = {"status": "cancelled", "error_type": kind, "error_class": "cancelled"}
+    spans = [
+        span("job:test.work", 0, 900, **stop, error="The job was canceled."),
+        span("step:a", 0, 900, under=0, **stop, error=kind),
+        span("agent:a", 0, 900, under=1, **stop, error="interrupted"),
+    ]
+    for known in (spans[:2], spans):
+        shown = greenlight("traces", "show", make_trace(db, "test.work", project, spans=known).trace_id).out
+        assert [line.strip() for line in shown.splitlines() if "└" in line] == ["└ interrupted"]
+        assert "error    The job was canceled.\n" in shown
+
+
 def test_many_alike_are_one_row_that_can_be_opened(greenlight: Greenlight, db: Database, project: UUID) -> None:
     spans = [span("job:test.work", 0, 9000), span("step:crawl", 0, 9000, under=0)]
     spans += [span("http:GET", n * 10, n * 10 + 8, under=1) for n in range(400)]
@@ -133,6 +162,12 @@ def test_a_list_is_narrowed_and_goes_on(greenlight: Greenlight, db: Database, pr
     rest = greenlight("traces", "list", "--project", project, "--before", before, "--json").json
     assert [one["trace_id"] for one in rest] == [str(made[0].trace_id)]
     assert greenlight("traces", "list", "--project", uuid4()).out == "No trace is like that.\n"
+    nope = greenlight("traces", "list", "--pipeline", "[b]nope")
+    assert nope.code == 0
+    assert nope.out.startswith("No trace of the pipeline '[b]nope' exists. There are: ")
+    assert "test.other, test.work" in nope.out
+    assert greenlight("traces", "list", "--pipeline", "[b]nope", "--json").json == []
+    assert greenlight("traces", "list", "--pipeline", "test.other", "--slower", "9h").out == "No trace is like that.\n"
 
 
 def test_an_installation_without_traces_says_how_to_make_one(greenlight: Greenlight, db: Database) -> None:
@@ -159,7 +194,12 @@ def test_bottlenecks_costs_and_comparisons(greenlight: Greenlight, db: Database,
     few = greenlight("traces", "slow", "--pipeline", "test.work", "--differences").out
     assert few.startswith("1 slow run, over ")
     assert "too few to tell" in few
-    assert greenlight("traces", "slow", "--pipeline", "test.work", "--differences", "--json").json["rest"] == 6
+    test = make_trace(db, "test.work", project, kind="synthetic", spans=usual(90_000)).trace_id
+    asked = ["traces", "slow", "--pipeline", "test.work", "--differences", "--json"]
+    assert greenlight(*asked).json["rest"] == 6
+    assert greenlight(*asked, "--synthetic").json["rest"] == 7
+    db.execute("delete from public.pipeline_spans where trace_id = %s", [test])
+    db.execute("delete from public.pipeline_traces where trace_id = %s", [test])
     assert "has ended" in greenlight("traces", "slow", "--pipeline", "x", "--differences").out
     compared = greenlight("traces", "compare", slow.trace_id)
     assert "agent:research took 6.3 × its median (19.0 s instead of 3.0 s, of 6 runs)\n" in compared.out

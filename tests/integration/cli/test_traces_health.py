@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -43,6 +44,28 @@ def test_what_is_well_exits_with_nothing_and_what_is_not_with_one(
     assert "4.20 s" in work
     assert "1.50 s" in work
     assert any(line.startswith("news") and "ms from a notification" in line for line in lines)
+
+    insert = (
+        "insert into public.alerts (kind, subject, severity, title, first_at) values ('queue', %s, %s, %s, now() - %s)"
+    )
+    db.execute(insert, ["a", "warning", "Errors of [bold]kind x", timedelta(minutes=5)])
+    code, out = run(capsys)
+    assert code == 0, "it is about the machinery"
+    assert out.splitlines()[1].strip() == "! 1 alert is open (warning, 5 m ago): Errors of [bold]kind x"
+    db.execute(insert, ["b", "critical", "Nobody works", timedelta(hours=1)])
+    code, out = run(capsys)
+    assert "✗ 2 alerts are open, the worst critical; the newest (5 m ago): Errors of [bold]kind x" in out
+    code, out = run(capsys, as_json=True)
+    said = json.loads(out)
+    assert (code, said["status"]) == (0, "ok")
+    assert said["alerts"] | {"newest_at": ""} == {
+        "count": 2, "worst": "critical", "newest": "Errors of [bold]kind x", "newest_at": ""
+    }  # fmt: skip
+    db.execute("update public.alerts set state = 'closed', closed_at = now()")
+    assert "alert" not in run(capsys)[1]
+    assert json.loads(run(capsys, as_json=True)[1])["alerts"] == {
+        "count": 0, "worst": None, "newest": None, "newest_at": None
+    }  # fmt: skip
 
     job = put_job(db, run_after="now() - interval '10 minutes'", job_type="odd [bold]type")
     lease = put_job(db, "running", leased_until="now() + interval '9 seconds'", dagster_run_id="r", locked_by="w")

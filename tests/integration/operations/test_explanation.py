@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -148,7 +148,7 @@ def test_a_model_that_is_busy_until_the_retries_are_used_up(database: Database, 
         f"in step research, agent researcher, while asking the model {MODEL}.",
         f"the model service {words}",
         "; the error was ",
-        "Error: “Try again later”.",
+        f"Error: “Try again later (HTTP {status})”.",
         f"The model was asked 3 times within 1 min 8 s, and each time it came to HTTP {status}; the retries are used",
         "It had waited 3.0 s in the queue",
         "This error has not come up before.",
@@ -622,7 +622,11 @@ def test_an_attempt_that_runs(database: Database) -> None:
         span("agent:researcher", 2000, None, under=1),
     ]
     trace = make_trace(
-        database, spans=spans, job_id=claim.job_id, trace_id=ids.of_claim(claim.job_id, 1), ago=timedelta(minutes=10)
+        database,
+        spans=spans,
+        job_id=claim.job_id,
+        trace_id=ids.of_claim(claim.job_id, 1),
+        start=datetime.now(UTC) - timedelta(minutes=10, seconds=5),
     )
     text = explained(
         database,

@@ -181,18 +181,23 @@ def test_a_step_that_is_slower_than_usual_is_named_until_it_is_accepted(
         first = greenlight(*asked)
         assert first.code == 0, first
         assert "No baseline yet: stored as the first." in first.said
+        pipeline.db.execute("update public.synthetic_baselines set median_ms = 0.0001")
+        few = greenlight(*asked)
+        assert few.code == 0, "beside so few nothing is slower"
+        assert "As it should. 2 of 3 runs needed to compare." in few.said
         # As if it had taken next to nothing before, and the rest for ever.
         pipeline.db.execute(
-            "update public.synthetic_baselines set median_ms ="
-            " case when span_name = 'step:noop_standard' then 0.0001 else 1e9 end"
+            "update public.synthetic_baselines set n = 3, samples_ms = samples_ms || samples_ms[1],"
+            " samples_micros = samples_micros || samples_micros[1],"
+            " median_ms = case when span_name = 'step:noop_standard' then 0.0001 else 1e9 end"
         )
         slower = greenlight(*asked)
         assert slower.code == 1
         assert "Slower than usual: step:noop_standard took" in slower.said
         assert "0 of 1 as they should be" in slower.said
-        assert {runs for runs, _ in baseline().values()} == {1}, "what is slower is not what is usual"
+        assert {runs for runs, _ in baseline().values()} == {3}, "what is slower is not what is usual"
         assert greenlight(*only("queue-standard"), "--floor-ms", "60000").code == 0, "a jitter of less is none"
-        assert {runs for runs, _ in baseline().values()} == {2}
+        assert {runs for runs, _ in baseline().values()} == {4}
         accepted = greenlight(*asked, "--accept", "--json")
     assert accepted.code == 0
     (result,) = said(accepted)["results"]

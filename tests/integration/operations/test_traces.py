@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -105,7 +105,7 @@ def test_a_list_is_narrowed(database: Database, wanted: dict[str, object], found
 
 
 def test_an_open_trace_has_run_until_the_databases_now(database: Database, project: UUID) -> None:
-    make_trace(database, project_id=project, ago=HOUR, end_ms=None)
+    make_trace(database, project_id=project, start=datetime.now(UTC) - HOUR, end_ms=None)
     (found,) = traces.find(database, project_id=project)
     assert found.is_open
     assert found.duration_ms is None
@@ -207,7 +207,9 @@ def test_a_tree_is_what_was_stored(database: Database, project: UUID) -> None:
 
 def test_what_is_open_runs_until_the_databases_now(database: Database, project: UUID) -> None:
     spans = [span("job:test.work", 0, None), span("agent:a", 600_000, None, under=0)]
-    found = tree.load(database, make_trace(database, project_id=project, spans=spans, ago=HOUR, end_ms=None).trace_id)
+    began = datetime.now(UTC) - HOUR
+    made = make_trace(database, project_id=project, spans=spans, start=began, end_ms=None)
+    found = tree.load(database, made.trace_id)
     (agent,) = found.root.children
     assert 3_600_000 <= found.duration_ms < 3_700_000
     assert agent.start_ms == 600_000

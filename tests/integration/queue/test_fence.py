@@ -139,7 +139,8 @@ def test_a_claim_that_is_over_can_change_nothing(database: Database, state: Call
 def test_every_function_that_takes_a_claim_number_is_among_those_tested(database: Database) -> None:
     rows = database.fetch_all(
         "select proname as name from pg_proc where pronamespace = 'public'::regnamespace"
-        " and 'p_claim_no' = any (proargnames) order by 1"
+        # What only computes a name writes nothing.
+        " and 'p_claim_no' = any (proargnames) and provolatile <> 'i' order by 1"
     )
     tested = {name.partition(",")[0] for name in WRITES} | {"renew_agent_job"} | UNFENCED | OF_MAILS
     assert {row["name"] for row in rows} == tested, "add the new one to WRITES"

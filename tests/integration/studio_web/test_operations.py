@@ -106,6 +106,17 @@ def test_a_trace_is_compared_with_what_is_usual(ground: Ground) -> None:
     assert "Which run?" in read(ground.desk.ada, "/operations/compare").text
 
 
+def test_attempts_of_one_number_are_told_apart(ground: Ground) -> None:
+    traces, job = Traces(ground.desk.db, ground.project), uuid4()
+    first = traces.store(lost(), job_id=job, ago=timedelta(hours=9), attempt=1, outcome="queued")
+    again = traces.store(chat(), job_id=job, claim_no=2, ago=timedelta(hours=8), attempt=1)
+    page = read(ground.desk.ada, f"/traces/{first}")
+    for table in ("pipeline_traces", "pipeline_spans"):
+        ground.desk.db.execute(f"delete from {table} where trace_id = any (%s)", [[first, again]])  # type: ignore[arg-type]
+    assert "Attempt 1, interrupted: lost" in page.text
+    assert "Attempt 1, taken up again: ok" in page.text
+
+
 def test_ids_of_jobs_lead_to_their_newest_trace(ground: Ground) -> None:
     answer = ground.desk.ada.get(f"/traces/{ground.job}")
     assert (answer.status_code, answer.headers["location"]) == (303, f"/traces/{ground.ok.hex}")

@@ -68,6 +68,52 @@ def test_a_number_is_told_where_it_is_out_of_the_ordinary(
     assert found(Measured(counts=counts), *[Measured(counts=usual)] * 10) == said
 
 
+def measured(**own_ms: tuple[float, float]) -> Measured:
+    """Return a run by its names with their time, all and own."""
+    names = {name.replace("_", ":"): times for name, times in own_ms.items()}
+    return Measured(
+        durations={name: whole for name, (whole, _) in names.items()},
+        self_times={name: own for name, (_, own) in names.items()},
+        counts={name: 1 for name in names if name.startswith(("step", "agent"))},
+    )
+
+
+FAST = {"step_answer": (370, 5), "llm_anthropic": (235, 235)}
+SLOW = {"step_answer": (28_100, 8), "llm_anthropic": (27_650, 246), "db_wait": (27_600, 27_600)}
+
+
+def test_a_name_that_is_new_leads_before_those_that_waited_for_it() -> None:
+    said = findings(metrics(measured(**SLOW, agent_new=(60, 60)), [measured(**FAST)] * 8), 8)
+    assert [(one.sentence, one.itself) for one in said] == [
+        ("db:wait is new: 27.6 s, in none of 8 runs", True),
+        ("agent:new is new: 60 ms, in none of 8 runs", True),
+        ("step:answer took 75.9 × its median (28.1 s instead of 370 ms, of 8 runs)", False),
+        ("llm:anthropic took 117.7 × its median (27.6 s instead of 235 ms, of 8 runs)", False),
+    ]
+    few = [measured(**FAST)] * 6 + [measured(**FAST, db_wait=(100, 100)), measured(**FAST, db_wait=(300, 300))]
+    assert found(measured(**SLOW), *few)[0] == "db:wait took 27.6 s, and 200 ms in the 2 of 8 runs with it"
+    assert found(measured(**FAST, db_wait=(320, 320)), *few) == []
+
+
+def test_what_spent_most_itself_leads_whatever_waited_for_it() -> None:
+    usual = [measured(step_a=(1000, 0), agent_a=(1000, 500), llm_a=(500, 500))] * 6
+    said = findings(metrics(measured(step_a=(9000, 0), agent_a=(9000, 6000), llm_a=(3000, 3000)), usual), 6)
+    assert [(one.metric.name, one.itself) for one in said] == [("agent:a", True), ("llm:a", True), ("step:a", False)]
+
+
+def test_beside_a_slower_run_the_rest_is_one_line_and_what_is_gone_another() -> None:
+    slow = measured(**SLOW, agent_new=(60, 60), step_short=(9, 9))
+    assert [one.sentence for one in differences(metrics(measured(**FAST), [slow]))] == [
+        "db:wait (27.6 s), agent:new (60 ms) and step:short ran only in the other run",
+        "step:answer and llm:anthropic took less, because what they waited for did",
+    ]
+    (said, *_) = differences(metrics(slow, [measured(**FAST)]))
+    assert said.sentence == "db:wait is new: 27.6 s"
+    assert [one.sentence for one in differences(metrics(took(11), [took(9000)]))] == [
+        "tool:x took less than 0.1 × as long (11 ms instead of 9.0 s)"
+    ]
+
+
 def test_what_some_runs_do_and_some_do_not_is_neither_new_nor_missing() -> None:
     others = [Measured(counts={"agent:a": 1})] * 5 + [Measured()] * 5
     assert found(Measured(), *others) == []

@@ -238,7 +238,7 @@ def test_an_error_that_says_nothing_is_called_by_its_type() -> None:
             {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded."}},
             "Overloaded (HTTP 529)",
         ),
-        (200, {"type": "error", "error": {"message": "Overloaded."}}, "Overloaded."),
+        (200, {"type": "error", "error": {"message": "Overloaded."}}, "as the SDK says"),
         (400, {"error": {"message": "no hunter2"}}, f"no {HIDDEN} (HTTP 400)"),
         (400, {"error": "no"}, "as the SDK says"),
         (502, "<html>", "as the SDK says"),

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from studio.operations import baseline, explanation, traces, tree
+from studio.operations.attempt_names import attempt_names
 from studio.operations.trace import Trace
 from studio.operations.tree import TraceTree
 from studio.views import operations as views
@@ -79,6 +80,7 @@ def _shown(
     here: StudioSite, looking: Viewer, trace: Trace, *, name: str | None, opened: str | None, under: str | None
 ) -> dict[str, Any]:
     loaded = tree.load(here.db, trace.trace_id, looking.scope)
+    attempts = traces.of_job(here.db, trace.job_id, looking.scope) if trace.job_id else []
     asked = {"name": name, "open": opened, "under": under}
 
     def link(**changes: Any) -> str:
@@ -87,7 +89,7 @@ def _shown(
 
     return {
         "trace": loaded.trace,
-        "attempts": traces.of_job(here.db, trace.job_id, looking.scope) if trace.job_id else [],
+        "attempts": list(zip(attempt_names(attempts), attempts, strict=True)),
         "max_attempts": views.max_attempts(here.db, trace.job_id),
         "own_job": trace.owner_clerk_id == looking.owner.clerk_id,
         "told": explanation.explain(here.db, trace.trace_id, looking.scope),
