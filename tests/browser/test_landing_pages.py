@@ -63,11 +63,9 @@ def stored(idea: str, direction: str) -> str:
     return prepared(page(sandbox_facts(facts, direction)), facts)
 
 
-@pytest.mark.chaos
 @pytest.mark.parametrize("direction", LAYOUTS)
 def test_a_page_fits_every_window_and_can_be_read(visit: Visit, direction: str) -> None:
-    ideas = ("long words", "hostile")
-    for idea in ideas if FULL else (ideas[list(LAYOUTS).index(direction) % 2],):
+    for idea in ("long words", "hostile"):
         tab = visit.open(stored(idea, direction))
         for scheme in ("light", "dark"):
             tab.emulate_media(color_scheme=scheme)
