@@ -32,6 +32,13 @@ StudioError                   something a person can act on; says what is wrong 
 │       └── StorageConflict   a file lies under this path already
 ├── OutboundRefused           the guard does not let this address be fetched
 ├── OutboundFailed            an address that may be fetched gave no usable answer
+├── NoSandbox                 no sandbox can be made here, so nobody else's code is run
+├── SandboxBroken             the sandbox ended before its work did (worth a retry)
+├── UnsafeOutput              what an agent made may not leave the studio: secrets, links out of it, too much
+├── RepositoryError           git could not do what was asked
+│   ├── RepositoryUnavailable it could not be reached (worth a retry)
+│   └── RepositoryRefused     it refuses: no such repository, no right to write, a branch that is taken
+├── BrowserUnavailable        no browser could be started, or it ended in the middle (worth a retry)
 └── StackError                the embedded stack cannot start, or is running already
 """
 
@@ -227,6 +234,40 @@ class OutboundFailed(StudioError):
         super().__init__(message, remedy)
         self.reason = reason
         self.sent = sent
+
+
+class NoSandbox(StudioError):
+    """No sandbox can be made here, and the settings do not allow to do without."""
+
+    permanent = True
+
+
+class SandboxBroken(StudioError):
+    """The sandbox ended before its work did; a retry may help."""
+
+
+class UnsafeOutput(StudioError):
+    """What an agent has made may not leave the studio."""
+
+    permanent = True
+
+
+class RepositoryError(StudioError):
+    """Git could not do what was asked."""
+
+
+class RepositoryUnavailable(RepositoryError):
+    """The repository could not be reached; a retry may help."""
+
+
+class RepositoryRefused(RepositoryError):
+    """The repository refuses; asking again changes nothing."""
+
+    permanent = True
+
+
+class BrowserUnavailable(StudioError):
+    """No browser could be started, or it ended in the middle; a retry may help."""
 
 
 class StackError(StudioError):

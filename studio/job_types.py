@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from uuid import UUID
 
 from pydantic import AliasChoices, AnyUrl, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -35,6 +35,25 @@ MESSAGE_LIMIT = 3000
 # A name of DNS has 253 characters; as a person writes it, with scheme and path, it may have some more.
 DOMAIN_LIMIT = 500
 ADDRESS_LIMIT = 500
+OCCASION_LIMIT = 80
+
+
+# The first four are the seed's.
+CheckName = Literal[
+    "screenshot",
+    "mobile_responsive",
+    "waitlist_form",
+    "meta_tags",
+    "console_errors",
+    "failed_requests",
+    "broken_links",
+    "accessibility",
+    "page_weight",
+    "web_vitals",
+    "form_post",
+    "visual_difference",
+]
+CHECKS: tuple[CheckName, ...] = get_args(CheckName)
 
 
 class Payload(BaseModel):
@@ -97,7 +116,16 @@ class EmptyPayload(Payload):
     """A payload without fields."""
 
 
-class CodePayload(ProjectPayload):
+class OccasionPayload(ProjectPayload):
+    """A payload that may say on what occasion it is asked for: "publication 3", or the minute somebody asked.
+
+    The same question on another occasion is another job; on the same one it is the same.
+    """
+
+    occasion: str | None = Field(default=None, min_length=1, max_length=OCCASION_LIMIT)
+
+
+class CodePayload(OccasionPayload):
     """`code.generate_mvp`."""
 
     owner_clerk_id: str = Field(alias="ownerClerkId", min_length=1)
@@ -106,7 +134,7 @@ class CodePayload(ProjectPayload):
     branch: str = Field(default="greenlight/mvp-v1", pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,120}$")
 
 
-class ReportPayload(ProjectPayload):
+class ReportPayload(OccasionPayload):
     """`research.generate_report`."""
 
     topic: str = Field(min_length=3, max_length=2000)
@@ -114,11 +142,12 @@ class ReportPayload(ProjectPayload):
     max_slides: int = Field(default=15, ge=3, le=30, alias="maxSlides")
 
 
-class BrowserPayload(ProjectPayload):
+class BrowserPayload(OccasionPayload):
     """`browser.check_page`."""
 
     url: AnyUrl
-    checks: list[Literal["screenshot", "mobile_responsive", "waitlist_form", "meta_tags"]] = Field(min_length=1)
+    checks: list[CheckName] = Field(default_factory=lambda: list(CHECKS), min_length=1)
+    publication_no: int | None = Field(default=None, ge=1, alias="publicationNo")
 
 
 class ScanPayload(Payload):
@@ -153,7 +182,7 @@ def _day() -> str:
 
 def _hashed(prefix: str) -> KeyBuilder:
     def key(project_id: UUID, payload: Payload) -> str:
-        return f"{prefix}:{project_id}:{sha1_hex(canonical_json(payload.model_dump(mode='json', by_alias=True)))}"
+        return f"{prefix}:{project_id}:{sha1_hex(canonical_json(dump_payload(payload)))}"
 
     return key
 

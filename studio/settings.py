@@ -11,9 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from studio.errors import SettingsError
+from studio.settings_builders import BuilderSettings
 
 # What the embedded stack gives as the key to its sandbox model: a name, and no secret.
 SANDBOX_KEY = "sandbox"
@@ -28,7 +29,7 @@ class ModelPrice(BaseModel):
     context_window: int = Field(default=200_000, gt=0)
 
 
-class Settings(BaseSettings):
+class Settings(BuilderSettings):
     """The settings of every Greenlight process."""
 
     model_config = SettingsConfigDict(

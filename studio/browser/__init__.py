@@ -1,0 +1,1 @@
+"""A real browser that sees nothing but what the studio's guard lets through, and that always ends."""

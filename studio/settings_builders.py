@@ -1,0 +1,77 @@
+"""The settings of the builders and the checker: where generated code runs, and what a browser may take."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+SandboxSetting = Literal["auto", "bubblewrap", "namespaces", "none"]
+
+
+class BuilderSettings(BaseSettings):
+    """A part of `studio.settings.Settings`."""
+
+    # --- code.generate_mvp
+    code_sandbox: SandboxSetting = Field(
+        default="auto",
+        validation_alias="GREENLIGHT_CODE_SANDBOX",
+        description="What generated code runs in: bubblewrap where it is there, else user namespaces. `none` runs it"
+        " unprotected, with all that this account may do.",
+    )
+    code_network_hosts: str | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_CODE_NETWORK_HOSTS",
+        description="Hosts of package registries, comma-separated, that generated code may reach over HTTPS"
+        " (`npm config get registry`, `pip config get global.index-url`). Unset: no network.",
+    )
+    code_memory_mb: int = Field(
+        default=2048,
+        ge=128,
+        validation_alias="GREENLIGHT_CODE_MEMORY_MB",
+        description="Memory of generated code, all its processes together.",
+    )
+    code_processes: int = Field(
+        default=256,
+        ge=8,
+        validation_alias="GREENLIGHT_CODE_PROCESSES",
+        description="Processes and threads of generated code at once.",
+    )
+    code_disk_mb: int = Field(
+        default=1024,
+        ge=16,
+        validation_alias="GREENLIGHT_CODE_DISK_MB",
+        description="What generated code may keep in its workspace, held in memory while it runs.",
+    )
+    code_file_mb: int = Field(
+        default=256, ge=1, validation_alias="GREENLIGHT_CODE_FILE_MB", description="The largest file it may write."
+    )
+    code_command_seconds: float = Field(
+        default=300,
+        gt=0,
+        validation_alias="GREENLIGHT_CODE_COMMAND_SECONDS",
+        description="How long one command of an agent, a build or a test run may take.",
+    )
+    code_budget_usd: Decimal = Field(
+        default=Decimal(5),
+        ge=0,
+        le=10**9,
+        validation_alias="GREENLIGHT_CODE_BUDGET_USD",
+        description="What one code generation may spend on the model; the project's own cap holds beside it.",
+    )
+
+    # --- browser
+    browser_path: str | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_BROWSER_PATH",
+        description="The Chromium that checks pages and prints reports. Unset: `chromium` of the system, else"
+        " Playwright's own.",
+    )
+    browser_seconds: float = Field(
+        default=120,
+        gt=0,
+        validation_alias="GREENLIGHT_BROWSER_SECONDS",
+        description="How long a browser may live for one page.",
+    )
