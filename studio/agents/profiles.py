@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Tool = Literal["web_search", "web_fetch", "read", "write", "edit", "bash"]
+Tool = Literal["web_search", "web_fetch", "read", "write", "edit", "glob", "grep", "bash"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,14 @@ class AgentProfile:
         """How many web searches one call may make."""
         return self.turns - 1 if "web_search" in self.tools else 0
 
+    @property
+    def fetches(self) -> int:
+        """How many pages one call may have fetched."""
+        return self.turns - 1 if "web_fetch" in self.tools else 0
+
 
 _WEB: tuple[Tool, ...] = ("web_search", "web_fetch")
+_WORKSPACE: tuple[Tool, ...] = ("read", "write", "edit", "glob", "grep", "bash")
 
 PROFILES: dict[str, AgentProfile] = {
     profile.name: profile
@@ -45,7 +51,7 @@ PROFILES: dict[str, AgentProfile] = {
         AgentProfile("synthesizer", "ceo", (), 6, 240),
         AgentProfile("chat", "ceo", (), 6, 240),
         AgentProfile("chat_router", "ceo", (), 3, 90),
-        AgentProfile("code_generator", "engineering", ("read", "write", "edit", "bash", "web_search"), 30, 1800),
+        AgentProfile("code_generator", "engineering", _WORKSPACE, 30, 1800),
         AgentProfile("none", "ceo", (), 10, 600),
     )
 }

@@ -39,6 +39,12 @@ TAGS = (
     "actions",
     "conversation",
     "message",
+    "request",
+    "files",
+    "topic",
+    "question",
+    "questions",
+    "claims",
 )
 # In every block, whether or not the prompt has such a part: a page may not pretend to be the founder's guidance.
 _ANY_TAG = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(TAGS)})\b)", re.IGNORECASE)

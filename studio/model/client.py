@@ -25,8 +25,8 @@ from pydantic import BaseModel
 from studio.database.connection import Database
 from studio.errors import ModelAnswerInvalid, ModelRefused, ModelUnavailable, SettingsError
 from studio.model import spend
-from studio.model.answers import Answer, passages_of, retrieved_urls, text_of, usage_of
-from studio.model.call import Call
+from studio.model.answers import Answer, pages_of, passages_of, retrieved_urls, text_of, usage_of
+from studio.model.call import Call, web_tools, web_uses
 from studio.model.prices import PriceList, Usage
 from studio.model.reservation import Reservation
 from studio.model.spend import Spender
@@ -34,6 +34,8 @@ from studio.model.structure import parse
 from studio.model.tracing import traced_tools, watch_attempts
 from studio.model.transport import do_not_resend, one_line, translated, unbilled
 from studio.model.turn import read, report_cost, use_tools
+from studio.model.turns import CACHED, Turn, sent_back, with_cache_mark
+from studio.model.turns import Message as Said
 from studio.progress import Progress
 from studio.settings import Settings
 from studio.text import clip, storable
@@ -128,19 +130,18 @@ class Model:
         progress: Progress,
     ) -> Answer:
         request: dict[str, Any] = {"model": self.name, "max_tokens": call.max_tokens, "system": call.system}
-        searches = call.profile.searches if call.search else 0
         if schema is not None:
             request["output_config"] = {"format": {"type": "json_schema", "schema": transform_schema(schema)}}
         messages = list(messages)
         finished: list[Message] = []
         usage, cost, calls = Usage(), 0, []
         for _ in range(MAX_PAUSES + 1):
-            if searches:
-                # What was searched before a pause counts; the tool stays, because the conversation speaks of it.
-                searches = max(1, call.profile.searches - usage.searches)
-                request["tools"] = [{"type": "web_search_20250305", "name": "web_search", "max_uses": searches}]
+            # What was used before a pause counts; the tools stay, because the conversation speaks of them.
+            left = web_uses(call, usage)
+            if tools := web_tools(*left):
+                request["tools"] = tools
             message, used, micros, call_id = self._stream(
-                call, {**request, "messages": messages}, searches, spender, progress, prose=schema is None
+                call, {**request, "messages": messages}, left, spender, progress, prose=schema is None
             )
             finished.append(message)
             usage, cost = usage + used, cost + micros
@@ -163,6 +164,7 @@ class Model:
             usage=usage,
             cost_micros=cost,
             passages=tuple(passages_of(finished)),
+            pages=tuple(pages_of(finished)),
             retrieved_urls=tuple(retrieved_urls(finished)),
             call_ids=tuple(calls),
         )
@@ -171,14 +173,14 @@ class Model:
         self,
         call: Call,
         request: dict[str, Any],
-        searches: int,
+        web: tuple[int, int],
         spender: Spender,
         progress: Progress,
         *,
         prose: bool,
     ) -> tuple[Message, Usage, int, UUID]:
         deadline = time.monotonic() + self._seconds(call)
-        with self._reserved(call, _size(request), call.max_tokens, searches, spender) as reservation:
+        with self._reserved(call, _size(request), call.max_tokens, web, spender) as reservation:
             client = self._client.with_options(timeout=self._timeout(call))
             with genai.request_span(self.name, call.profile.name, reservation.call_id) as asked:
                 with client.messages.stream(**request) as stream:
@@ -221,7 +223,7 @@ class Model:
         with contextlib.closing(runner):
             for _ in range(call.profile.turns):
                 deadline = time.monotonic() + self._seconds(call)
-                with self._reserved(call, size, call.max_tokens, 0, spender) as reservation:
+                with self._reserved(call, size, call.max_tokens, (0, 0), spender) as reservation:
                     with genai.request_span(self.name, call.profile.name, reservation.call_id) as asked:
                         message: Any = read(next(runner), deadline, call, progress, prose=True)
                         used = usage_of(message)
@@ -239,14 +241,40 @@ class Model:
             f"The agent used all its {call.profile.turns} turns without an answer.", "The job is tried again."
         )
 
+    @traced_llm()
+    def turn(
+        self,
+        call: Call,
+        messages: Sequence[Said],
+        tools: Sequence[dict[str, Any]],
+        spender: Spender,
+        progress: Progress,
+    ) -> Turn:
+        """Take one turn of a conversation whose tools the caller carries out and whose record he keeps.
+
+        `messages` begins with the question; `call.prompt` is not read. Raises as `complete`.
+        """
+        request: dict[str, Any] = {
+            "model": self.name,
+            "max_tokens": call.max_tokens,
+            "system": [{"type": "text", "text": call.system, **CACHED}],
+            "tools": list(tools),
+            "messages": with_cache_mark(messages),
+        }
+        message, usage, micros, call_id = self._stream(call, request, (0, 0), spender, progress, prose=True)
+        if message.stop_reason == "refusal":
+            raise ModelRefused("The model declined to answer.", "Change the request.")
+        content = sent_back(message.content)
+        return Turn(content, message.model, message.stop_reason or "", usage, micros, str(call_id))
+
     # --- the ledger
 
     @contextlib.contextmanager
     def _reserved(
-        self, call: Call, request_bytes: int, max_tokens: int, searches: int, spender: Spender
+        self, call: Call, request_bytes: int, max_tokens: int, web: tuple[int, int], spender: Spender
     ) -> Iterator[Reservation]:
         micros, worst = self._prices.worst_case(
-            self.name, request_bytes=request_bytes, max_tokens=max_tokens, searches=searches
+            self.name, request_bytes=request_bytes, max_tokens=max_tokens, searches=web[0], fetches=web[1]
         )
         call_id = spend.reserve(
             self._db, spender, step=call.step, agent=call.profile.name, model=self.name, micros=micros, usage=worst

@@ -32,6 +32,7 @@ class Usage:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     searches: int = 0
+    fetches: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -40,6 +41,7 @@ class Usage:
             self.cache_read_tokens + other.cache_read_tokens,
             self.cache_write_tokens + other.cache_write_tokens,
             self.searches + other.searches,
+            self.fetches + other.fetches,
         )
 
     @property
@@ -76,18 +78,21 @@ class PriceList:
             raise self._no_price(model) from exc
         return math.ceil(Decimal(price.total_price) * MICROS) + usage.searches * SEARCH_MICROS
 
-    def worst_case(self, model: str, *, request_bytes: int, max_tokens: int, searches: int) -> tuple[int, Usage]:
+    def worst_case(
+        self, model: str, *, request_bytes: int, max_tokens: int, searches: int, fetches: int = 0
+    ) -> tuple[int, Usage]:
         """Return the most that a call can cost in micro-dollars, and the usage that would cost it.
 
-        A token is at least one byte of the request. After each search the model reads everything again
-        together with the results, whose size only the context window bounds.
+        A token is at least one byte of the request. After each search and each fetched page the model reads
+        everything again together with the results, whose size only the context window bounds.
         """
         window = self._context_window(model)
         once = min(window, request_bytes + HIDDEN_INPUT_TOKENS)
         usage = Usage(
-            input_tokens=once if searches == 0 else window * (searches + 1),
+            input_tokens=once if searches + fetches == 0 else window * (searches + fetches + 1),
             output_tokens=max_tokens,
             searches=searches,
+            fetches=fetches,
         )
         return self.cost_micros(model, usage), usage
 

@@ -75,6 +75,8 @@ class ServerTools:
             span.set_output([{"url": result.url, "title": result.title} for result in block.content])
         elif (problem := getattr(block.content, "error_code", None)) is not None:
             span.fail_with(f"The service's tool failed: {problem}.")
+        elif (url := getattr(block.content, "url", None)) is not None:
+            span.set_output({"url": url})
         span.end()
 
     def close(self, exc: BaseException | None = None) -> None:

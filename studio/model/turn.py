@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx2
 
+from studio.errors import ModelUnavailable
 from studio.model import spend
 from studio.model.call import Call
 from studio.model.prices import Usage
 from studio.model.tracing import ServerTools
-from studio.model.transport import SHOWN_ERROR_CHARS, Bounded
+from studio.model.transport import SHOWN_ERROR_CHARS, Bounded, one_line
 from studio.progress import Progress
 from studio.text import clip, storable
 from studio.tracing import genai
@@ -37,6 +38,11 @@ def read(stream: Any, deadline: float, call: Call, progress: Progress, *, prose:
             whole = whole or event.type == "message_stop"
     except BaseException as exc:
         tools.close(exc)
+        if isinstance(exc, ValueError):
+            # The SDK's word for the input of a tool that is no JSON.
+            raise ModelUnavailable(
+                f"The model's answer cannot be read: {one_line(exc)}.", "The job is tried again."
+            ) from exc
         raise
     tools.close()
     if not whole:
@@ -83,3 +89,9 @@ def _report_tools(block: Any, call: Call, progress: Progress, tools: ServerTools
             progress.tool_result("web_search", step=call.step, results=len(urls), urls=urls[:10])
         else:
             progress.tool_result("web_search", step=call.step, results=0, error=block.content.error_code)
+    elif block.type == "web_fetch_tool_result":
+        tools.returned(block)
+        if block.content.type == "web_fetch_result":
+            progress.tool_result("web_fetch", step=call.step, url=block.content.url)
+        else:
+            progress.tool_result("web_fetch", step=call.step, error=block.content.error_code)

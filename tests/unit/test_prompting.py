@@ -85,7 +85,6 @@ def test_profiles_may_search_once_less_than_they_have_turns() -> None:
         "researcher_quick": 3,
         "researcher_report": 14,
         "designer_full": 9,
-        "code_generator": 29,
     }
     assert {name: (profile.turns, profile.timeout_seconds) for name, profile in PROFILES.items()} == {
         "ceo": (10, 600),

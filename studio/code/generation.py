@@ -1,0 +1,321 @@
+"""The steps of `code.generate_mvp`: look, write, inspect, check, push, offer, record; each a checkpoint of the job.
+
+What the agent leaves is inspected outside the sandbox, checked in a fresh one on exactly the tree that is committed,
+and pushed as a new branch; only a person merges it. An agent that a limit has stopped has its work offered as
+unfinished.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from studio import assets, projects
+from studio.agents.coder import PROFILE, Coder
+from studio.claims import Claim, Json
+from studio.code import archive, declared, declared_run, manifest, offering, secret_scan
+from studio.code.checkpoints import STEP, Checkpoints
+from studio.code.discreet import DiscreetProgress
+from studio.code.facts import facts
+from studio.code.manifest import Manifest
+from studio.code.pull_request import open_pull_request
+from studio.code.recording import AGENT, Generated
+from studio.code.remote import Remote, find_remote
+from studio.code.repository import Base, Pin, open_repository
+from studio.code.safe_paths import LeftOut
+from studio.code.sandbox import Limits, Sandbox, choose
+from studio.code.workbench import Workbench
+from studio.code.workspace import Changes
+from studio.database.connection import Connection
+from studio.errors import InvalidInput, PermissionRefused
+from studio.job_types import CodePayload
+from studio.model import spend
+from studio.model.prices import MICROS
+from studio.model.spend import Spender
+from studio.progress import Progress
+from studio.projects import Project
+from studio.settings import SANDBOX_KEY, Settings
+from studio.storage import Storage
+from studio.tasks import forget_task, log_task
+from studio.text import clip
+from studio.tracing.redaction import Redactor
+
+if TYPE_CHECKING:
+    from studio.model.client import Model
+
+TASK = "code_generation"
+FAILED_TASK = (AGENT, "code_generation_failed")
+ARCHIVE_KIND = "code_archive"
+PERMISSION = "repo_write"
+# Of what an agent says at the end.
+SUMMARY_CHARS = 4_000
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One attempt at a code base: the claim it works under, and what it works with."""
+
+    claim: Claim
+    payload: CodePayload
+    settings: Settings
+    model: Callable[[], Model]
+    progress: Progress
+    storage: Callable[[], Storage]
+
+    @property
+    def project_id(self) -> UUID:
+        """The project the job belongs to."""
+        return self.claim.job.project_id
+
+    # --- look
+
+    def prepare(self) -> Json:
+        """Look at the repository and at what can be used here, before anything is paid for.
+
+        Raises `PermissionRefused`, `NoSandbox`, `SettingsError`, `InvalidInput` and what `Repository.base` raises.
+        """
+        project = self._project()
+        kind = choose(self.settings)
+        remote = self._remote(project)
+        self.progress.log(f"The sandbox is made with {kind}; the code goes to {remote.name}.")
+        with open_repository(remote) as repository:
+            base = repository.base()
+        if base.kept:
+            self.progress.log(f"{len(base.kept)} entries of the repository stay as they are.")
+        path = self._checkpoints(Changes).store("base", Changes(base.files))
+        paths = [file.path for file in base.files]
+        detail = clip(self.payload.description, SUMMARY_CHARS)
+        self.claim.write(
+            lambda conn: log_task(conn, self.project_id, self.claim.job_id, AGENT, TASK, "running", detail)
+        )
+        return {
+            "sandbox": kind,
+            "repository": remote.name,
+            "local": remote.github is None,
+            "branch": base.branch,
+            "sha": base.sha,
+            "base": path,
+            "kept": [list(left) for left in base.kept],
+            "files": len(paths),
+            "facts": facts(self.claim.db, project, self.payload.description, paths),
+        }
+
+    # --- write
+
+    def write(self, prepared: Json) -> Json:
+        """Let the agent write, from where an earlier attempt was; return how it ended and where its work is kept."""
+        kept = self._checkpoints(Changes)
+        if not kept.readable(prepared["base"]):
+            self.progress.log("What an earlier attempt had kept is gone; the agent begins anew.")
+            kept.forget()
+            with open_repository(self._remote(self._project())) as repository:
+                base = repository.base(Pin(prepared["branch"], prepared["sha"]))
+            # Under the same name: what it holds makes it.
+            kept.store("base", Changes(base.files))
+        bench = Workbench(
+            prepared["sandbox"],
+            Limits.of(self.settings),
+            workspace=lambda: kept.workspace(prepared["base"]),
+            seconds=self.settings.code_command_seconds,
+            registry_hosts=registry_hosts(self.settings),
+            note=lambda line: self.progress.log(line, step=STEP),
+        )
+        try:
+            written = Coder(
+                self.model(),
+                Spender(self.project_id, self.claim.job_id, self.claim.claim_no),
+                DiscreetProgress(self.progress, Redactor.from_settings(self.settings)),
+                seconds=PROFILE.timeout_seconds,
+                affordable=self._affordable,
+            ).run(prepared["facts"], bench, self._checkpoints(bench.changes))
+        finally:
+            bench.close()
+        if written.reason is not None:
+            self.progress.log(f"The agent was stopped after {written.turns} turns. {written.reason}")
+        return {**asdict(written), "summary": clip(written.summary, SUMMARY_CHARS)}
+
+    def _affordable(self) -> str | None:
+        spent = spend.spent_by_job(self.claim.db, self.claim.job_id).cost_micros
+        if spent < self.settings.code_budget_usd * MICROS:
+            return None
+        return f"It has spent ${spend.usd(spent)}, of at most ${self.settings.code_budget_usd} for one code base."
+
+    # --- inspect
+
+    def inspect(self, prepared: Json, written: Json) -> Json:
+        """Take what may be committed out of what the agent left, look it through for secrets, and keep it.
+
+        Raises `InvalidInput` where nothing was changed, `UnsafeOutput` where secrets are in it or it is too much.
+        """
+        found = self._manifest(prepared)
+        if not found.changes:
+            why = written["reason"] or written["summary"] or "It said nothing."
+            raise InvalidInput(f"The agent has changed nothing. {clip(why, 400)}", "Say more exactly what is wanted.")
+        base = self._kept_base(prepared)
+        token = self._remote(self._project()).token
+        known = [*_secrets(self.settings), *([token] if token else [])]
+        findings = secret_scan.scan(found.written, base=base.files, known=known)
+        for finding in findings:
+            self.progress.log(f"{finding.path}:{finding.line} may hold a secret: {finding.kind}", **finding.as_json())
+        secret_scan.require_none(findings)
+        for left in found.left_out:
+            self.progress.log(f"{left.as_json()['path']} is left out. {left.reason}")
+        data = archive.pack(found.files)
+        asset = assets.store(
+            self.claim.write,
+            self.storage(),
+            self.project_id,
+            phase=None,
+            kind=ARCHIVE_KIND,
+            path=f"{self.project_id}/code/{self.claim.job_id}/code.tar.gz",
+            data=data,
+            filename="code.tar.gz",
+            mime_type=archive.MIME_TYPE,
+            metadata={"job_id": str(self.claim.job_id), "files": len(found.files)},
+            created_by=AGENT,
+        )
+        self.progress.log(f"{len(found.changes)} files are new or changed, {len(found.left_out)} entries left out.")
+        return {
+            "changes": [change.as_json() for change in found.changes],
+            "left_out": [left.as_json() for left in found.left_out],
+            "findings": [finding.as_json() for finding in findings],
+            "asset_id": str(asset.id),
+            "storage_path": asset.storage_path,
+            "sha256": asset.content_hash,
+            "stack": offering.stack(found.files),
+        }
+
+    # --- check
+
+    def check(self, prepared: Json, _inspected: Json) -> Json:
+        """Run the build and the tests that the project declares, each in a fresh sandbox, and return what they said."""
+        found = self._manifest(prepared)
+        hosts = registry_hosts(self.settings)
+        checks = declared.declared(found.files, network=bool(hosts))
+        if not checks:
+            self.progress.log("The project declares neither a build nor tests.")
+        modules = declared_run.python_modules([file.path for file in found.files])
+        results: list[Json] = []
+        for number, one in enumerate(checks, 1):
+
+            def run(one: declared.DeclaredCheck = one) -> Json:
+                note = functools.partial(self.progress.log, step="check")
+                limits = Limits.of(self.settings)
+                with Sandbox(prepared["sandbox"], limits, registry_hosts=hosts, note=note) as sandbox:
+                    sandbox.put(found.files)
+                    seconds = self.settings.code_command_seconds
+                    return declared_run.run(one, sandbox, seconds=seconds, modules=modules).as_json()
+
+            result = self.claim.once(f"check/{number}", run)
+            self.progress.log(f"{one.command}: {result['outcome']}", **{**result, "output": result["output"][-2000:]})
+            results.append(result)
+        return results
+
+    # --- push and offer
+
+    def push(self, prepared: Json, _inspected: Json, _checks: Json) -> Json:
+        """Commit on top of what was looked at, and push it as a new branch. Asked again it finds what is there."""
+        project = self._project()
+        remote = self._remote(project)
+        with open_repository(remote) as repository:
+            base = repository.base(Pin(prepared["branch"], prepared["sha"]))
+            message = offering.commit_message(project, self.payload.description, self.claim.job_id)
+            sha = repository.commit(base, self._manifest(prepared, base), message, self.claim.job.created_at)
+            branch = repository.push(sha, self.payload.branch)
+        self.progress.log(f"Pushed {sha[:12]} to the branch {branch} of {remote.name}.")
+        return {"sha": sha, "branch": branch}
+
+    def offer(self, prepared: Json, written: Json, inspected: Json, checks: Json, pushed: Json) -> Json:
+        """Open a pull request where there is somewhere to open one; return its address. Nobody merges it but a person.
+
+        Asked again it finds the one that is there.
+        """
+        project = self._project()
+        opened = open_pull_request(
+            self.settings,
+            self._remote(project),
+            branch=pushed["branch"],
+            sha=pushed["sha"],
+            base=prepared["branch"],
+            title=offering.title(project, self.payload.description),
+            body=offering.body(self.payload.description, written, inspected, checks, prepared["sandbox"]),
+            draft=written["reason"] is not None,
+        )
+        if opened is None:
+            return None
+        self.progress.log(f"Pull request {opened.number}: {opened.url}", url=opened.url)
+        return {"number": opened.number, "url": opened.url, "draft": opened.draft}
+
+    # --- record
+
+    def record(
+        self,
+        conn: Connection,
+        prepared: Json,
+        written: Json,
+        inspected: Json,
+        checks: Json,
+        pushed: Json,
+        pull_request: Json,
+    ) -> Json:
+        """Write the generation down, remember it, and ask for the deployment, in the caller's transaction."""
+        found = Generated(self.claim, self.payload, prepared, written, inspected, checks, pushed, pull_request)
+        recorded = found.record(conn)
+        log_task(conn, self.project_id, self.claim.job_id, AGENT, TASK, "completed", recorded["told"])
+        forget_task(conn, self.claim.job_id, *FAILED_TASK)
+        return recorded
+
+    # --- parts
+
+    def _project(self) -> Project:
+        project = projects.get(self.claim.db, self.project_id)
+        if project.status != "active":
+            raise PermissionRefused(f"Project {project.id} is {project.status}.", "Make it active first.")
+        return project
+
+    def _remote(self, project: Project) -> Remote:
+        """Return where the code goes; raise `PermissionRefused` where the project may not write there now."""
+        address = self.payload.repo_url or project.repo_url
+        remote = find_remote(self.claim.db, self.settings, project.id, project.name, address)
+        if remote.github is not None and project.permissions.get(PERMISSION) is not True:
+            raise PermissionRefused(
+                f"The project does not permit {PERMISSION}, so nothing is pushed to {remote.name}.",
+                "Allow it with `greenlight projects permissions --repo-write`.",
+            )
+        return remote
+
+    def _kept_base(self, prepared: Json) -> Base:
+        """Return the base as it was fetched, from what was kept of it."""
+        files = archive.unpack(self.storage().read(prepared["base"])).written
+        return Base(prepared["branch"], prepared["sha"], files, tuple(LeftOut(*entry) for entry in prepared["kept"]))
+
+    def _manifest(self, prepared: Json, base: Base | None = None) -> Manifest:
+        workspace = self._checkpoints(Changes).workspace(prepared["base"])
+        return manifest.look(workspace.files.values(), base or self._kept_base(prepared))
+
+    def _checkpoints(self, changes: Callable[[], Changes]) -> Checkpoints:
+        return Checkpoints(self.claim, self.storage(), changes)
+
+
+def registry_hosts(settings: Settings) -> list[str]:
+    """Return the hosts that generated code may reach; none by default."""
+    return [host.strip() for host in (settings.code_network_hosts or "").split(",") if host.strip()]
+
+
+def list_failure(conn: Connection, project_id: UUID, job_id: UUID, error: str) -> None:
+    """List that no code came of it, and why, in the transaction in which the job fails for good."""
+    forget_task(conn, job_id, *FAILED_TASK)
+    log_task(conn, project_id, job_id, *FAILED_TASK, "failed", error)
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """Return the secrets of this installation that no code may hold."""
+    found = (getattr(settings, name) for name in type(settings).model_fields)
+    values = [value.get_secret_value() for value in found if isinstance(value, SecretStr)]
+    # The key that opens the sandbox model is its name.
+    return [value for value in values if value != SANDBOX_KEY]

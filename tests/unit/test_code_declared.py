@@ -1,0 +1,200 @@
+"""What a project declares to build and test is found by plain rules, run, and called what it was."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from studio.code.declared import DeclaredCheck, declared
+from studio.code.declared_run import CheckResult, python_modules, run
+from studio.code.workspace import WorkspaceFile
+from studio.errors import SandboxBroken
+
+
+def commands(files: dict[str, str], *, network: bool = False) -> list[tuple[str, str]]:
+    found = declared((WorkspaceFile(path, text.encode()) for path, text in files.items()), network=network)
+    return [(check.name, check.command) for check in found]
+
+
+UNITTEST = "import unittest\n"
+SCRIPTS = '{"scripts": {"build": "tsc", "test": "node --test"}}'
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({}, []),
+        ({"README.md": "make test"}, []),
+        ({"Makefile": "build: x\n\tgo build\ntest:\n\tgo test\n"}, [("build", "make build"), ("test", "make test")]),
+        ({"Makefile": "all test check: x\n"}, [("test", "make test")]),
+        ({"Makefile": "test := 1\nbuild ::= 2\n\ttest: x\n# build: y\n"}, []),
+        ({"package.json": SCRIPTS}, [("build", "npm run build"), ("test", "npm run test")]),
+        ({"package.json": SCRIPTS, "yarn.lock": ""}, [("build", "yarn run build"), ("test", "yarn run test")]),
+        ({"package.json": SCRIPTS, "pnpm-lock.yaml": ""}, [("build", "pnpm run build"), ("test", "pnpm run test")]),
+        ({"package.json": '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}'}, []),
+        ({"package.json": '{"scripts": {"test": 1}, "x": ['}, []),
+        ({"package.json": "[]"}, []),
+        ({"web/package.json": SCRIPTS}, []),
+        ({"pytest.ini": ""}, [("test", "python3 -m pytest")]),
+        ({"pyproject.toml": "[tool.pytest.ini_options]\n"}, [("test", "python3 -m pytest")]),
+        ({"pyproject.toml": '[dependency-groups]\ndev = ["pytest>=8"]\n'}, [("test", "python3 -m pytest")]),
+        ({"pyproject.toml": '[project]\ndependencies = ["pytest-is-not-it"]\n[tool'}, []),
+        ({"setup.cfg": "[tool:pytest]\n"}, [("test", "python3 -m pytest")]),
+        ({"tox.ini": "[pytest]\n"}, [("test", "python3 -m pytest")]),
+        ({"requirements-dev.txt": "# x\npytest==8\n"}, [("test", "python3 -m pytest")]),
+        ({"tests/test_a.py": UNITTEST}, [("test", "python3 -m unittest discover -s tests")]),
+        (
+            {"tests/test_a.py": UNITTEST, "tests/__init__.py": ""},
+            [("test", "python3 -m unittest discover -s tests -t .")],
+        ),
+        ({"test_a.py": UNITTEST}, [("test", "python3 -m unittest discover")]),
+        ({"tests/test_a.py": "def test(): ...", "src/test_b.py": UNITTEST}, []),
+        (
+            {"package.json": SCRIPTS, "conftest.py": ""},
+            [("build", "npm run build"), ("test", "npm run test"), ("test (Python)", "python3 -m pytest")],
+        ),
+        (
+            {"package.json": SCRIPTS, "conftest.py": "", "Makefile": "test:\n"},
+            [("build", "npm run build"), ("test", "make test")],
+        ),
+    ],
+)
+def test_the_rules(files: dict[str, str], found: list[tuple[str, str]]) -> None:
+    assert commands(files) == found
+
+
+def test_what_has_to_be_installed_before() -> None:
+    files = [
+        WorkspaceFile("package.json", b'{"scripts": {"test": "x"}, "dependencies": {"react": "1"}}'),
+        WorkspaceFile("package-lock.json", b"{}"),
+        WorkspaceFile("conftest.py"),
+        WorkspaceFile("requirements.txt", b"flask>=3\n"),
+    ]
+    node, python = declared(files, network=True)
+    assert (node.set_up, node.lacks) == ((("npm", "ci", "--no-audit", "--no-fund"),), None)
+    assert python.set_up[-1] == (".venv/bin/python", "-m", "pip", "install", "--quiet", "-r", "requirements.txt")
+    assert python.argv == (".venv/bin/python", "-m", "pytest")
+    node, python = declared(files)
+    assert (node.set_up, node.lacks, python.set_up, python.lacks) == ((), "react", (), "flask")
+
+
+@dataclass
+class Ended:
+    exit_code: int | None
+    output: str
+    seconds: float
+    timed_out: bool
+
+
+class Folder:
+    """A folder in which commands really run, with nothing to hold them back: what a sandbox is to the rules."""
+
+    def __init__(self, folder: Path, files: dict[str, str]) -> None:
+        self.folder = folder / "tree"
+        self.programs = folder / "programs"
+        self.programs.mkdir(parents=True)
+        for path, text in files.items():
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / path).write_text(text)
+        # So that it does not matter what else is installed on this machine.
+        for program in ("sh", "make", "yes", "head", "sleep", "true"):
+            (self.programs / program).symlink_to(shutil.which(program) or f"/bin/{program}")
+        python = self.programs / "python3"
+        python.write_text(f'#!/bin/sh\nexec {Path(sys.executable).resolve()} -S "$@"\n')
+        python.chmod(0o755)
+        self.folder.mkdir(exist_ok=True)
+
+    def run(self, argv: Sequence[str], *, seconds: float) -> Ended:
+        begun = time.monotonic()
+        environment = {"PATH": str(self.programs), "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            done = subprocess.run(
+                list(argv), cwd=self.folder, env=environment, timeout=seconds, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as exc:
+            return Ended(None, (exc.output or b"").decode(), time.monotonic() - begun, True)
+        code = done.returncode if done.returncode >= 0 else None
+        return Ended(code, done.stdout.decode(errors="replace"), time.monotonic() - begun, False)
+
+
+def checked(folder: Path, files: dict[str, str], *, seconds: float = 30) -> list[CheckResult]:
+    checks = declared([WorkspaceFile(path, text.encode()) for path, text in files.items()])
+    sandbox = Folder(folder, files)
+    return [run(check, sandbox, seconds=seconds, modules=python_modules(files)) for check in checks]
+
+
+def test_case(body: str) -> str:
+    return f"import unittest\nimport shop\n\nclass Shop(unittest.TestCase):\n    def test(self):\n        {body}\n"
+
+
+test_case.__test__ = False  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("files", "outcome", "says"),
+    [
+        ({"tests/test_shop.py": test_case("self.assertEqual(shop.ONE, 1)"), "shop.py": "ONE = 1"}, "passed", "OK"),
+        ({"tests/test_shop.py": test_case("self.assertEqual(shop.ONE, 2)"), "shop.py": "ONE = 1"}, "failed", "1 != 2"),
+        ({"tests/test_shop.py": test_case("pass")}, "failed", "No module named 'shop'"),
+        ({"tests/test_shop.py": test_case("pass"), "shop.py": "import shop.gone"}, "failed", "shop"),
+        (
+            {"tests/test_shop.py": test_case("pass"), "shop.py": "import flask9", "requirements.txt": "Flask9\n"},
+            "could not run",
+            "The Python package flask9 is not installed.",
+        ),
+        ({"tests/test_shop.py": "import unittest\n"}, "could not run", "There are no tests."),
+        ({"pytest.ini": "", "test_a.py": "def test(): ..."}, "could not run", "The Python package pytest is not"),
+        ({"Makefile": "test:\n\t@echo \x1b[31mred\x1b[0m\n"}, "passed", "red"),
+        ({"Makefile": "test:\n\t@exit 3\n"}, "failed", "It ended with 2."),
+        ({"Makefile": "test:\n\tno-such-program\n"}, "could not run", "It calls a program that is not here."),
+        ({"Makefile": "test:\n\t@sh -c 'kill -9 $$PPID'\n"}, "failed", "It was ended before its time"),
+        ({"package.json": SCRIPTS, "bun": ""}, "could not run", "There is no npm here."),
+    ],
+)
+def test_what_really_happened(tmp_path: Path, files: dict[str, str], outcome: str, says: str) -> None:
+    result = checked(tmp_path, files)[-1]
+    told = result.as_json()
+    assert (result.outcome, says in told["output"]) == (outcome, True), told
+    assert "\x1b" not in told["output"]
+    assert sorted(told) == ["command", "exit_code", "name", "outcome", "output", "seconds"]
+
+
+def test_what_does_not_end(tmp_path: Path) -> None:
+    [result] = checked(tmp_path, {"Makefile": "test:\n\t@echo begun; exec sleep 20\n"}, seconds=0.5)
+    assert (result.outcome, result.reason) == ("failed", "It did not end within 0.5 seconds.")
+
+
+def test_what_fails_for_want_of_a_package_has_not_failed(tmp_path: Path) -> None:
+    package = '{"scripts": {"test": "x"}, "devDependencies": {"vitest": "1"}}'
+    [result] = checked(tmp_path / "fails", {"Makefile": "test:\n\t@exit 1\n", "package.json": package})
+    assert (result.outcome, "vitest" in result.reason) == ("could not run", True)
+    [result] = checked(tmp_path / "passes", {"Makefile": "test:\n\t@true\n", "package.json": package})
+    assert result.outcome == "passed"
+
+
+def test_what_could_not_be_installed(tmp_path: Path) -> None:
+    check = DeclaredCheck("test", ("true",), set_up=(("sh", "-c", "echo no network; exit 1"),))
+    result = run(check, Folder(tmp_path, {}), seconds=10)
+    assert (result.outcome, result.output) == ("could not run", "no network")
+    assert "could not be installed" in result.reason
+
+
+def test_a_long_output_keeps_its_end_and_a_broken_sandbox_is_no_failure(tmp_path: Path) -> None:
+    [result] = checked(tmp_path, {"Makefile": "test:\n\t@yes line | head -n 20000; echo the end; exit 1\n"})
+    assert "the end" in result.output
+    assert len(result.output) < 8_100
+
+    class Broken:
+        def run(self, argv: Sequence[str], *, seconds: float) -> Ended:
+            raise SandboxBroken("It is gone.")
+
+    result = run(DeclaredCheck("test", ("make", "test")), Broken(), seconds=1)
+    assert (result.outcome, result.reason) == ("could not run", "The sandbox ended. It is gone.")

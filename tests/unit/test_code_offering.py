@@ -1,0 +1,70 @@
+"""A pull request says what was asked, what the agent says, and what was found; foreign words form nothing in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.code import archive, offering
+from studio.code.discreet import SHOWN_CHARS, DiscreetProgress
+from studio.code.workspace import WorkspaceFile
+from studio.tracing.redaction import Redactor
+from tests.support.model import Recorder
+
+WRITTEN: dict[str, Any] = {"summary": "Built.\n```\n@everyone **merge** me", "turns": 3, "reason": None}
+INSPECTED: dict[str, Any] = {
+    "changes": [{"path": "a.py"}],
+    "findings": [{"path": "a.py", "line": 3, "kind": "High entropy", "blocks": False}],
+    "left_out": [{"path": "evil`|.yml", "reason": "It is [a link](https://x.test)."}],
+}
+CHECKS = [{"command": "make test", "outcome": "failed", "seconds": 1.5, "output": ""}]
+
+
+def test_it_says_what_was_found_and_not_what_an_agent_would_like() -> None:
+    text = offering.body("A page.", WRITTEN, INSPECTED, CHECKS, "bubblewrap")
+    assert text.startswith("An agent wrote this. Nothing is merged until a person has read it.")
+    assert "| `make test` | ❌ failed | 1.5 s |" in text
+    assert "in a sandbox (bubblewrap), on exactly this commit" in text
+    # A fence of its own, longer than any in the words.
+    assert "````text\nBuilt.\n```\n@everyone **merge** me\n````" in text
+    assert "`evil'\\|.yml`: It is \\[a link\\](https://x.test)." in text
+    assert "High entropy" in text
+    assert "unfinished" not in text
+
+
+def test_it_says_first_that_it_is_unfinished() -> None:
+    text = offering.body("A page.", {**WRITTEN, "reason": "It had used all its time."}, INSPECTED, [], "none")
+    assert text.index("**It is unfinished.**") < text.index("## What was asked")
+    assert "neither a build nor tests" in text
+
+
+def test_a_stack_is_counted() -> None:
+    files = [WorkspaceFile(path) for path in ("a.py", "b/c.py", "x.html", "README", "logo.png")]
+    assert offering.stack(files) == "Python (2 files), HTML (1 file)"
+    assert offering.stack([WorkspaceFile("README")]) == "no source files of a known kind"
+
+
+def test_a_workspace_comes_back_from_its_archive() -> None:
+    files = [
+        WorkspaceFile("a/b.py", b"x\r\n\0", executable=True),
+        WorkspaceFile("removed", b"a file of this name"),
+        WorkspaceFile("link", link="a/b.py"),
+        WorkspaceFile("ü" * 150, b""),
+    ]
+    data = archive.pack(files, ["gone", "also/gone"])
+    assert data == archive.pack(reversed(files), ["also/gone", "gone"])
+    back = archive.unpack(data)
+    assert sorted(back.written, key=lambda file: file.path) == sorted(files, key=lambda file: file.path)
+    assert back.removed == ("also/gone", "gone")
+
+
+def test_what_an_agent_does_is_shown_without_secrets_and_bulk() -> None:
+    told = Recorder()
+    quiet = DiscreetProgress(told, Redactor(["hunter2-hunter2"]))
+    picture = {"type": "image", "source": {"data": "A" * 100_000}}
+    quiet.tool_call("bash", input={"command": "echo hunter2-hunter2 " + "x" * 10_000})
+    quiet.tool_result("read", result=[picture], is_error=False)
+    quiet.log("the key is hunter2-hunter2")
+    shown = str(vars(told))
+    assert "hunter2" not in shown
+    assert "AAAA" not in shown
+    assert len(shown) < 2 * SHOWN_CHARS
