@@ -15,6 +15,7 @@ own words and from the passages the request carries; it has no knowledge, and sa
 | `synthesis`, `research`, `patch`, `prose`, `topics`, `wording` | the pitch's composers, and the sentences they use |
 | `launch`, `brand`, `palettes`, `phase_plans`, `phase_patches` | the later phases', and theirs |
 | `landing` | whole landing pages in twelve art directions, and their critic |
+| `code` | the code agent: its turns, and the small web applications that it writes |
 | `search`, `tools` | the server-side web search over a folder, and calls of the client's tools |
 | `faults`, `journal` | faults that tests order, and the record of what was asked |
 """

@@ -14,6 +14,7 @@ from typing import Any
 from studio.sandbox import brand, evidence, launch, patch, phase_patches, phase_plans, research, synthesis, words
 from studio.sandbox.facts import Facts
 from studio.sandbox.landing import critic
+from studio.sandbox.report import answering as report
 from studio.sandbox.schema import MISSING, Filler, Schema
 from studio.sandbox.wording import NOT_MEASURED, say
 
@@ -40,6 +41,11 @@ COMPOSERS: dict[str, Composer] = {
     "Phase2Patch": phase_patches.distribute,
     "Phase3Patch": phase_patches.go_live,
     "LandingCritique": critic.critique,
+    "ReportPlan": report.plan,
+    "QuestionClaims": report.statements,
+    "QuoteReview": report.review,
+    "ContradictionFindings": report.contradictions,
+    "ReportText": report.text,
 }
 
 _SHORT = ("title", "name", "headline", "heading", "label", "subject", "tagline", "topic", "keyword", "cta", "query")

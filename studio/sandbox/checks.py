@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from studio.sandbox.errors import invalid
-from studio.sandbox.request import MessagesRequest, blocks_of, is_web_search
+from studio.sandbox.request import MessagesRequest, blocks_of, is_web_fetch, is_web_search
 
 ROLES = ("user", "assistant", "system")
 MAX_MESSAGES = 100_000
@@ -171,17 +171,17 @@ def _check_tools(tools: Any) -> list[str]:
                 raise invalid(f"{where}.custom.input_schema: Field required")
             if schema.get("type") != "object":
                 raise invalid(f"{where}.custom.input_schema.type: Input should be 'object'")
-        if is_web_search(tool):
-            _check_web_search(tool, f"{where}.{kind}")
+        if is_web_search(tool) or is_web_fetch(tool):
+            _check_web_tool(tool, f"{where}.{kind}", "web_search" if is_web_search(tool) else "web_fetch")
         names.append(str(name or kind))
     if len(set(names)) != len(names):
         raise invalid("tools: Tool names must be unique.")
     return names
 
 
-def _check_web_search(tool: dict[str, Any], where: str) -> None:
-    if tool.get("name") != "web_search":
-        raise invalid(f"{where}.name: Input should be 'web_search'")
+def _check_web_tool(tool: dict[str, Any], where: str, name: str) -> None:
+    if tool.get("name") != name:
+        raise invalid(f"{where}.name: Input should be '{name}'")
     uses = tool.get("max_uses")
     if uses is not None and (isinstance(uses, bool) or not isinstance(uses, int) or uses < 1):
         raise invalid(f"{where}.max_uses: Input should be greater than or equal to 1")
@@ -218,9 +218,11 @@ def _check_format(body: dict[str, Any]) -> None:
     if not isinstance(wanted.get("schema"), dict):
         raise invalid("output_config.format.schema: Field required")
     _check_schema(wanted["schema"], "output_config.format.schema")
-    if any(is_web_search(tool) for tool in body.get("tools") or []):
+    web = next((tool for tool in body.get("tools") or [] if is_web_search(tool) or is_web_fetch(tool)), None)
+    if web is not None:
         raise invalid(
-            "output_config.format: structured output cannot be combined with web_search, whose citations it excludes"
+            f"output_config.format: structured output cannot be combined with {web['name']}, whose citations it"
+            " excludes"
         )
     for index, message in enumerate(body["messages"]):
         for position, block in enumerate(blocks_of(message["content"])):

@@ -42,6 +42,12 @@ TAGS = (
     "actions",
     "conversation",
     "message",
+    "topic",
+    "question",
+    "questions",
+    "claims",
+    "request",
+    "files",
 )
 # A tag that is only mentioned before its block ("the <idea> below") opens nothing.
 _BLOCK = re.compile(rf"<(?P<tag>{'|'.join(TAGS)})>(?P<body>(?:(?!<(?P=tag)>).)*?)</(?P=tag)>", re.DOTALL)

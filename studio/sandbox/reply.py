@@ -14,6 +14,8 @@ from studio.sandbox import tokens
 MODEL = "sandbox"
 
 Block = dict[str, Any]
+# The results of tools that the service carries out itself.
+SERVED = ("web_search_tool_result", "web_fetch_tool_result")
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use"]
 
 
@@ -25,6 +27,7 @@ class Reply:
     stop_reason: StopReason = "end_turn"
     stop_sequence: str | None = None
     searches: int = 0
+    fetches: int = 0
 
     @property
     def text(self) -> str:
@@ -39,7 +42,7 @@ class Reply:
     @property
     def result_tokens(self) -> int:
         """What the search results add to the input, estimated."""
-        return sum(tokens.of_value(b["content"]) for b in self.blocks if b["type"] == "web_search_tool_result")
+        return sum(tokens.of_value(b["content"]) for b in self.blocks if b["type"] in SERVED)
 
 
 def text_reply(text: str) -> Reply:
@@ -109,7 +112,7 @@ def with_ids(reply: Reply, message_id: str) -> Reply:
             prefix = "toolu" if block["type"] == "tool_use" else "srvtoolu"
             current = identifier(prefix, message_id, str(position))
             named.append({"type": block["type"], "id": current, **{k: v for k, v in block.items() if k != "type"}})
-        elif block["type"] == "web_search_tool_result":
+        elif block["type"] in SERVED:
             named.append({**block, "tool_use_id": current})
         else:
             named.append(block)
@@ -118,7 +121,8 @@ def with_ids(reply: Reply, message_id: str) -> Reply:
 
 def usage(reply: Reply, input_tokens: int) -> dict[str, Any]:
     """Return the usage object of a finished message."""
-    server = {"web_search_requests": reply.searches, "web_fetch_requests": 0} if reply.searches else None
+    served = {"web_search_requests": reply.searches, "web_fetch_requests": reply.fetches}
+    server = served if any(served.values()) else None
     return {
         "input_tokens": input_tokens + reply.result_tokens,
         "cache_creation_input_tokens": 0,

@@ -11,6 +11,7 @@ from studio.sandbox import facts
 from studio.sandbox.facts import Facts
 
 _WEB_SEARCH = re.compile(r"web_search_\d{8}")
+_WEB_FETCH = re.compile(r"web_fetch_\d{8}")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class MessagesRequest:
         return next((tool for tool in self.tools if is_web_search(tool)), None)
 
     @property
+    def web_fetch(self) -> dict[str, Any] | None:
+        """The server-side tool that fetches pages, where the client offers it."""
+        return next((tool for tool in self.tools if is_web_fetch(tool)), None)
+
+    @property
     def system_text(self) -> str:
         """The system prompt as one text."""
         return text_of(self.body.get("system") or "")
@@ -95,6 +101,11 @@ def tool_names(tools: Any) -> list[str]:
 def is_web_search(tool: dict[str, Any]) -> bool:
     """Say whether `tool` is the server-side web search, in any of its versions."""
     return bool(_WEB_SEARCH.fullmatch(str(tool.get("type") or "")))
+
+
+def is_web_fetch(tool: dict[str, Any]) -> bool:
+    """Say whether `tool` is the server-side fetching of pages, in any of its versions."""
+    return bool(_WEB_FETCH.fullmatch(str(tool.get("type") or "")))
 
 
 def blocks_of(content: Any) -> list[dict[str, Any]]:

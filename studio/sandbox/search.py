@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,15 @@ class Document:
     def host(self) -> str:
         """The host of the page."""
         return urlsplit(self.url).hostname or ""
+
+    @property
+    def text(self) -> str:
+        """All of the page."""
+        return " ".join(self.sentences)
+
+    def permitted(self, allowed: list[str] | None, blocked: list[str] | None) -> bool:
+        """Return whether a tool that is limited to hosts may return it."""
+        return _permitted(self.host, allowed, blocked)
 
 
 @dataclass(frozen=True)
@@ -185,7 +194,7 @@ def research(facts: Facts, asked: str, tool: dict[str, Any], corpus: Corpus) -> 
             break
         known = {hit.document.url for hit in found}
         hits = [hit for hit in corpus.search(query, **limits) if hit.document.url not in known]
-        blocks += _search_blocks(query, hits)
+        blocks += results(query, [hit.document for hit in hits])
         found += hits
     searches = len(blocks) // 2
     shown = quoted(wanted[0] if wanted else "", language)
@@ -199,22 +208,24 @@ def research(facts: Facts, asked: str, tool: dict[str, Any], corpus: Corpus) -> 
     return Reply(tuple(blocks), searches=searches)
 
 
-def _search_blocks(query: str, hits: list[Hit]) -> Iterator[Block]:
+def results(query: str, documents: Iterable[Document]) -> Iterator[Block]:
+    """Yield a search and what it returned."""
     yield {"type": "server_tool_use", "name": "web_search", "input": {"query": query}}
-    results = [
+    found = [
         {
             "type": "web_search_result",
-            "url": hit.document.url,
-            "title": hit.document.title,
-            "encrypted_content": _sealed(" ".join(hit.document.sentences)),
-            "page_age": hit.document.age,
+            "url": document.url,
+            "title": document.title,
+            "encrypted_content": sealed(document.text),
+            "page_age": document.age,
         }
-        for hit in hits
+        for document in documents
     ]
-    yield {"type": "web_search_tool_result", "content": results}
+    yield {"type": "web_search_tool_result", "content": found}
 
 
-def _sealed(text: str) -> str:
+def sealed(text: str) -> str:
+    """Return a text as the service hands on what only it can read."""
     return base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
 
 
@@ -234,7 +245,7 @@ def _passages(hits: list[Hit], facts: Facts) -> Iterator[Block]:
                         "type": "web_search_result_location",
                         "url": hit.document.url,
                         "title": hit.document.title,
-                        "encrypted_index": _sealed(f"{hit.document.url}#{sentence[:40]}"),
+                        "encrypted_index": sealed(f"{hit.document.url}#{sentence[:40]}"),
                         "cited_text": cited(sentence),
                     }
                 ],

@@ -12,6 +12,8 @@ from studio.sandbox.reply import Reply
 
 # A few words: enough to be seen live, few enough events for a long answer.
 CHUNK_CHARS = 24
+# Nobody reads the input of a tool as it comes, and a file that is written has many pieces.
+INPUT_CHUNK_CHARS = 480
 _PIECE = re.compile(r"\S*\s*")
 
 
@@ -30,18 +32,18 @@ class Event(NamedTuple):
 PING = Event("ping", {"type": "ping"})
 
 
-def chunks(text: str) -> Iterator[str]:
-    """Cut a text after words into pieces of about `CHUNK_CHARS`; a longer word is cut too."""
+def chunks(text: str, size: int = CHUNK_CHARS) -> Iterator[str]:
+    """Cut a text after words into pieces of about `size` characters; a longer word is cut too."""
     current = ""
     for match in _PIECE.finditer(text):
         piece = match.group()
-        if current and len(current) + len(piece) > CHUNK_CHARS:
+        if current and len(current) + len(piece) > size:
             yield current
             current = ""
         current += piece
-        while len(current) > 2 * CHUNK_CHARS:
-            yield current[:CHUNK_CHARS]
-            current = current[CHUNK_CHARS:]
+        while len(current) > 2 * size:
+            yield current[:size]
+            current = current[size:]
     if current:
         yield current
 
@@ -79,7 +81,7 @@ def _block_events(index: int, block: dict[str, Any]) -> Iterator[Event]:
         for citation in citations:
             yield _delta(index, {"type": "citations_delta", "citation": citation})
     elif kind in ("tool_use", "server_tool_use"):
-        for piece in chunks(json.dumps(block["input"], ensure_ascii=False)):
+        for piece in chunks(json.dumps(block["input"], ensure_ascii=False), INPUT_CHUNK_CHARS):
             yield _delta(index, {"type": "input_json_delta", "partial_json": piece})
     yield Event("content_block_stop", {"type": "content_block_stop", "index": index})
 
