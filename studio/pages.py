@@ -72,6 +72,14 @@ def publish(
     return _publication(row)
 
 
+def current(conn: Connection, project_id: UUID) -> PublishedPage | None:
+    """Return the publication that the world sees, as the caller's transaction sees it; None where there is none."""
+    row = conn.execute(
+        "select * from public.page_publications where project_id = %s and withdrawn_at is null", [project_id]
+    ).fetchone()
+    return _publication(row) if row else None
+
+
 def rollback(conn: Connection, project_id: UUID, *, to: int | None = None, by: str) -> PublishedPage:
     """Publish an earlier publication again, in the caller's transaction: number `to`, or the one before the current.
 

@@ -43,6 +43,7 @@ TITLES: dict[str, str] = {
     "trigger_phase3_repo_workflow": "Start the launch workflow of the repository",
     "trigger_phase3_deploy": "Trigger the deployment",
     REFINE: "Refine what a phase has made",
+    "rollback_landing_page": "Go back to the earlier page",
 }
 DESCRIPTIONS: dict[str, str] = {
     "deploy_landing_page": "Publishes exactly the page that was reviewed.",
@@ -52,6 +53,7 @@ DESCRIPTIONS: dict[str, str] = {
     "trigger_phase3_repo_workflow": "Tells the repository to start its launch workflow.",
     "trigger_phase3_deploy": "Calls the deploy hook of the project.",
     REFINE: "Generates the packet of the phase anew, with this guidance.",
+    "rollback_landing_page": "Puts out again the page that was published before the one whose check failed.",
 }
 
 
@@ -113,6 +115,8 @@ def propose(
         packet = _latest(conn, project_id, pinned_phase)
     if packet is None:
         return answer("refused", None, f"There is no packet of phase {pinned_phase} yet.")
+    if kind["pins"] == "publication":
+        return answer("refused", None, "To go back to an earlier page is offered where a check of the page has failed.")
     if kind["pins"] == "guidance":
         payload["guidance"] = require_guidance(payload.get("guidance"))
         content_hash = sha256_hex(payload["guidance"])

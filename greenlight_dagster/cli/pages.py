@@ -10,6 +10,7 @@ from greenlight_dagster.cli.context import open_database, parse_id
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
 from studio import pages as studio_pages
 from studio import projects
+from studio.page_checks import asking
 
 app = typer.Typer(no_args_is_help=True, help="A project's published page.")
 
@@ -60,6 +61,7 @@ def rollback(
         found = projects.get(db, parse_id(project, "PROJECT"))
         with db.transaction() as conn:
             page = studio_pages.rollback(conn, found.id, to=to, by=settings.owner_clerk_id)
+            asking.after_publication(conn, page)
     if as_json:
         print_json(page)
         return

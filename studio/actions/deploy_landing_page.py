@@ -8,6 +8,7 @@ from studio import assets, pages
 from studio.actions.context import ActionContext, Outcome
 from studio.database.connection import Connection
 from studio.errors import InvalidInput, SettingsError
+from studio.page_checks import asking
 from studio.text import require_storable
 
 
@@ -32,6 +33,7 @@ def perform(context: ActionContext) -> Outcome:
                 approval_id=context.approved.id,
                 base_url=base_url,
             )
+            asking.after_publication(conn, page)
             return {
                 "live_url": page.live_url,
                 "publication_no": page.publication_no,

@@ -9,6 +9,7 @@ from studio.actions import (
     activate_meta_ads_campaign,
     deploy_landing_page,
     refine_phase_assets,
+    rollback_landing_page,
     send_phase2_lifecycle_email,
     send_welcome_email_sequence,
     trigger_phase3_deploy,
@@ -35,6 +36,7 @@ ACTIONS: dict[str, Action] = {
     "trigger_phase3_repo_workflow": Action("engineering_agent", 3, trigger_phase3_repo_workflow.perform),
     "trigger_phase3_deploy": Action("engineering_agent", 3, trigger_phase3_deploy.perform),
     "refine_phase_assets": Action("ceo_agent", None, refine_phase_assets.perform),
+    "rollback_landing_page": Action("engineering_agent", None, rollback_landing_page.perform),
 }
 
 

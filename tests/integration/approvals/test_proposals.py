@@ -17,6 +17,7 @@ from studio.packets.actions import PHASE_ACTIONS, ActionType
 from studio.packets.limits import forced
 from studio.projects import Project
 from studio.proposals import Proposal
+from studio.rollbacks import ACTION as ROLLBACK
 from studio.text import canonical_json, sha256_hex
 from tests.support.approvals import ADS, ALL_ON, DEPLOY, EMAIL, FOUNDER, GUIDANCE, HOOK, REFINE, REPOSITORY, Company
 from tests.support.phases import PACKETS
@@ -42,7 +43,8 @@ def for_phase(company: Company, packet: Any, landing: Any = None) -> dict[str, P
 
 def test_the_table_of_actions_is_the_packets(company: Company) -> None:
     rows = company.db.fetch_all("select * from public.action_types")
-    assert {row["action_type"] for row in rows} == set(get_args(ActionType))
+    # The way back to an earlier page is offered by a check of the page, never by a packet.
+    assert {row["action_type"] for row in rows} == {*get_args(ActionType), ROLLBACK}
     risks = {row["action_type"]: (row["phase"], row["risk"]) for row in rows}
     assert risks == {
         DEPLOY: (1, "medium"),
@@ -52,9 +54,10 @@ def test_the_table_of_actions_is_the_packets(company: Company) -> None:
         REPOSITORY: (3, "high"),
         HOOK: (3, "high"),
         REFINE: (None, "low"),
+        ROLLBACK: (None, "medium"),
     }
     for phase, actions in PHASE_ACTIONS.items():
-        assert {name for name, (of, _) in risks.items() if of in (phase, None)} == set(actions)
+        assert {name for name, (of, _) in risks.items() if of in (phase, None)} - {ROLLBACK} == set(actions)
     assert set(proposals.DESCRIPTIONS) == set(risks)
 
 

@@ -1,0 +1,115 @@
+"""A failed check of the published page offers the way back: once, to the page before, and never over a newer page."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from studio import approvals, decisions, pages, proposals
+from studio.proposals import Proposal
+from studio.rollbacks import ACTION, propose_rollback
+from studio.text import sha256_hex
+from tests.support.approvals import FOUNDER, Company
+
+BASE = "https://pages.example.org"
+
+
+def publish(company: Company, html: str) -> int:
+    with company.db.transaction() as conn:
+        page = pages.publish(
+            conn,
+            company.id,
+            asset_id=None,
+            content_hash=sha256_hex(html),
+            html=html,
+            approval_id=None,
+            base_url=BASE,
+        )
+    return page.publication_no
+
+
+def offered(company: Company, number: int, failed: tuple[str, ...] = ("meta_tags", "console_errors")) -> Proposal:
+    with company.db.transaction() as conn:
+        return propose_rollback(conn, company.id, publication_no=number, failed=failed, job_id=None)
+
+
+def decide(company: Company, approval_id: UUID | None, decision: Any) -> None:
+    assert approval_id is not None
+    found = approvals.get(company.db, approval_id)
+    decisions.decide(company.db, found.id, decision, version=found.version, decided_by=FOUNDER)
+
+
+def test_it_asks_to_go_back_and_says_from_what_to_what_and_why(company: Company) -> None:
+    publish(company, "<p>one")
+    publish(company, "<p>two")
+    offer = offered(company, 2)
+    assert offer.outcome == "created"
+    assert offer.approval_id is not None
+    asked = approvals.get(company.db, offer.approval_id)
+    assert (asked.action_type, asked.status, asked.phase) == (ACTION, "pending", 1)
+    assert asked.content_hash == sha256_hex("<p>one")
+    assert (asked.payload["from"], asked.payload["to"]) == (2, 1)
+    assert "publication 2 failed: meta tags, console errors" in asked.description
+    again = offered(company, 2)
+    assert (again.outcome, again.approval_id) == ("pending", offer.approval_id)
+
+
+def test_there_is_nothing_to_ask_without_an_earlier_page_or_about_one_that_is_gone(company: Company) -> None:
+    assert offered(company, 1).reason == "Publication 1 is not what the world sees any more."
+    publish(company, "<p>one")
+    first = offered(company, 1)
+    assert (first.outcome, first.reason) == ("refused", "There is no earlier page to go back to.")
+    publish(company, "<p>two")
+    assert offered(company, 1).outcome == "refused"
+    assert approvals.find(company.db, project_id=company.id, status="pending") == []
+
+
+def test_a_no_is_remembered_for_that_page_alone(company: Company) -> None:
+    for html in ("<p>one", "<p>two"):
+        publish(company, html)
+    decide(company, offered(company, 2).approval_id, "denied")
+    assert offered(company, 2).outcome == "denied_before"
+    publish(company, "<p>three")
+    assert offered(company, 3).outcome == "created"
+
+
+def test_a_question_about_a_page_that_was_replaced_ends(company: Company) -> None:
+    for html in ("<p>one", "<p>two"):
+        publish(company, html)
+    old = offered(company, 2)
+    publish(company, "<p>three")
+    new = offered(company, 3)
+    assert new.outcome == "created"
+    assert old.approval_id is not None
+    assert approvals.get(company.db, old.approval_id).status == "revised"
+
+
+def test_after_a_way_back_the_next_leads_further(company: Company) -> None:
+    for html in ("<p>one", "<p>two", "<p>three"):
+        publish(company, html)
+    with company.db.transaction() as conn:
+        page = pages.rollback(conn, company.id, by=FOUNDER)
+    assert (page.publication_no, page.restores_no) == (4, 2)
+    offer = offered(company, 4)
+    assert offer.approval_id is not None
+    assert approvals.get(company.db, offer.approval_id).payload["to"] == 1
+
+
+@pytest.mark.parametrize("status", ["paused", "killed"])
+def test_a_project_that_rests_is_asked_nothing(company: Company, status: str) -> None:
+    for html in ("<p>one", "<p>two"):
+        publish(company, html)
+    company.db.execute("update public.projects set status = %s where id = %s", [status, company.id])
+    assert offered(company, 2).outcome == "refused"
+
+
+def test_nobody_else_proposes_it(company: Company) -> None:
+    company.packet(1)
+    with company.db.transaction() as conn:
+        answer = proposals.propose(
+            conn, company.id, ACTION, phase=1, packet=None, title="Back", description="Back", agent_source="ceo_agent"
+        )
+    assert answer.outcome == "refused"
+    assert "where a check of the page has failed" in answer.reason
