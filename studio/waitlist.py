@@ -24,6 +24,7 @@ from studio.job_types import SYSTEM_PROJECT_ID
 from studio.mail import dispatch, letters, sequences, suppression
 from studio.mail.addresses import checked_address
 from studio.mail.letters import Confirmation, Letter
+from studio.page_checks.addresses import checking_job
 from studio.settings import Settings
 from studio.text import clip, storable
 
@@ -105,8 +106,14 @@ def join(db: Database, settings: Settings, signup: Signup, visitor: Visitor) -> 
     email = checked_email(signup.email)
     source = _checked_source(signup.source)
     metadata = _checked_metadata(signup.metadata, signup.name)
+    trapped = bool(signup.trap.strip())
+    job_id = checking_job(settings, email)
+    if job_id is not None and not trapped:
+        # The studio's own check is no visitor: it takes nobody's place, on the list or before the door.
+        _note_check(db, settings, signup.project_id, job_id, email, source, visitor)
+        return
     _within_limits(db, signup.project_id, visitor)
-    if signup.trap.strip():
+    if trapped:
         return
     with translated(), db.transaction() as conn:
         consent = _consent(conn, settings, signup.project_id, visitor)
@@ -255,6 +262,18 @@ def _within_limits(db: Database, project_id: UUID, visitor: Visitor) -> None:
         )
         if row is not None and row["wait"] > 0:
             raise RateLimited("Too many sign-ups at the moment.", "Try again later.", retry_after=row["wait"])
+
+
+def _note_check(
+    db: Database, settings: Settings, project_id: UUID, job_id: UUID, email: str, source: str, visitor: Visitor
+) -> None:
+    """Note that the test address of a page check has arrived: it is put on no list, and gets no mail."""
+    with translated(), db.transaction() as conn:
+        consent = _consent(conn, settings, project_id, visitor)
+        conn.execute(
+            "select public.record_waitlist_check(%s, %s, %s, %s, %s::jsonb)",
+            [job_id, project_id, email, source, json.dumps(consent)],
+        )
 
 
 def _consent(conn: Connection, settings: Settings, project_id: UUID, visitor: Visitor) -> dict[str, Any]:

@@ -1,0 +1,50 @@
+"""Asking for a page to be checked: by whoever wants to know, and by every publication."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from studio import queue
+from studio.database.connection import Connection
+from studio.job_types import CHECKS, CheckName
+from studio.pages import PublishedPage
+from studio.queue import Enqueued, NewJob
+
+JOB_TYPE = "browser.check_page"
+
+
+def ask(
+    conn: Connection,
+    project_id: UUID,
+    url: str,
+    *,
+    checks: Sequence[CheckName] | None = None,
+    publication_no: int | None = None,
+    occasion: str,
+) -> Enqueued:
+    """Enqueue a check of `url` in the caller's transaction, of everything unless `checks` names less.
+
+    On the same occasion the same question is the same job. Raises `InvalidPayload` for what is no address.
+    """
+    payload: dict[str, Any] = {
+        "url": url,
+        # In the order of the registry: however it is said, it is the same question.
+        "checks": [check for check in CHECKS if checks is None or check in checks],
+        "occasion": occasion,
+    }
+    if publication_no is not None:
+        payload["publicationNo"] = publication_no
+    return queue.enqueue(conn, NewJob(JOB_TYPE, project_id, payload))
+
+
+def after_publication(conn: Connection, page: PublishedPage) -> Enqueued:
+    """Enqueue the check of what has just been published, in the transaction that published it."""
+    return ask(
+        conn,
+        page.project_id,
+        page.live_url,
+        publication_no=page.publication_no,
+        occasion=f"publication {page.publication_no}",
+    )

@@ -1,0 +1,152 @@
+"""`broken_links`: every link of the page leads somewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from studio.errors import InvalidInput, OutboundFailed, OutboundRefused
+from studio.job_types import CheckName
+from studio.mail.addresses import checked_address
+from studio.outbound import OutboundClient
+from studio.page_checks.limits import Limits
+from studio.page_checks.origins import origin
+from studio.page_checks.results import CheckResult, counted, failed, judged
+from studio.page_checks.seen import Seen
+from studio.parallel import side_by_side
+from studio.pinned_network import Endpoint
+
+# So many are followed, those of the page's own site first: its visitors follow those, and a page of links is no page.
+MAX_LINKS = 40
+AT_ONCE = 6
+# An answer's status is all that is asked; a server that cannot be told so sends a beginning.
+_BYTES = 4096
+# A person is let in where a program is not: these say that there is a page, not that there is none.
+_CLOSED_TO_PROGRAMS = frozenset({401, 402, 403, 405, 406, 407, 418, 429, 451, 503, 999})
+_TELEPHONE = frozenset("0123456789+-.() ;=")
+# No visit of a person is counted for it (`web.visitors`).
+_AGENT = "Greenlight/1.0 (headless; checks a page of this studio)"
+# Nothing that a visitor follows away from the page.
+_OTHERS = frozenset({"sms", "javascript", "data", "blob", "about"})
+
+
+@dataclass(frozen=True)
+class Follow:
+    """How links are followed: through the guard, and on this machine only to the studio's own pages."""
+
+    outbound: OutboundClient
+    own: Mapping[Endpoint, Endpoint]
+    limits: Limits
+
+    def status(self, url: str, seconds: float) -> int:
+        """Return the status with which an address is answered in the end; raise `OutboundRefused`, `OutboundFailed`."""
+        parts = urlsplit(url)
+        if (parts.hostname or "", parts.port or 0) not in self.own:
+            return self.outbound.get(url, max_bytes=_BYTES, timeout=seconds).status
+        # The guard knows no addresses of this machine. A redirect is an answer: it may lead anywhere.
+        try:
+            with (
+                httpx.Client(trust_env=False, follow_redirects=False, timeout=seconds) as client,
+                client.stream("GET", url, headers={"User-Agent": _AGENT}) as answer,
+            ):
+                return answer.status_code
+        except httpx.HTTPError as exc:
+            raise OutboundFailed(f"{url} did not answer: {exc}.", reason="broken") from exc
+
+
+def broken_links(seen: Seen, follow: Follow) -> CheckResult:
+    """Pass where every link that was followed is answered, every part of the page is there, every address is one."""
+    check: CheckName = "broken_links"
+    if silence := seen.silence("desktop", "links"):
+        return failed(check, silence)
+    links = seen.desktop["links"]
+    here = origin(seen.final_url or seen.url)
+    outward = [link for link in links if link["fragment"] is None and urlsplit(link["url"]).scheme in ("http", "https")]
+    outward.sort(key=lambda link: origin(link["url"]) != here)
+    followed = _followed(outward[:MAX_LINKS], follow)
+    wrong = [{**link, "why": why} for link in links if (why := _wrong_by_itself(link)) is not None]
+    wrong += [{**link, "status": status, "why": why} for link, status, why in followed if why is not None]
+    unasked = len(outward) - len(followed)
+    closed = [link["url"] for link, status, _ in followed if status in _CLOSED_TO_PROGRAMS]
+    more = f"; {counted(unasked, 'link')} more were not followed" if unasked else ""
+    return judged(
+        check,
+        [f"{link['written']} {link['why']} ({link['element']})" for link in wrong],
+        f"{counted(len(links), 'link')}, and none is broken{more}." if links else "The page has no links.",
+        links=len(links),
+        followed=len(followed),
+        not_followed=unasked,
+        closed_to_programs=closed,
+        broken=[{name: link.get(name) for name in ("url", "element", "status", "why")} for link in wrong],
+    )
+
+
+def _followed(
+    links: Sequence[Mapping[str, Any]], follow: Follow
+) -> list[tuple[Mapping[str, Any], int | None, str | None]]:
+    """Follow the links side by side; return those that were reached in time, each with its status and what is wrong."""
+    end = time.monotonic() + follow.limits.links
+    by_address: dict[str, list[int]] = {}
+    for index, link in enumerate(links):
+        by_address.setdefault(link["url"].split("#")[0], []).append(index)
+    addresses = list(by_address)
+    answers: dict[str, tuple[int | None, str | None]] = {}
+    turn = count()
+
+    def work() -> None:
+        # Each takes the next address; the counter hands out every number once.
+        while (index := next(turn)) < len(addresses) and (left := end - time.monotonic()) > 0:
+            address = addresses[index]
+            answers[address] = _answer(address, follow, min(left, follow.limits.link))
+
+    workers: list[Callable[[], None]] = [work] * min(AT_ONCE, len(addresses))
+    side_by_side(*workers)
+    return [
+        (links[index], *answers[address]) for address, of in by_address.items() if address in answers for index in of
+    ]
+
+
+def _answer(address: str, follow: Follow, seconds: float) -> tuple[int | None, str | None]:
+    try:
+        status = follow.status(address, seconds)
+    except OutboundRefused as exc:
+        return None, f"is refused by the guard: {exc.message.removesuffix('.')}"
+    except OutboundFailed as exc:
+        return None, f"does not answer: {exc.message.removesuffix('.')}"
+    if status < 400 or status in _CLOSED_TO_PROGRAMS:
+        return status, None
+    return status, f"is answered with status {status}"
+
+
+def _wrong_by_itself(link: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a link that need not be followed to be known wrong."""
+    if link["fragment"] is not None:
+        return None if link["there"] else "leads to a part of the page that is not there"
+    scheme, _, rest = link["url"].partition(":")
+    scheme = scheme.lower()
+    if scheme == "mailto":
+        recipients = [one for one in unquote(rest.partition("?")[0]).split(",") if one.strip()]
+        return next(
+            (why for one in recipients if (why := _no_mail(one))), None if recipients or "?" in rest else "names nobody"
+        )
+    if scheme == "tel":
+        number = unquote(rest)
+        fits = any(char.isdigit() for char in number) and _TELEPHONE.issuperset(number.partition(";")[0])
+        return None if fits else "is no telephone number"
+    if scheme in ("http", "https"):
+        return None if origin(link["url"]) else "is no address"
+    return None if scheme in _OTHERS or scheme.isalpha() else "is no address"
+
+
+def _no_mail(address: str) -> str | None:
+    try:
+        checked_address(address)
+    except InvalidInput:
+        return "is no mail address"
+    return None

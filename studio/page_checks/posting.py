@@ -1,0 +1,90 @@
+"""`form_post`: the form is filled in with a test address and sent, and what came of it is looked at.
+
+On a page of this studio the address is one that its waitlist knows for a check: it has to arrive there, counts
+nowhere and is taken out again. On anybody else's page a form is sent only where somebody has asked for that check
+itself, with an address that is reserved for examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from studio.database.connection import Connection
+from studio.job_types import CHECKS, CheckName
+from studio.page_checks.results import CheckResult, failed, judged, not_applicable
+from studio.page_checks.seen import Seen
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A test address that the waitlist has taken: for which list, and with which words of consent."""
+
+    project_id: UUID
+    source: str
+    consent_words: str | None
+
+
+# Takes the test address off the list again and returns what arrived; None where nothing did.
+Arrival = Callable[[], Arrived | None]
+
+
+def named_by_somebody(checks: Sequence[str]) -> bool:
+    """Say whether a list of checks asks for `form_post` itself, rather than for all that there are."""
+    return "form_post" in checks and set(checks) != set(CHECKS)
+
+
+def form_post(seen: Seen, *, own: bool, asked: bool, arrival: Arrival) -> CheckResult:
+    """Pass where the form was sent, taken, and answered with another page, and on our own page has arrived.
+
+    `own` says whether it is a page of this studio, `asked` whether a stranger's form may be sent.
+    """
+    check: CheckName = "form_post"
+    if not own and not asked:
+        return not_applicable(
+            check, "The page is on somebody else's site, whose form is only sent where this check is asked for by name."
+        )
+    if silence := seen.silence("form"):
+        return failed(check, silence)
+    form = seen.pages["form"]
+    evidence: dict[str, Any] = {
+        name: form.get(name)
+        for name in ("action", "method", "filled", "posted_to", "posted_by", "status", "answered_at", "shows")
+    }
+    if not form["sent"]:
+        return failed(check, f"The form could not be sent: {form['why']}.", **evidence)
+    problems: list[str] = []
+    status = form["status"]
+    if form["failure"]:
+        problems.append(f"Sending the form failed: {form['failure']}")
+    elif status is None:
+        problems.append("The form was sent, and nobody answered in time")
+    elif status >= 400:
+        problems.append(f"The form is answered with status {status}")
+    if status is not None and not form["changed"]:
+        problems.append("The page shows the same as before, as if nothing had been sent")
+    if own:
+        arrived = arrival()
+        evidence["arrived"] = arrived is not None
+        if arrived is None:
+            problems.append("The address that the form sent did not arrive on the project's waitlist")
+        else:
+            evidence |= {"source": arrived.source, "consent_words": arrived.consent_words}
+    well = (
+        "The form was sent, its test address arrived on the waitlist and was taken off again."
+        if own
+        else f"The form was sent and answered with status {status}."
+    )
+    return judged(check, problems, well, **evidence)
+
+
+def take_arrival(conn: Connection, job_id: UUID) -> Arrived | None:
+    """Take the job's test address off the waitlist of checks, in the caller's transaction; return it, None for none."""
+    row = conn.execute(
+        "delete from public.waitlist_checks where job_id = %s returning project_id, source, consent", [job_id]
+    ).fetchone()
+    if row is None:
+        return None
+    return Arrived(row["project_id"], row["source"], row["consent"].get("words"))

@@ -1,0 +1,283 @@
+"""The visit: a page is opened in a laptop's and in a telephone's window, measured, pictured, and its form filled in.
+
+Runs in the browser's process and judges nothing: it brings home what there was, as JSON, and the pictures. What it
+brings was made by the page, so whoever reads it trusts none of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from studio.errors import OutboundFailed
+from studio.page_checks import filling
+from studio.page_checks.isolated import Isolated, axe, script
+from studio.page_checks.limits import DESKTOP, MOBILE, PICTURE_HEIGHT, Limits, Window
+from studio.page_checks.recording import Recording
+from studio.page_checks.speed import is_slow
+
+if TYPE_CHECKING:
+    from studio.browser.pages import Pages, View
+
+# Below these a telephone's user cannot read or hit (`mobile_responsive` gives the reasons).
+SMALLEST_TEXT = 12
+SMALLEST_TARGET = 24
+DRAFT = "draft.html"
+
+_AXE = """axe.run(document, { iframes: false, resultTypes: ['violations', 'incomplete'] }).then((found) => ({
+  version: axe.version,
+  passes: found.passes.length,
+  incomplete: found.incomplete.map((rule) => rule.id),
+  violations: found.violations.map((rule) => ({
+    rule: rule.id, impact: rule.impact, help: rule.help, count: rule.nodes.length,
+    targets: rule.nodes.slice(0, 5).map((node) => String(node.target).slice(0, 200)),
+  })),
+}))"""
+_FONTS = "document.fonts.ready.then(() => document.fonts.status)"
+_STILL = "for (const moving of document.getAnimations()) { try { moving.finish(); } catch { moving.cancel(); } }; null"
+_A_MOMENT = 50
+
+
+def visit(pages: Pages, task: dict[str, Any]) -> dict[str, Any]:
+    """Visit `task["url"]` for `task["checks"]`; return what was seen. The pictures are attached by their names.
+
+    The task further holds `limits`; for the form `post` (the address to leave, and the origins it may be left at;
+    null where it is not to be left); for the comparison `policy`, with which the file `draft.html` is drawn (null
+    where there is none to compare with). What is seen is also kept piece by piece, for the case that the browser
+    does not live to tell all of it.
+    """
+    tour = _Tour(pages, task)
+    tour.desktop()
+    if tour.reached and tour.checks & {"screenshot", "mobile_responsive", "visual_difference"}:
+        tour.mobile()
+    return tour.seen
+
+
+class _Tour:
+    def __init__(self, pages: Pages, task: dict[str, Any]) -> None:
+        self.checks = set(task["checks"])
+        self.seen: dict[str, Any] = {}
+        self._pages = pages
+        self._task = task
+        self._url: str = task["url"]
+        self._limits = Limits(**task["limits"])
+
+    @property
+    def reached(self) -> bool:
+        """Whether the page has answered."""
+        return bool(self.seen["desktop"]["reached"])
+
+    def desktop(self) -> None:
+        """Look at the page, draw its draft, and send its form, all in one tab; each only where it is asked for."""
+        self._desktop()
+        vitals = self.seen["desktop"].get("vitals")
+        if vitals and is_slow(vitals):
+            with self._tab(DESKTOP) as tab:
+                tab.world.observe()
+                again = tab.go(self._url)
+                if again["reached"]:
+                    tab.ask(again, "vitals")
+            if "vitals" in again:
+                self._keep("desktop", {**self.seen["desktop"], "vitals_again": again["vitals"]})
+
+    def _desktop(self) -> None:
+        with self._tab(DESKTOP) as tab:
+            tab.world.observe()
+            seen = tab.go(self._url)
+            if seen["reached"]:
+                for name, wanted in _QUESTIONS.items():
+                    if not wanted or self.checks & wanted:
+                        tab.ask(seen, name)
+                if "accessibility" in self.checks:
+                    tab.examine(seen)
+                if self.checks & {"screenshot", "visual_difference"}:
+                    tab.picture(seen, self._pages, "desktop")
+            self._keep("desktop", seen)
+            if self.reached:
+                self._draft(tab, DESKTOP)
+                if "form_post" in self.checks and self._task.get("post"):
+                    self._keep("form", self._form(tab))
+
+    def mobile(self) -> None:
+        """Look at the page and its draft as a telephone shows them."""
+        with self._tab(MOBILE) as tab:
+            seen = tab.go(self._url)
+            if seen["reached"]:
+                if "mobile_responsive" in self.checks:
+                    tab.ask(seen, "document")
+                    tab.ask(seen, "layout")
+                tab.picture(seen, self._pages, "mobile")
+            self._keep("mobile", seen)
+            if seen["reached"]:
+                self._draft(tab, MOBILE)
+
+    def _draft(self, tab: _Tab, window: Window) -> None:
+        """Draw the approved page at the live page's address, with its own policy, and nothing from the network."""
+        policy = self._task.get("policy")
+        if "visual_difference" not in self.checks or policy is None:
+            return
+        with tab.serving(self._url, self._pages.files[DRAFT], policy):
+            drawn = tab.go(self._url)
+            if drawn["reached"]:
+                tab.picture(drawn, self._pages, f"draft-{window.name}")
+        self._keep("draft", {**self.seen.get("draft", {}), window.name: drawn})
+
+    def _form(self, tab: _Tab) -> dict[str, Any]:
+        tab.spare()
+        seen = tab.go(self._url)
+        if seen["reached"] and not seen.get("silent"):
+            seen |= filling.fill_and_send(tab.view.page, self._task["post"], self._limits)
+        return seen
+
+    def _keep(self, name: str, seen: dict[str, Any]) -> None:
+        self.seen[name] = seen
+        self._pages.keep(name, seen)
+
+    @contextmanager
+    def _tab(self, window: Window) -> Iterator[_Tab]:
+        with self._pages.view(
+            width=window.width, height=window.height, mobile=window.mobile, seconds=self._limits.view
+        ) as view:
+            yield _Tab(view, window, self._limits)
+
+
+class _Tab:
+    def __init__(self, view: View, window: Window, limits: Limits) -> None:
+        self.view = view
+        self.window = window
+        session = view.page.context.new_cdp_session(view.page)
+        self.world = Isolated(session)
+        self.recording = Recording()
+        self.recording.attach(view.page, session)
+        self._limits = limits
+
+    def go(self, url: str) -> dict[str, Any]:
+        """Open the page and wait until it is quiet; return whether something answered, what and where, or why not.
+
+        Also what it has asked for and complained of: what comes after this is no longer the page's own doing.
+        """
+        from playwright.sync_api import Error
+
+        began = time.monotonic()
+        self.recording.begin()
+        try:
+            arrival = self.view.go(url, settle_seconds=self._limits.load)
+        except Error as exc:
+            # Its process has ended: it took all the memory, or all the time, that there was.
+            return {"reached": False, "hops": [url], "error": _reason(exc)} | self.recording.as_json()
+        seen: dict[str, Any] = {
+            "reached": arrival.status is not None,
+            "status": arrival.status,
+            "final_url": arrival.url,
+            "hops": list(arrival.hops),
+            "loaded": arrival.loaded,
+            "error": arrival.failure,
+        }
+        if seen["reached"]:
+            self._settle(seen)
+        closed = {"popups": self.view.popups, "dialogs": self.view.dialogs, "downloads": self.view.downloads}
+        return seen | self.recording.as_json() | {"closed": closed, "seconds": time.monotonic() - began}
+
+    def ask(self, seen: dict[str, Any], name: str) -> None:
+        """Put one of our scripts to the page, and its answer into `seen` under its name."""
+        self._ask(seen, name, script("common.js"), script(f"{name}.js"))
+
+    def examine(self, seen: dict[str, Any]) -> None:
+        """Have axe look at the page."""
+        self._ask(seen, "axe", axe(), _AXE)
+
+    def picture(self, seen: dict[str, Any], pages: Pages, name: str) -> None:
+        """Take a picture of the whole page, at most `PICTURE_HEIGHT` high."""
+        from playwright.sync_api import Error
+
+        if seen.get("silent"):
+            return
+        page = self.view.page
+        try:
+            page.emulate_media(reduced_motion="reduce")
+            picture = page.screenshot(
+                full_page=True,
+                clip={"x": 0, "y": 0, "width": self.window.width, "height": PICTURE_HEIGHT},
+                animations="disabled",
+                caret="hide",
+                scale="css",
+                timeout=self._limits.picture * 1000,
+            )
+            # The next page of this tab is drawn under the same conditions as this one was.
+            page.emulate_media(reduced_motion="no-preference")
+        except Error as exc:
+            seen["picture_error"] = _reason(exc)
+            return
+        pages.attach(f"{name}.png", picture)
+
+    def spare(self) -> None:
+        """Have this tab load nothing that a form can do without: it has been looked at before."""
+        self.view.page.route(
+            "**/*",
+            lambda route: (
+                route.abort() if route.request.resource_type in ("image", "media", "font") else route.continue_()
+            ),
+        )
+
+    @contextmanager
+    def serving(self, url: str, html: bytes, policy: str) -> Iterator[None]:
+        """Have this tab be given `html` where it asks for the page, and nothing where it asks for more."""
+        bare = url.split("#")[0]
+
+        def give(route: Any) -> None:
+            if route.request.url == bare and route.request.is_navigation_request():
+                headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
+                route.fulfill(body=html, headers=headers)
+            else:
+                route.abort()
+
+        self.view.page.route("**/*", give)
+        yield
+        self.view.page.unroute("**/*", give)
+
+    def _settle(self, seen: dict[str, Any]) -> None:
+        from playwright.sync_api import Error
+
+        page, limits = self.view.page, self._limits
+        try:
+            # A page whose own scripts never let go of its thread answers no question either.
+            page.wait_for_function("true", timeout=limits.answer * 1000)
+            end = time.monotonic() + limits.settle
+            while time.monotonic() < end and (self.recording.busy() or self.recording.quiet_for() < limits.quiet):
+                page.wait_for_timeout(_A_MOMENT)
+        except Error as exc:
+            seen["silent"] = _reason(exc)
+            return
+        self._ask(seen, "fonts", _FONTS)
+        self._ask(seen, "still", _STILL)
+
+    def _ask(self, seen: dict[str, Any], name: str, *parts: str) -> None:
+        from playwright.sync_api import Error
+
+        if seen.get("silent"):
+            return
+        try:
+            seen[name] = self.world.ask(
+                *parts,
+                seconds=self._limits.answer,
+                SMALLEST_TEXT=SMALLEST_TEXT,
+                SMALLEST_TARGET=SMALLEST_TARGET,
+            )
+        except (Error, OutboundFailed) as exc:
+            seen[f"{name}_error"] = _reason(exc)
+
+
+# What is asked of the page, and by which checks; the document itself always.
+_QUESTIONS: dict[str, set[str]] = {
+    "document": set(),
+    "vitals": {"web_vitals"},
+    "forms": {"waitlist_form", "form_post"},
+    "links": {"broken_links"},
+}
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what Playwright says, without its own call's name and log."""
+    return str(error).split("\nCall log")[0].split(": ", 1)[-1].split("\n")[0].strip()[:300]
