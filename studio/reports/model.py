@@ -105,6 +105,7 @@ class Report(ReportPart):
     searches: int
     limits: tuple[str, ...]
     sandbox: bool
+    next_steps: tuple[CitedText, ...] = ()
 
     @property
     def nothing_found(self) -> bool:

@@ -1,0 +1,87 @@
+"""A quote stands on a page letter for letter, or it does not: only white space and typography may differ."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from studio.reports.quotes import LONGEST_QUOTE, PageText, bare, says_something
+
+ARABIC = "بلغ حجم سوق تأجير الأدوات ٣٤ مليون دولار في عام ٢٠٢٤"
+JAPANESE = "工具レンタル市場は2024年に120億円に達した。"
+
+
+@pytest.mark.parametrize(
+    ("page", "quote", "words"),
+    [
+        ("It costs  5 euros\na month.", "costs 5 euros a month", "costs 5 euros a month"),
+        ("He said: “It’s  open.”", '"It\'s open."', "It’s open."),
+        ("a 5–10 % share", "a 5-10 % share", "a 5–10 % share"),
+        (f"前文。{JAPANESE}後文。", JAPANESE, JAPANESE),
+        (
+            "工具レンタル市場は\n2024年に 120億円",
+            "工具レンタル市場は2024年に120億円",
+            "工具レンタル市場は 2024年に 120億円",
+        ),
+        (f"مقدمة. {ARABIC}. خاتمة", ARABIC, ARABIC),
+        ("Cafe\u0301 tools are lent", "Café tools are lent", "Café tools are lent"),
+        ("Werk\u00adzeuge leihen", "Werkzeuge leihen", "Werkzeuge leihen"),
+        ("می\u200cخواهم ابزار", "می\u200cخواهم ابزار", "می\u200cخواهم ابزار"),
+        ("می\u200cخواهم ابزار", "میخواهم ابزار", "میخواهم ابزار"),
+    ],
+)
+def test_a_quote_is_found_and_given_in_the_pages_own_words(page: str, quote: str, words: str) -> None:
+    assert PageText(page).find(quote) == words
+
+
+@pytest.mark.parametrize(
+    ("page", "quote"),
+    [
+        ("It costs 5 euros a month.", "It costs 6 euros a month."),
+        ("It costs 5 euros a month.", "it costs 5 euros a month."),
+        ("It costs 5 euros a month.", "It costs … a month."),
+        ("It costs 5 euros a month.", "It costs 5 euros per month."),
+        ("It is not open.", "It is open."),
+        (JAPANESE, JAPANESE.replace("120", "130")),
+        (ARABIC, ARABIC.replace("٣٤", "٣٥")),
+        ("nowhere", "now here"),
+        ("anything", ""),
+        ("anything", " … "),
+        ("a.b", "a+b"),
+    ],
+)
+def test_other_words_are_not_found(page: str, quote: str) -> None:
+    assert PageText(page).find(quote) is None
+
+
+def test_a_long_quote_is_cut_between_words_and_stays_a_quote() -> None:
+    page = "word " * 2000
+    cut = bare(page)
+    assert len(cut) <= LONGEST_QUOTE
+    assert PageText(page).find(page) == cut
+    assert bare("長" * 5000) == "長" * LONGEST_QUOTE
+
+
+def test_a_few_letters_say_nothing() -> None:
+    assert not says_something("in 2024")
+    assert says_something("Lendly lends drills")
+    assert says_something("市場は120億")
+
+
+def test_what_stands_around_a_quote_is_shown() -> None:
+    page = PageText("one " * 500 + "Lendly lends drills. " + "two " * 500)
+    shown = page.around("Lendly lends drills.", 100)
+    assert "Lendly lends drills." in shown
+    assert shown.startswith("one")
+    assert len(shown) <= 100
+    assert page.around("never said", 100) == ""
+
+
+def test_time_is_linear_on_a_hostile_page() -> None:
+    page = PageText("市 " * 50_000 + " a" * 50_000)
+    began = time.process_time()
+    for _ in range(20):
+        assert page.find("市" * 1000 + "x") is None
+        assert page.find("a " * 500 + "x") is None
+    assert time.process_time() - began < 4

@@ -1,0 +1,177 @@
+"""What a report adds to its statements (contradictions, charts, sentences) says nothing that they do not say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from studio.reports.charts import ProposedChart, ProposedDatum, charts
+from studio.reports.contradictions import FoundContradiction, contradictions
+from studio.reports.model import Claim
+from studio.reports.recording import slug
+from studio.reports.writing import WrittenHeading, WrittenSentence, headings, sentences, summary, title
+
+
+def claim(number: int, statement: str, *, outcome: Any = "supported", question: int = 1, **changes: Any) -> Claim:
+    values = {"quote": statement, "source": "S1", "confidence": 90}
+    return Claim(
+        **{**values, **changes, "number": number, "statement": statement, "outcome": outcome, "question": question}
+    )
+
+
+SIZE = "The market for rented tools is worth {} a year."
+
+
+# --- contradictions
+
+
+def test_figures_of_one_subject_that_differ_are_shown_against_each_other() -> None:
+    claims = [claim(1, SIZE.format("€4.5 billion")), claim(2, SIZE.format("€6 billion")), claim(3, "It rains often.")]
+    (found,) = contradictions(claims, [])
+    assert (found.claims, found.difference) == ((1, 2), "€4.5 billion ≠ €6 billion")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (SIZE.format("€4.5 billion"), SIZE.format("€4.48 billion")),
+        (SIZE.format("€4.5 billion"), SIZE.format("4,500 million euros")),
+        (SIZE.format("€4.5 billion"), SIZE.format("$6 billion")),
+        (SIZE.format("€4.5 billion"), "The insurance of lent ladders costs €6 billion."),
+        ("In 2019 the market for tools was worth €4 billion.", "In 2024 the market for tools was worth €6 billion."),
+        (SIZE.format("4 to 5 %"), SIZE.format("6 %")),
+    ],
+)
+def test_rounding_other_units_subjects_and_years_are_no_contradiction(first: str, second: str) -> None:
+    assert contradictions([claim(1, first), claim(2, second)], []) == []
+
+
+def test_what_does_not_stand_contradicts_nothing() -> None:
+    claims = [claim(1, SIZE.format("€4.5 billion")), claim(2, SIZE.format("€6 billion"), outcome="marked")]
+    assert contradictions(claims, [FoundContradiction(claims=[1, 2], difference="They differ.")]) == []
+
+
+def test_a_models_contradiction_names_claims_that_stand_and_no_other_figures() -> None:
+    claims = [claim(1, "The library is open on Sundays."), claim(2, "The library is closed on Sundays.")]
+    found = [
+        FoundContradiction(claims=[1, 2, 9], difference="Open or closed on Sundays."),
+        FoundContradiction(claims=[2, 1], difference="The same again."),
+        FoundContradiction(claims=[1], difference="Alone."),
+    ]
+    assert [(one.claims, one.difference) for one in contradictions(claims, found)] == [
+        ((1, 2), "Open or closed on Sundays.")
+    ]
+    invented = [FoundContradiction(claims=[1, 2], difference="70 % say it is open.")]
+    assert [one.difference for one in contradictions(claims, invented)] == ["[1] ≠ [2]"]
+
+
+# --- charts
+
+SHARES = {
+    1: claim(1, "In Berlin 62 % own a drill."),
+    2: claim(2, "In Hamburg 48 % own a drill."),
+    3: claim(3, "A drill costs 80 euros.", question=1),
+    4: claim(4, "In Munich 70 % own a drill.", outcome="removed"),
+}
+
+
+def proposed(*data: tuple[str, str, int], title: str = "Who owns a drill") -> ProposedChart:
+    bars = [ProposedDatum(label=label, figure=figure, claim=number) for label, figure, number in data]
+    return ProposedChart(question=1, title=title, data=bars)
+
+
+def test_a_chart_is_drawn_of_figures_that_stand() -> None:
+    (chart,) = charts([proposed(("Berlin", "62 percent", 1), ("Hamburg", "48 %", 2))], SHARES)[1]
+    assert chart.unit == "%"
+    assert [(bar.label, bar.value, bar.shown, bar.claim) for bar in chart.data] == [
+        ("Berlin", 62.0, "62 %", 1),
+        ("Hamburg", 48.0, "48 %", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    "chart",
+    [
+        proposed(("Berlin", "62 %", 1), ("Munich", "70 %", 4)),
+        proposed(("Berlin", "62 %", 1), ("Hamburg", "49 %", 2)),
+        proposed(("Berlin", "62 %", 1), ("A drill", "80 euros", 3)),
+        proposed(("Berlin", "62 %", 1), ("Cologne", "48 %", 2)),
+        proposed(("Berlin", "62 %", 1), ("Hamburg", "48 %", 9)),
+        proposed(("Berlin", "62 %", 1), ("Berlin", "62 %", 1)),
+        proposed(("Berlin", "62 %", 1)),
+        proposed(("Berlin", "62 %", 1), ("Hamburg", "48 %", 2), title="Of 500 people asked"),
+        proposed(),
+    ],
+)
+def test_nothing_in_a_chart_is_invented(chart: ProposedChart) -> None:
+    assert charts([chart], SHARES) == {}
+
+
+# --- sentences
+
+
+CLAIMS = {
+    1: claim(1, "Lendly lent 1,200 drills in 2024."),
+    2: claim(2, "Members pay 5 euros a month.", confidence=75),
+    3: claim(3, "It has 9 million members.", outcome="removed"),
+}
+
+
+def sentence(text: str, *numbers: int) -> WrittenSentence:
+    return WrittenSentence(text=text, claims=list(numbers))
+
+
+def test_a_sentence_rests_on_claims_that_stand_or_is_dropped() -> None:
+    written = [
+        sentence("Lendly lends many drills [1], for a small fee (1, 2).", 1, 2, 3, 7),
+        sentence("It has 9 million members.", 3),
+        sentence("It will grow by 20 %.", 1),
+        sentence("Everybody knows it."),
+    ]
+    kept = sentences(written, CLAIMS, 6)
+    assert [(one.text, one.claims) for one in kept] == [("Lendly lends many drills, for a small fee.", (1, 2))]
+
+
+def test_without_a_sentence_that_stands_the_surest_statements_are_the_summary() -> None:
+    kept = summary([sentence("It will grow by 20 %.", 1)], CLAIMS)
+    assert [(one.text, one.claims) for one in kept] == [(CLAIMS[1].statement, (1,)), (CLAIMS[2].statement, (2,))]
+
+
+def test_a_heading_answers_its_own_question() -> None:
+    claims = {1: CLAIMS[1], 2: claim(2, "Members pay 5 euros.", question=2)}
+    written = [
+        WrittenHeading(question=1, text="1,200 drills were lent", claims=[1]),
+        WrittenHeading(question=2, text="Members pay 6 euros", claims=[2]),
+        WrittenHeading(question=3, text="Nothing is known", claims=[1]),
+        WrittenHeading(question=9, text="Nobody asked", claims=[1]),
+    ]
+    assert headings(written, ["How many?", "How much?", "Why?"], claims) == {
+        1: "1,200 drills were lent",
+        2: "How much?",
+        3: "Why?",
+    }
+
+
+def test_a_title_has_no_figure_of_its_own() -> None:
+    assert title("Lending drills in 2024", "Drills", [CLAIMS[1]]) == "Lending drills in 2024"
+    assert title("5 facts on drills", "Drills of 5 cities", []) == "5 facts on drills"
+    assert title("The 30 billion market", "Drills", [CLAIMS[1]]) == "Drills"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("What it costs: a study (2024)!", "what-it-costs-a-study-2024"),
+        ("工具レンタル市場", "工具レンタル市場"),
+        ("../../etc/passwd\x00", "etc-passwd"),
+        ("🙂", "report"),
+        ("हिन्दी रिपोर्ट", "हिन्दी-रिपोर्ट"),
+    ],
+)
+def test_a_file_is_named_in_any_script(text: str, name: str) -> None:
+    assert slug(text, 60) == name
+
+
+def test_a_name_is_short_enough_for_every_storage() -> None:
+    assert len(slug("𠮷" * 100, 60).encode()) <= 180
