@@ -6,7 +6,9 @@ import dagster as dg
 
 from jobs.approval_execute import approval_execute
 from jobs.bench import bench_jobs
+from jobs.browser_check_page import browser_check_page
 from jobs.chat_reply import chat_reply
+from jobs.code_generate_mvp import code_generate_mvp
 from jobs.drip_process_digests import drip_process_digests
 from jobs.drip_process_nudges import drip_process_nudges
 from jobs.email_process_due import email_process_due
@@ -14,6 +16,7 @@ from jobs.nightshift_cycle_project import nightshift_cycle_project
 from jobs.onboarding_scan import onboarding_scan
 from jobs.phase0_generate_packet import phase0_generate_packet
 from jobs.phase_generate_packet import phase_generate_packet
+from jobs.research_generate_report import research_generate_report
 from resources.agent_job import AgentJobResource
 from resources.database import StudioDatabase
 from resources.model import AnthropicResource, OutboundResource
@@ -38,6 +41,9 @@ _agent_jobs = [
     drip_process_digests,
     drip_process_nudges,
     onboarding_scan,
+    code_generate_mvp,
+    research_generate_report,
+    browser_check_page,
     *bench_jobs,
 ]
 _pace = pace(len(SENSORS))

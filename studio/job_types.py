@@ -334,6 +334,7 @@ _ROWS: tuple[JobType, ...] = (
         timeout_seconds=3600,
         key=_hashed("codegen"),
         description="Write a first version of the product on a branch of its repository.",
+        has_handler=True,
     ),
     JobType(
         name="research.generate_report",
@@ -344,6 +345,7 @@ _ROWS: tuple[JobType, ...] = (
         timeout_seconds=1800,
         key=_hashed("research"),
         description="Research a topic and render a report.",
+        has_handler=True,
     ),
     JobType(
         name="browser.check_page",
@@ -354,6 +356,7 @@ _ROWS: tuple[JobType, ...] = (
         timeout_seconds=600,
         key=_hashed("browser"),
         description="Check a page in a real browser.",
+        has_handler=True,
     ),
 )
 

@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: a6fcf202ff36e2cba7e79ac68599cee7c0c2708a1e11c2b83741678391394c2f
+// Written by `make types`. Made of: 60d053c7d54f122729df82b665469badc4e8f132968bd024ef4ceaa55790cc75
 export type Json =
   | string
   | number
@@ -689,6 +689,87 @@ export type Database = {
         }
         Relationships: []
       }
+      code_generations: {
+        Row: {
+          base_branch: string | null
+          base_commit: string | null
+          branch: string
+          checks: NonNullable<Json>
+          commit_sha: string
+          cost_micros: number
+          created_at: string
+          description: string
+          files: NonNullable<Json>
+          finished: boolean
+          job_id: string
+          left_out: NonNullable<Json>
+          project_id: string
+          pull_request_url: string | null
+          repository: string
+          sandbox: string
+          summary: string
+          turns: number
+          unfinished_reason: string | null
+        }
+        Insert: {
+          base_branch?: string | null
+          base_commit?: string | null
+          branch: string
+          checks?: NonNullable<Json>
+          commit_sha: string
+          cost_micros: number
+          created_at?: string
+          description: string
+          files?: NonNullable<Json>
+          finished: boolean
+          job_id: string
+          left_out?: NonNullable<Json>
+          project_id: string
+          pull_request_url?: string | null
+          repository: string
+          sandbox: string
+          summary?: string
+          turns: number
+          unfinished_reason?: string | null
+        }
+        Update: {
+          base_branch?: string | null
+          base_commit?: string | null
+          branch?: string
+          checks?: NonNullable<Json>
+          commit_sha?: string
+          cost_micros?: number
+          created_at?: string
+          description?: string
+          files?: NonNullable<Json>
+          finished?: boolean
+          job_id?: string
+          left_out?: NonNullable<Json>
+          project_id?: string
+          pull_request_url?: string | null
+          repository?: string
+          sandbox?: string
+          summary?: string
+          turns?: number
+          unfinished_reason?: string | null
+        }
+        Relationships: [
+          {
+            foreignKeyName: "code_generations_job_id_fkey"
+            columns: ["job_id"]
+            isOneToOne: true
+            referencedRelation: "agent_jobs"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "code_generations_project_id_fkey"
+            columns: ["project_id"]
+            isOneToOne: false
+            referencedRelation: "projects"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       domain_scan_cache: {
         Row: {
           domain: string
@@ -1303,6 +1384,77 @@ export type Database = {
           },
         ]
       }
+      page_checks: {
+        Row: {
+          checked_at: string
+          created_at: string
+          desktop_asset_id: string | null
+          final_url: string | null
+          job_id: string
+          mobile_asset_id: string | null
+          passed: boolean
+          project_id: string
+          publication_no: number | null
+          results: NonNullable<Json>
+          url: string
+        }
+        Insert: {
+          checked_at?: string
+          created_at?: string
+          desktop_asset_id?: string | null
+          final_url?: string | null
+          job_id: string
+          mobile_asset_id?: string | null
+          passed: boolean
+          project_id: string
+          publication_no?: number | null
+          results: NonNullable<Json>
+          url: string
+        }
+        Update: {
+          checked_at?: string
+          created_at?: string
+          desktop_asset_id?: string | null
+          final_url?: string | null
+          job_id?: string
+          mobile_asset_id?: string | null
+          passed?: boolean
+          project_id?: string
+          publication_no?: number | null
+          results?: NonNullable<Json>
+          url?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "page_checks_desktop_asset_id_fkey"
+            columns: ["desktop_asset_id"]
+            isOneToOne: false
+            referencedRelation: "project_assets"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "page_checks_job_id_fkey"
+            columns: ["job_id"]
+            isOneToOne: true
+            referencedRelation: "agent_jobs"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "page_checks_mobile_asset_id_fkey"
+            columns: ["mobile_asset_id"]
+            isOneToOne: false
+            referencedRelation: "project_assets"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "page_checks_project_id_fkey"
+            columns: ["project_id"]
+            isOneToOne: false
+            referencedRelation: "projects"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       page_publications: {
         Row: {
           approval_id: string | null
@@ -1366,6 +1518,70 @@ export type Database = {
           },
           {
             foreignKeyName: "page_publications_project_id_fkey"
+            columns: ["project_id"]
+            isOneToOne: false
+            referencedRelation: "projects"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
+      page_snapshots: {
+        Row: {
+          asset_id: string | null
+          created_at: string
+          id: string
+          job_id: string | null
+          project_id: string
+          retrieved_at: string
+          retrieved_by: string
+          text_chars: number
+          text_sha256: string
+          title: string
+          url: string
+        }
+        Insert: {
+          asset_id?: string | null
+          created_at?: string
+          id?: string
+          job_id?: string | null
+          project_id: string
+          retrieved_at?: string
+          retrieved_by: string
+          text_chars: number
+          text_sha256: string
+          title: string
+          url: string
+        }
+        Update: {
+          asset_id?: string | null
+          created_at?: string
+          id?: string
+          job_id?: string | null
+          project_id?: string
+          retrieved_at?: string
+          retrieved_by?: string
+          text_chars?: number
+          text_sha256?: string
+          title?: string
+          url?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "page_snapshots_asset_id_fkey"
+            columns: ["asset_id"]
+            isOneToOne: false
+            referencedRelation: "project_assets"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "page_snapshots_job_id_fkey"
+            columns: ["job_id"]
+            isOneToOne: false
+            referencedRelation: "agent_jobs"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "page_snapshots_project_id_fkey"
             columns: ["project_id"]
             isOneToOne: false
             referencedRelation: "projects"
@@ -2755,6 +2971,73 @@ export type Database = {
           },
         ]
       }
+      report_claims: {
+        Row: {
+          claim_no: number
+          confidence: number
+          created_at: string
+          id: string
+          job_id: string
+          outcome: string
+          project_id: string
+          question: string
+          quote: string | null
+          reason: string | null
+          snapshot_id: string | null
+          statement: string
+        }
+        Insert: {
+          claim_no: number
+          confidence: number
+          created_at?: string
+          id?: string
+          job_id: string
+          outcome: string
+          project_id: string
+          question: string
+          quote?: string | null
+          reason?: string | null
+          snapshot_id?: string | null
+          statement: string
+        }
+        Update: {
+          claim_no?: number
+          confidence?: number
+          created_at?: string
+          id?: string
+          job_id?: string
+          outcome?: string
+          project_id?: string
+          question?: string
+          quote?: string | null
+          reason?: string | null
+          snapshot_id?: string | null
+          statement?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "report_claims_job_id_fkey"
+            columns: ["job_id"]
+            isOneToOne: false
+            referencedRelation: "agent_jobs"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "report_claims_project_id_fkey"
+            columns: ["project_id"]
+            isOneToOne: false
+            referencedRelation: "projects"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "report_claims_snapshot_id_fkey"
+            columns: ["snapshot_id"]
+            isOneToOne: false
+            referencedRelation: "page_snapshots"
+            referencedColumns: ["id"]
+          },
+        ]
+      }
       request_counts: {
         Row: {
           hits: number
@@ -2775,6 +3058,88 @@ export type Database = {
           window_start?: string
         }
         Relationships: []
+      }
+      research_reports: {
+        Row: {
+          asset_id: string
+          claims_marked: number
+          claims_removed: number
+          claims_supported: number
+          contradictions: number
+          cost_micros: number
+          created_at: string
+          format: string
+          job_id: string
+          nothing_found: boolean
+          pages: number
+          project_id: string
+          questions: number
+          sources: number
+          summary: string
+          title: string
+          topic: string
+        }
+        Insert: {
+          asset_id: string
+          claims_marked: number
+          claims_removed: number
+          claims_supported: number
+          contradictions: number
+          cost_micros: number
+          created_at?: string
+          format: string
+          job_id: string
+          nothing_found: boolean
+          pages: number
+          project_id: string
+          questions: number
+          sources: number
+          summary: string
+          title: string
+          topic: string
+        }
+        Update: {
+          asset_id?: string
+          claims_marked?: number
+          claims_removed?: number
+          claims_supported?: number
+          contradictions?: number
+          cost_micros?: number
+          created_at?: string
+          format?: string
+          job_id?: string
+          nothing_found?: boolean
+          pages?: number
+          project_id?: string
+          questions?: number
+          sources?: number
+          summary?: string
+          title?: string
+          topic?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "research_reports_asset_id_fkey"
+            columns: ["asset_id"]
+            isOneToOne: false
+            referencedRelation: "project_assets"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "research_reports_job_id_fkey"
+            columns: ["job_id"]
+            isOneToOne: true
+            referencedRelation: "agent_jobs"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "research_reports_project_id_fkey"
+            columns: ["project_id"]
+            isOneToOne: false
+            referencedRelation: "projects"
+            referencedColumns: ["id"]
+          },
+        ]
       }
       research_sources: {
         Row: {
@@ -3088,6 +3453,51 @@ export type Database = {
           salt?: string
         }
         Relationships: []
+      }
+      waitlist_checks: {
+        Row: {
+          arrived_at: string
+          consent: NonNullable<Json>
+          created_at: string
+          email: string
+          job_id: string
+          project_id: string
+          source: string
+        }
+        Insert: {
+          arrived_at?: string
+          consent?: NonNullable<Json>
+          created_at?: string
+          email: string
+          job_id: string
+          project_id: string
+          source: string
+        }
+        Update: {
+          arrived_at?: string
+          consent?: NonNullable<Json>
+          created_at?: string
+          email?: string
+          job_id?: string
+          project_id?: string
+          source?: string
+        }
+        Relationships: [
+          {
+            foreignKeyName: "waitlist_checks_job_id_fkey"
+            columns: ["job_id"]
+            isOneToOne: true
+            referencedRelation: "agent_jobs"
+            referencedColumns: ["id"]
+          },
+          {
+            foreignKeyName: "waitlist_checks_project_id_fkey"
+            columns: ["project_id"]
+            isOneToOne: false
+            referencedRelation: "projects"
+            referencedColumns: ["id"]
+          },
+        ]
       }
       waitlist_signups: {
         Row: {
@@ -3921,6 +4331,16 @@ export type Database = {
           p_provider_id?: string
           p_response?: Json
           p_status: string
+        }
+        Returns: boolean
+      }
+      record_waitlist_check: {
+        Args: {
+          p_consent: Json
+          p_email: string
+          p_job_id: string
+          p_project_id: string
+          p_source: string
         }
         Returns: boolean
       }

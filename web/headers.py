@@ -54,7 +54,8 @@ def studio_page(site: StudioSite) -> str:
         frames += " https://challenges.cloudflare.com"
         extra = "; worker-src 'self' blob:"
     style = "'self' 'unsafe-inline'" if clerk else "'self'"
-    images = "'self' data: https://img.clerk.com" if clerk else "'self' data:"
+    # What a browser has taken of a page lies with the other files of projects, on the origin of public pages.
+    images = " ".join(["'self'", "data:", *site.origins, *(["https://img.clerk.com"] if clerk else [])])
     return (
         f"default-src 'none'; script-src {script}; style-src {style}; img-src {images}; font-src 'self';"
         f" connect-src {connect}; frame-src {frames}; form-action 'self'; frame-ancestors 'none';"

@@ -14,7 +14,7 @@ from studio.proposals import TITLES
 PERMISSIONS: dict[str, str] = {
     "email_send": "Send mails to people",
     "deploy": "Trigger deployments",
-    "repo_write": "Start workflows in the repository",
+    "repo_write": "Write to the repository",
     "ads_enabled": "Create ad campaigns",
 }
 JOBS: dict[str, str] = {
@@ -27,6 +27,24 @@ JOBS: dict[str, str] = {
     "nightshift.cycle_project": "Night shift",
     "chat.reply": "Answer in the chat",
     "onboarding.scan": "Scan a website",
+    "code.generate_mvp": "Write code",
+    "research.generate_report": "Research a report",
+    "browser.check_page": "Check a page",
+}
+# What a browser looks at on a page, in the words in which a person asks for it.
+CHECKS: dict[str, str] = {
+    "screenshot": "Something can be seen",
+    "mobile_responsive": "Fits a phone",
+    "waitlist_form": "Has a form to sign up",
+    "meta_tags": "Says what it is to search engines",
+    "console_errors": "Its scripts run without errors",
+    "failed_requests": "All of it is loaded",
+    "broken_links": "Its links lead somewhere",
+    "accessibility": "Can be used by everybody",
+    "page_weight": "Is light",
+    "web_vitals": "Is quick and stands still",
+    "form_post": "Its form really sends",
+    "visual_difference": "Looks as it was approved",
 }
 TASKS: dict[str, str] = {"approval_execution_failed": "An approved action failed"}
 # Who does and asks for things, under any of the names by which rows call them.

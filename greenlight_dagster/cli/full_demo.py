@@ -14,6 +14,7 @@ from rich.table import Table
 from greenlight_dagster.cli.journey import LIVE, Journey
 from greenlight_dagster.cli.output import INTERRUPTED, INTERRUPTS, err, out
 from studio import pages, projects
+from studio.code import local_repository
 from studio.database.connection import Database
 from studio.deliverables import listed_in
 from studio.errors import StudioError
@@ -23,6 +24,7 @@ from studio.settings import Settings
 from studio.storage import storage_from_settings
 
 DECK_SUFFIX = ".pptx"
+REPOSITORY = "repository.git"
 
 
 def run(
@@ -53,6 +55,7 @@ def run(
         # Only a second Ctrl-C ends it without its counts.
         status = INTERRUPTED
         found = _collected(db, settings, folder, kept, project_id)
+    found["missing"] += journey.lacking
     result = {"status": status, "error": error, **found, "decisions": dict(journey.decided), "folder": str(kept)}
     result["seconds"] = round(time.monotonic() - began, 1)
     _show(kept, result)
@@ -77,6 +80,9 @@ def _keep(db: Database, settings: Settings, folder: Path, kept: Path, project_id
         (kept / "page.html").write_text(live.html, encoding="utf-8", newline="")
     if (folder / OUTBOX).is_dir():
         shutil.copytree(folder / OUTBOX, kept / OUTBOX, ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True)
+    repository = local_repository.path(settings, project_id)
+    if repository.is_dir():
+        shutil.copytree(repository, kept / REPOSITORY, dirs_exist_ok=True)
     storage = storage_from_settings(settings)
     for file in storage.list(f"{project_id}/"):
         path = kept / "files" / Path(file.path).relative_to(str(project_id))
@@ -126,10 +132,53 @@ def _counts(db: Database, project_id: UUID, kept: Path) -> dict[str, Any]:
         "confirmed_signups": one["signups"] if one else 0,
         "decks": sum(path.suffix == DECK_SUFFIX for path in files),
         "files": len(files),
+        "code": _code(db, project_id),
+        "report": _report(db, project_id, kept),
+        "page_check": _page_check(db, project_id, kept),
         "missing": lacking,
         "model_calls": budget.calls,
         "cost_usd": spend.usd(budget.spent_micros),
     }
+
+
+def _code(db: Database, project_id: UUID) -> dict[str, Any] | None:
+    row = db.fetch_one(
+        "select branch, commit_sha as commit, finished, jsonb_array_length(files) as files, checks, sandbox"
+        " from public.code_generations where project_id = %s order by created_at desc limit 1",
+        [project_id],
+    )
+    return row and {**row, "checks": {check["command"]: check["outcome"] for check in row["checks"]}}
+
+
+def _report(db: Database, project_id: UUID, kept: Path) -> dict[str, Any] | None:
+    row = db.fetch_one(
+        "select r.title, r.pages, r.nothing_found, r.claims_supported, a.storage_path from public.research_reports r"
+        " join public.project_assets a on a.id = r.asset_id where r.project_id = %s order by r.created_at desc limit 1",
+        [project_id],
+    )
+    return row and {**row, "storage_path": str(_kept_file(kept, project_id, row["storage_path"]))}
+
+
+def _page_check(db: Database, project_id: UUID, kept: Path) -> dict[str, Any] | None:
+    row = db.fetch_one(
+        "select c.passed, c.results, d.storage_path as desktop, m.storage_path as mobile from public.page_checks c"
+        " left join public.project_assets d on d.id = c.desktop_asset_id"
+        " left join public.project_assets m on m.id = c.mobile_asset_id"
+        " where c.project_id = %s order by c.created_at desc limit 1",
+        [project_id],
+    )
+    if row is None:
+        return None
+    pictures = [_kept_file(kept, project_id, path) for path in (row["desktop"], row["mobile"]) if path]
+    return {
+        "passed": row["passed"],
+        "checks": {result["check"]: result["outcome"] for result in row["results"]},
+        "pictures": [str(path) for path in pictures],
+    }
+
+
+def _kept_file(kept: Path, project_id: UUID, storage_path: str) -> Path:
+    return kept / "files" / Path(storage_path).relative_to(str(project_id))
 
 
 def _by(db: Database, query: LiteralString, *of: UUID) -> dict[str, int]:
@@ -142,7 +191,24 @@ def _show(kept: Path, result: dict[str, Any]) -> None:
     table.add_row("page", f"{kept / 'page.html'}" if result["published"] else "not published")
     table.add_row("mails", f"{mails}; the files lie in {kept / OUTBOX}")
     table.add_row("decks", f"{result['decks']} in {kept / 'files'}, {result['files']} files in all")
+    if (code := result["code"]) is not None:
+        checks = ", ".join(f"{command} {outcome}" for command, outcome in code["checks"].items()) or "none declared"
+        table.add_row("code", f"git clone -b {code['branch']} {kept / REPOSITORY}: {code['files']} files; {checks}")
+    if (report := result["report"]) is not None:
+        found = "nothing was found" if report["nothing_found"] else f"{report['claims_supported']} claims with quotes"
+        table.add_row("report", f"{report['storage_path']}: {report['pages']} pages, {found}")
+    if (check := result["page_check"]) is not None:
+        table.add_row("page check", _said(check))
+        for picture in check["pictures"]:
+            table.add_row("", picture)
     for line in result["missing"]:
         table.add_row("missing", line)
     out.print()
     out.print(table)
+
+
+def _said(check: dict[str, Any]) -> str:
+    if check["passed"]:
+        return f"green: {sum(outcome == 'passed' for outcome in check['checks'].values())} checks passed"
+    failed = ", ".join(name for name, outcome in check["checks"].items() if outcome == "failed")
+    return f"failed: {failed}"

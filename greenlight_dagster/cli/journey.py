@@ -24,13 +24,14 @@ from rich.text import Text
 from greenlight_dagster.cli.approval_view import panel
 from greenlight_dagster.cli.output import out
 from greenlight_dagster.cli.tailing import follow_job
-from studio import approvals, decisions, launch, permissions, projects, queue
+from studio import approvals, builders, decisions, launch, permissions, projects, queue
 from studio.approvals import Approval
 from studio.database.connection import Database
 from studio.decisions import DecisionKind
 from studio.errors import StudioError
 from studio.job_types import SYSTEM_PROJECT_ID
 from studio.mail.folder import FOLDER as OUTBOX
+from studio.packets import versions
 from studio.queue import NewJob
 from studio.settings import Settings
 
@@ -38,6 +39,8 @@ FOUNDER = "founder@example.org"
 VISITOR = "visitor@example.org"
 PHASES = {0: "pitch", 1: "validate", 2: "distribute", 3: "go live"}
 LIVE = 4
+# Enough to show each kind of slide.
+SLIDES = 6
 # All that a stack without anybody's accounts can really do: ads, repositories and deployments need one.
 PERMISSIONS = {"email_send": True}
 # The page first: whoever is written to has come through it.
@@ -66,6 +69,7 @@ class Journey:
     ask: bool
     project_id: UUID | None = None
     decided: Counter[str] = field(default_factory=Counter)
+    lacking: list[str] = field(default_factory=list)
 
     def travel(self, idea: str, domain: str | None) -> UUID:
         """Create the project, take it as far as the decisions let it go, and return its id; raise `Stuck`."""
@@ -78,7 +82,33 @@ class Journey:
             self._follow(job_id, f"Phase {phase}: {name}")
             job_id = self._decide_phase(project_id, phase)
         self._send_due_mail(project_id)
+        if projects.get(self.db, project_id).phase == LIVE:
+            self._build(project_id)
         return project_id
+
+    # --- what is built beside the packets
+
+    def _build(self, project_id: UUID) -> None:
+        """Have the product written and a report made; what this machine lacks something for is said, and no failure."""
+        with self.db.transaction() as conn:
+            code = builders.ask_code(conn, project_id, _request(self.db, project_id)).job_id
+            report = builders.ask_report(conn, project_id, _topic(self.db, project_id), max_slides=SLIDES).job_id
+        self._attempt(code, "The first version")
+        self._attempt(report, "A report")
+
+    def _attempt(self, job_id: UUID, title: str) -> None:
+        """Follow a job whose failure ends nothing."""
+        try:
+            self._follow(job_id, title)
+        except Stuck as exc:
+            self.lacking.append(exc.message)
+            out.print(exc.message, style="yellow", highlight=False, soft_wrap=True, markup=False)
+
+    def _check_page(self, project_id: UUID) -> None:
+        """Follow the check that every publication brings."""
+        for job in queue.find(self.db, project_id=project_id):
+            if job.job_type == builders.CHECK:
+                self._attempt(job.id, "The published page is checked")
 
     def _create(self, idea: str, domain: str | None) -> UUID:
         with self.db.transaction() as conn:
@@ -124,6 +154,7 @@ class Journey:
             return
         if approval.action_type == FIRST:
             self._visit(approval.project_id)
+            self._check_page(approval.project_id)
         else:
             self._send_due_mail(approval.id)
 
@@ -203,6 +234,18 @@ class Journey:
     def _expect(self, answer: httpx.Response, what: str) -> None:
         if not answer.is_success:
             raise Stuck(f"{what} answered {answer.status_code}.", "See the log of the part `web`.")
+
+
+def _request(db: Database, project_id: UUID) -> str:
+    """Return what is to be written: the scope of the pitch, in its own words."""
+    packet = versions.latest(db, project_id, 0)
+    scope = packet.packet["mvp_scope"]["in_scope"] if packet else []
+    wanted = "; ".join(str(item) for item in scope)
+    return f"Write a first working version. In scope: {wanted}" if wanted else "Write a first working version."
+
+
+def _topic(db: Database, project_id: UUID) -> str:
+    return f"The market for {projects.get(db, project_id).name}"
 
 
 def _guidance() -> str:

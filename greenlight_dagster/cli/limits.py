@@ -60,7 +60,7 @@ def permissions(
     project: ProjectArgument,
     email_send: Annotated[bool | None, typer.Option(help="Send mails to people.")] = None,
     deploy: Annotated[bool | None, typer.Option(help="Trigger deployments.")] = None,
-    repo_write: Annotated[bool | None, typer.Option(help="Start workflows in the repository.")] = None,
+    repo_write: Annotated[bool | None, typer.Option(help="Push branches to the repository, start workflows.")] = None,
     ads: Annotated[bool | None, typer.Option(help="Create ad campaigns, within the cap.")] = None,
     ads_cap: Annotated[str | None, typer.Option("--ads-cap", metavar="USD", help="The cap in dollars a day.")] = None,
     reason: ReasonOption = None,

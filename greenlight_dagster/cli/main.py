@@ -18,6 +18,8 @@ from greenlight_dagster.cli import (
     approvals,
     bench,
     chat,
+    checks,
+    code,
     db,
     demo,
     doctor,
@@ -31,6 +33,7 @@ from greenlight_dagster.cli import (
     outbox,
     pages,
     projects,
+    reports,
     sharing,
     sign_in,
     stack,
@@ -95,6 +98,9 @@ projects.app.add_typer(integrations.app, name="integrations")
 app.add_typer(projects.app, name="projects")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(code.app, name="code")
+app.add_typer(reports.app, name="report")
+app.add_typer(checks.app, name="check")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(pages.app, name="pages")
 app.add_typer(traces.app, name="traces")

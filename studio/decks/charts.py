@@ -18,6 +18,8 @@ from studio.decks.scene import Chart, Paint, paint
 from studio.decks.theme import emu, hex_of, scheme_name
 
 _GAP = 55
+# The number format of a chart whose figures stand as somebody else wrote them, each in its own way.
+AS_SHOWN = "General"
 
 
 def add_chart(slide: Slide, chart: Chart, brand: Brand) -> None:
@@ -47,6 +49,9 @@ def add_chart(slide: Slide, chart: Chart, brand: Brand) -> None:
     labels.font.size, labels.font.bold = Pt(chart.size), True
     _ink(labels.font.color, paint("text"), brand)
     series = plot.series[0]
+    if chart.number_format == AS_SHOWN:
+        for index, shown in enumerate(chart.shown):
+            _label(series.points[index].data_label, shown, chart, brand)
     series.format.fill.solid()
     _ink(series.format.fill.fore_color, paint("accent"), brand)
     values = native.value_axis
@@ -62,6 +67,14 @@ def add_chart(slide: Slide, chart: Chart, brand: Brand) -> None:
     categories.format.line.fill.solid()
     _ink(categories.format.line.fill.fore_color, paint("muted_text"), brand)
     _plot_area(native, chart)
+
+
+def _label(label: Any, shown: str, chart: Chart, brand: Brand) -> None:
+    label.position = XL_LABEL_POSITION.OUTSIDE_END
+    label.text_frame.text = shown
+    font = label.text_frame.paragraphs[0].runs[0].font
+    font.size, font.bold = Pt(chart.size), True
+    _ink(font.color, paint("text"), brand)
 
 
 def _ink(color: Any, wanted: Paint, brand: Brand) -> None:

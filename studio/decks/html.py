@@ -25,17 +25,19 @@ _ANCHORS = {"top": "flex-start", "middle": "center", "bottom": "flex-end"}
 @functools.cache
 def templates() -> jinja2.Environment:
     """Return the templates of decks and documents; whatever they are given is escaped."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("studio.decks"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals["color"] = color
+    return made
 
 
-def render(outline: Outline, pages: Sequence[Page], brand: Brand) -> str:
-    """Return the document."""
+def render(outline: Outline, pages: Sequence[Page], brand: Brand, *, fonts: str = "") -> str:
+    """Return the document. `fonts` is a style sheet of its own fonts, as `data:` addresses: for print."""
     return (
         templates()
         .get_template("deck.html.j2")
@@ -44,6 +46,7 @@ def render(outline: Outline, pages: Sequence[Page], brand: Brand) -> str:
             pages=[_page(page, number) for number, page in enumerate(pages, 1)],
             theme=theme(brand),
             scheme="dark" if brand.dark else "light",
+            fonts=Markup(fonts),  # noqa: S704 - made by the studio, of numbers and base64
         )
     )
 

@@ -22,6 +22,14 @@ _TALL_LINE = 1.4
 # The characters after which a line may end.
 _HYPHENS, _SLASHES = "-", "-/?&="
 _WIDE, _LETTER, _CAPITAL, _EMOJI = 1000, 660, 780, 1300
+# Scripts with broad letters (Tamil to Sinhala, Burmese, Ethiopic), and whole words that are one character.
+_BROAD = (
+    (0x0B80, 0x0DFF, 900),
+    (0x1000, 0x109F, 900),
+    (0x1200, 0x139F, 900),
+    (0xFDF0, 0xFDFC, 2600),
+    (0xFDFD, 0xFDFD, 10_500),
+)
 
 
 @functools.cache
@@ -48,6 +56,9 @@ def _advance(char: str, font: str, bold: bool) -> int:
         return _EMOJI if ord(char) > 0x1F000 else _WIDE
     if unicodedata.category(char) == "So":
         return _EMOJI
+    for first, last, wide in _BROAD:
+        if first <= ord(char) <= last:
+            return wide
     base = unicodedata.normalize("NFD", char)[0]
     if base in table:
         return table[base]
@@ -123,6 +134,11 @@ def _pieces(word: str, after: str = "-") -> tuple[tuple[str, bool], ...]:
             closing = not pieces[-1] and len(pieces) > 1 and unicodedata.category(char) in ("Po", "Pe", "Pf")
             pieces[-2 if closing else -1] += char
     return tuple((piece, index > 0) for index, piece in enumerate(p for p in pieces if p))
+
+
+def unbroken(text: str) -> list[str]:
+    """Return the parts of a text inside which no line may end."""
+    return [piece for word in text.split() for piece, _ in _pieces(word)]
 
 
 def _broken(word: str, room: float, size: float, face: Typeface, bold: bool) -> tuple[int, float]:

@@ -22,13 +22,17 @@ def leftwards(text: str) -> bool:
 
 def reads_leftwards(pages: Iterable[Page]) -> bool:
     """Whether most letters of a deck belong to scripts that are read from right to left."""
+    return mostly_leftwards(text for page in pages for text in _texts(page))
+
+
+def mostly_leftwards(texts: Iterable[str]) -> bool:
+    """Whether most letters of these texts belong to scripts that are read from right to left."""
     left = right = 0
-    for page in pages:
-        for text in _texts(page):
-            for char in text:
-                direction = unicodedata.bidirectional(char)
-                left += direction in ("R", "AL")
-                right += direction == "L"
+    for text in texts:
+        for char in text:
+            direction = unicodedata.bidirectional(char)
+            left += direction in ("R", "AL")
+            right += direction == "L"
     return left > right
 
 

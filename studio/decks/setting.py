@@ -62,7 +62,7 @@ def text_height(brand: Brand, text: Text) -> float:
 
 def keeps_words(text: str, size: float, room: float, face: Typeface, *, bold: bool) -> bool:
     """Whether no word has to be broken."""
-    return all(metrics.width(word, size, face, bold=bold) <= room for word in text.replace("-", "- ").split())
+    return all(metrics.width(word, size, face, bold=bold) <= room for word in metrics.unbroken(text))
 
 
 def title_size(

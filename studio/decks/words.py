@@ -23,6 +23,7 @@ _SCRIPTS = (
     (re.compile("[ऀ-ॿ]"), "hi-IN"),
     (re.compile("[฀-๿]"), "th-TH"),
 )
+_RIGHTWARDS = "\N{LEFT-TO-RIGHT MARK}"
 _ANCHORS = {"top": "t", "middle": "ctr", "bottom": "b"}
 
 
@@ -62,10 +63,15 @@ def para_xml(para: Para, brand: Brand, slide: Slide, *, leftwards: bool, number:
             f"<a:t>{escape(para.text)}</a:t></a:fld>"
         )
     else:
+        # A text that runs the other way than its paragraph keeps its first figure and its full stop by these marks.
+        mark = _RIGHTWARDS if rtl and not own else ""
+        shown = [run for run in para.runs if run.text]
+        texts = [run.text for run in shown]
+        if shown and mark:
+            texts[0], texts[-1] = mark + texts[0], texts[-1] + mark
         runs = "".join(
-            f"<a:r>{_style(para, run, brand, slide, 'a:rPr')}<a:t>{escape(run.text)}</a:t></a:r>"
-            for run in para.runs
-            if run.text
+            f"<a:r>{_style(para, run, brand, slide, 'a:rPr')}<a:t>{escape(text)}</a:t></a:r>"
+            for run, text in zip(shown, texts, strict=True)
         )
     end = f'<a:endParaRPr lang="en-US" sz="{round(para.size * 100)}"/>'
     return f"<a:p>{properties}{runs}{end}</a:p>"

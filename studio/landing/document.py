@@ -17,8 +17,8 @@ from studio.landing import form, likeness, measures
 from studio.landing.form import WAITLIST_ACTION, consent_text
 from studio.landing.problems import DocumentRefused, Problem, unique
 from studio.landing.sanitize import Sanitizer
-from studio.landing.tree import find, has_doctype, parse, serialise
-from studio.landing.vocabulary import HTML
+from studio.landing.tree import find, has_doctype, parse, serialise, text_of
+from studio.landing.vocabulary import HTML, META_PROPERTIES
 from studio.packets.phase1 import LandingCopy
 
 __all__ = ["CONTENT_SECURITY_POLICY", "WAITLIST_ACTION", "check", "consent_text", "language_of", "prepare"]
@@ -106,11 +106,18 @@ def _at_rest(source: str) -> Element:
 
 
 def _complete_head(root: Element) -> None:
-    """Say first of all how the page is encoded: it is written as UTF-8, whatever it said."""
+    """Say first of all how the page is encoded: as UTF-8, whatever it said. Then what is shown where it is shared."""
     head = find(root, "head")[0]
     for meta in find(head, "meta"):
         if "charset" in meta.attrib:
             meta.attrib.clear()
-    for meta in [node for node in find(head, "meta") if not node.attrib]:
+    for meta in [node for node in find(head, "meta") if not node.attrib or "property" in node.attrib]:
         head.remove(meta)
     head.insert(0, Element(f"{{{HTML}}}meta", {"charset": "utf-8"}))
+    titles = [text_of(node) for node in find(head, "title")]
+    descriptions = [
+        node.get("content", "") for node in find(head, "meta") if node.get("name", "").lower() == "description"
+    ]
+    for name, said in zip(META_PROPERTIES, (titles, descriptions), strict=True):
+        if text := " ".join("".join(said[:1]).split()):
+            head.append(Element(f"{{{HTML}}}meta", {"property": name, "content": text}))

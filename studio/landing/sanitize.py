@@ -17,6 +17,7 @@ from studio.landing.vocabulary import (
     IMAGE_DATA,
     LOCAL_REFERENCE,
     META_NAMES,
+    META_PROPERTIES,
     SVG_ELEMENTS,
     may_hold,
 )
@@ -159,6 +160,8 @@ def _is_local(attribute: str, value: str) -> bool:
 def _is_listed_meta(kept: dict[str, str], node: Element) -> bool:
     if "http-equiv" in node.attrib:
         return False
+    if "property" in kept:
+        return kept["property"] in META_PROPERTIES and "name" not in kept
     return "charset" in kept or kept.get("name", "").lower() in META_NAMES
 
 

@@ -45,7 +45,7 @@ SVG_ELEMENTS = words(
 _GLOBAL = words("id class lang dir title role hidden tabindex style")
 _BY_ELEMENT: dict[str, frozenset[str]] = {
     "html": frozenset({"lang", "dir", "class", "style"}),
-    "meta": frozenset({"charset", "name", "content", "media"}),
+    "meta": frozenset({"charset", "name", "content", "media", "property"}),
     "style": frozenset({"media"}),
     "a": frozenset({"href"}),
     "img": words("src alt width height loading decoding"),
@@ -88,6 +88,8 @@ _ARIA_OR_DATA = re.compile(r"(?:aria|data)-[a-z][a-z0-9-]*")
 META_NAMES = frozenset(
     {"viewport", "description", "color-scheme", "theme-color", "author", "application-name", "generator"}
 )
+# What is shown where somebody shares the page; our own code says both from title and description.
+META_PROPERTIES = ("og:title", "og:description")
 INPUT_TYPES = frozenset({"email", "text", "tel", "number", "checkbox", "radio"})
 # What a browser or a password manager must never fill in here, and what our own code fills in.
 FIELD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")

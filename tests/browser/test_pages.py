@@ -23,6 +23,7 @@ from studio.database.connection import Database
 from studio.operations import alerts
 from studio.paths import ROOT
 from studio.settings import Settings
+from tests.support.builders import Made
 from tests.support.desk import Scene
 from tests.support.postgres import TestServer
 from tests.support.story import Story
@@ -64,6 +65,10 @@ PAGES = {
     "chat": "/projects/{story}/chat",
     "activity": "/projects/{story}/activity",
     "job": "/jobs/{job}",
+    "code": "/projects/{story}/code/{generation}",
+    "report": "/projects/{story}/reports/{report}",
+    "page-check": "/projects/{story}/checks/{check}",
+    "builders": "/projects/{story}/builders",
     "operations": "/operations",
     "operations-traces": "/operations/traces",
     "operations-trace": "/traces/{trace}",
@@ -189,7 +194,7 @@ def rows(database: Database, settings: Settings) -> dict[str, Any]:
     )
     assert job is not None
     token = sign_in.make_link_token(database, "ada")
-    ids |= traced(database, settings, story.id)
+    ids |= traced(database, settings, story.id) | Made(database, settings, story.id).everything()
     ids = {name: getattr(made, "id", made) for name, made in ids.items()}
     return {**ids, "story": story.id, "share": share.token, "job": job["id"], "token": token}
 

@@ -19,6 +19,7 @@ from studio.job_types import JOB_TYPES, LANES
 from studio.paths import ROOT
 from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, STEPS, defs
 from tests.support.phases import STEPS as PHASE_STEPS
+from tests.support.reports import STEPS as REPORT_STEPS
 
 pytestmark = DAGSTER_WARNINGS
 
@@ -33,6 +34,7 @@ NAMES: dict[str, Any] = {
         "nightshift_cycle_project": ["look", "propose", "report", "write_overview"],
         "chat_reply": ["answer", "store"],
         "onboarding_scan": ["conclude", "look_at_site", "read_repository"],
+        "research_generate_report": sorted(REPORT_STEPS),
         "upkeep": ["sweep"],
         **{f"bench_{lane}": [f"noop_{lane}"] for lane in LANES},
     },

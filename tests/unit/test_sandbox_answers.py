@@ -200,6 +200,8 @@ _CHOSEN = " ".join(
     [
         *(name for pair in FONT_PAIRS for name in pair),
         *(get_args(SlideKind) + get_args(Layout) + get_args(ActionType)),
+        # The language of a topic, by its tag.
+        *("en", "de"),
         *["shared", "main", "Day", "0", "3", "7", "traffic", "waitlist_submit", "unsubscribe"],
     ]
 )

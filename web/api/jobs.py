@@ -115,6 +115,14 @@ class RetryAnswer(Done):
     status: JobStatus
 
 
+class AskedAnswer(Done):
+    """The job of a wish: `created`, `existing` where the same was asked just before, or `revived`."""
+
+    job_id: UUID
+    outcome: Outcome
+    status: JobStatus
+
+
 @router.get("/api/projects/{project_id}/jobs", responses=NAMED)
 def list_jobs(
     project: OwnProject,

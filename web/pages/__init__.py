@@ -9,6 +9,7 @@ inbox       approvals: the lists, and one to decide on
 outbox      what leaves for the world, and what became of it
 projects    all projects; new_project, the form of a new one with its scan
 project     what comes next in a project, and what its agents are doing
+builders    code, reports and looks at a page: asking for them, and what came of it
 packet      a phase's packet as a document, its versions and what changed between them
 chat        what was said
 activity    what was done, and one job with all there is to say of it
@@ -21,6 +22,7 @@ from fastapi import APIRouter
 
 from web.pages import (
     activity,
+    builders,
     chat,
     dashboard,
     inbox,
@@ -46,6 +48,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     # Before a project's own page, or "new" would be one.
     new_project.router,
     project.router,
+    builders.router,
     packet.router,
     chat.router,
     activity.router,

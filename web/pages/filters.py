@@ -37,6 +37,7 @@ def install(environment: Environment) -> None:
         "provider": provider,
         "web_link": web_link,
         "effect_name": effect_name,
+        "check_name": check_name,
         "plainly": plainly,
         "why_failed": why_failed,
     }
@@ -139,3 +140,8 @@ def provider(name: str) -> str:
 def effect_name(effect: str | None) -> str:
     """Return what an effect does, in words: `repository_dispatch` is Start the workflow."""
     return _EFFECTS.get(effect or "", words(effect or "An effect").capitalize())
+
+
+def check_name(name: str) -> str:
+    """Return what a browser looks at, in words: `mobile_responsive` is Fits a phone."""
+    return wording.CHECKS.get(name) or words(name).capitalize()

@@ -19,6 +19,7 @@ from studio.views import project as views
 from studio.views.next_step import next_step
 from web.identity.owner import OwnProject, SignedIn
 from web.packet_view import web_address
+from web.pages import builders
 from web.pages.rendering import page
 from web.studio_site import studio_site
 
@@ -50,11 +51,12 @@ def _files(db: Database, project: Project, files: list[tuple[int, Deliverable]])
 @router.get("/projects/{project_id}")
 def overview(project: OwnProject, owner: SignedIn, request: Request) -> Response:
     """Show where the project stands."""
-    db = studio_site(request).db
+    here = studio_site(request)
     # First: whoever follows the stream from here on misses nothing of what is read after it.
-    live = activity.live(db, project.id)
-    told = _overview(db, project)
-    return page(request, "project.html", owner, live=live, **told, **_files(db, project, told["shown"].files))
+    live = activity.live(here.db, project.id)
+    told = _overview(here.db, project)
+    told |= _files(here.db, project, told["shown"].files) | builders.section(here, project)
+    return page(request, "project.html", owner, live=live, **told)
 
 
 @router.get("/parts/projects/{project_id}/head")

@@ -45,7 +45,7 @@ FIELDS = {
 SWITCHES = {
     "email_send": (PERMISSIONS["email_send"], "To those who have confirmed an address, and to nobody else."),
     "deploy": (PERMISSIONS["deploy"], "Calls the deploy hook of the project."),
-    "repo_write": (PERMISSIONS["repo_write"], "Sends one event to the repository; merging stays with you."),
+    "repo_write": (PERMISSIONS["repo_write"], "Pushes new branches and starts workflows; merging stays with you."),
     "ads_enabled": (PERMISSIONS["ads_enabled"], "Paused, and within the cap a day. You start them at Meta."),
 }
 # Places, and none of the names that only a machine's own set-up means, such as Factory or localtime.

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from studio.brand import Brand
@@ -25,9 +26,18 @@ _FOOTER_SIZE = 10.0
 
 def pages(outline: Outline, brand: Brand) -> list[Page]:
     """Return the pages of a deck; mirrored where most of its text is read from right to left."""
-    drawn = [page for slide in outline.slides for page in _laid(brand, slide)]
-    laid = [_with_footer(page, number, outline.name, brand) for number, page in enumerate(drawn, 1)]
-    return [mirrored(page) for page in laid] if reads_leftwards(laid) else laid
+    drawn = [page for slide in outline.slides for page in laid(brand, slide)]
+    return finished(drawn, outline.name, brand)
+
+
+def finished(drawn: Sequence[Page], name: str, brand: Brand, *, leftwards: bool | None = None) -> list[Page]:
+    """Return a deck's pages with their numbers and its name, mirrored where it is read from right to left.
+
+    Without `leftwards`, its letters decide how it is read.
+    """
+    numbered = [_with_footer(page, number, name, brand) for number, page in enumerate(drawn, 1)]
+    mirror = reads_leftwards(numbered) if leftwards is None else leftwards
+    return [mirrored(page) for page in numbered] if mirror else numbered
 
 
 def _with_footer(page: Page, number: int, name: str, brand: Brand) -> Page:
@@ -50,7 +60,8 @@ def _small(text: str, ink: Paint, *, bold: bool = False) -> Para:
     return Para((Run(text, bold=bold),), _FOOTER_SIZE, ink)
 
 
-def _laid(brand: Brand, slide: Slide) -> list[Page]:
+def laid(brand: Brand, slide: Slide) -> list[Page]:
+    """Return the pages of one slide, without their numbers."""
     match slide.body:
         case model.Cover() as body:
             return openings.cover(brand, slide, body)

@@ -47,6 +47,19 @@ def table(brand: Brand, slide: Slide, body: Table) -> list[Page]:
     return pages
 
 
+def stands(brand: Brand, slide: Slide, body: Table, size: float) -> bool:
+    """Whether a table stands on one page in a size, whatever number its title gets."""
+    probe = framed(brand, slide.kicker, longest_title(slide.title), wide=True)
+    total = sum(body.weights)
+    widths = tuple(probe.body.w * weight / total for weight in body.weights)
+    space = probe.body.h - (_NOTE_SPACE if body.note else 0) - _header(brand, body, widths).height
+    for row in body.rows:
+        space -= _height(brand, tuple(_cell(cell, size) for cell in row), widths)
+        if space < 0:
+            return False
+    return True
+
+
 def _grid(brand: Brand, body: Table, widths: tuple[float, ...], rows: list[Row], room: Box) -> Grid:
     """Return a page's table; room that is left is shared among its rows, up to a bound."""
     header = _header(brand, body, widths)

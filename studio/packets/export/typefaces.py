@@ -32,7 +32,7 @@ _CJK = ("manimgx_fonts_cjk", "NotoSansCJK-VF.otf.ttc")
 # The faces of that collection: the same characters, drawn as each country writes them.
 _JAPANESE, _KOREAN, _CHINESE = 0, 1, 2
 REGULAR, SEMIBOLD = 400, 600
-_HEADLINE_OPTICAL_SIZE = 32
+_HEADLINE_OPTICAL_SIZE, _TEXT_OPTICAL_SIZE = 32, 18
 # Characters that only steer how others are drawn: without a font for them nothing is missing.
 _STEERING = frozenset({"Cf", "Mn"})
 _VARIATIONS = frozenset({*map(chr, range(0xFE00, 0xFE10)), "\u200b", "\u00ad"})
@@ -67,8 +67,8 @@ class Faces:
         return "".join(char if char in self.shown else "" if _only_steers(char) else REPLACEMENT for char in text)
 
 
-def faces_for(texts: Iterable[str]) -> Faces:
-    """Return the fonts that show these texts, as far as any can."""
+def faces_for(texts: Iterable[str], *, serif_text: bool = False) -> Faces:
+    """Return the fonts that show these texts, as far as any can; `serif_text` adds the serif at a text's weight."""
     wanted = {char for text in texts for char in text} | {REPLACEMENT}
     latin = wanted | set(map(chr, range(0x20, 0x7F))) | set("–—…“”‘’·•×→−©§[]()")
     faces = [
@@ -77,7 +77,9 @@ def faces_for(texts: Iterable[str]) -> Faces:
         _subset("sans", "I", _SANS_ITALIC, latin, {"wght": REGULAR}),
         _subset("serif", "B", _SERIF, latin, {"wght": SEMIBOLD, "opsz": _HEADLINE_OPTICAL_SIZE}),
     ]
-    # What one of the four lacks is asked of the others, so that a title is not poorer than its text.
+    if serif_text:
+        faces.append(_subset("serif", "", _SERIF, latin, {"wght": REGULAR, "opsz": _TEXT_OPTICAL_SIZE}))
+    # What one of them lacks is asked of the others, so that a title is not poorer than its text.
     common = frozenset.intersection(*(_codes(*font, 0) for font in (_SERIF, _SANS, _SANS_ITALIC)))
     shown = {char for char in latin if ord(char) in common}
     lacking = {char for char in wanted - shown if not char.isspace() and char not in _VARIATIONS}
@@ -89,9 +91,10 @@ def faces_for(texts: Iterable[str]) -> Faces:
         if not had:
             continue
         name = Path(file).name.partition("[")[0].partition("-VF")[0].lower()
-        # Digits, spaces and marks of the same font, for words that mix.
+        # A mark can only stand on a letter of its own font.
+        others = wanted if any(map(unicodedata.combining, had)) else set()
         for style, weight in (("", REGULAR), ("B", SEMIBOLD)):
-            faces.append(_subset(name, style, (package, file), had | {" "}, {"wght": weight}, index))
+            faces.append(_subset(name, style, (package, file), had | others | {" "}, {"wght": weight}, index))
         fallbacks.append(name)
         shown |= had
         lacking -= had

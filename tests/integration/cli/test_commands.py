@@ -94,6 +94,16 @@ def test_these_are_the_commands() -> None:
         "jobs tail",
         "jobs cancel",
         "jobs retry",
+        "code generate",
+        "code list",
+        "code show",
+        "report generate",
+        "report list",
+        "report show",
+        "report download",
+        "check page",
+        "check list",
+        "check show",
         "traces list",
         "traces show",
         "traces slow",
@@ -224,6 +234,12 @@ def test_every_json_is_one_line_alone(
         "traces errors": [],
         "traces health": [],
         "traces test": ["--list"],
+        "code generate": [project, "A list of tools"],
+        "code list": [project],
+        "report generate": [project, "Who borrows tools"],
+        "report list": [project],
+        "check page": [project, "https://example.org/"],
+        "check list": [project],
         "jobs list": [],
         "jobs show": [done],
         "jobs retry": [failed],
@@ -235,6 +251,8 @@ def test_every_json_is_one_line_alone(
     # They need something to decide, settle or take back.
     elsewhere |= {f"approvals {name}" for name in ("show", "approve", "deny", "revise")}
     elsewhere |= {"outbox show", "outbox resolve", "pages rollback"}
+    # They need something that was made.
+    elsewhere |= {"code show", "report show", "report download", "check show"}
     with_json = {" ".join(path) for path, command in COMMANDS.items() if "as_json" in {p.name for p in command.params}}
     assert with_json == set(calls) | elsewhere, "a command with --json is not tested"
     for name, arguments in calls.items():

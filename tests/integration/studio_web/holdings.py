@@ -15,6 +15,7 @@ from studio.database.connection import Database
 from studio.storage import storage_from_settings
 from tests.integration.studio_web.conftest import Desk
 from tests.support.approvals import DEPLOY, GUIDANCE, REFINE, Company
+from tests.support.builders import Made
 from tests.support.mail import add_mail
 from tests.support.traced_jobs import Fault, Traces, chat
 from web.identity.owner import SignedIn
@@ -25,7 +26,7 @@ PDF = b"%PDF-1.7\n1 0 obj << >> endobj\ntrailer << >>\n%%EOF\n"
 
 @dataclass
 class Holdings:
-    """A project with a packet, a gate, an action, jobs, a chat, files, a link, an outbox, an own account, a trace."""
+    """A project with a packet, a gate, an action, jobs, a chat, files, a link, an outbox, an account, a trace, code…"""
 
     company: Company
     gate: Approval
@@ -44,6 +45,9 @@ class Holdings:
     span: str
     fingerprint: str
     alert: UUID
+    generation: UUID
+    report: UUID
+    check: UUID
 
     @property
     def project(self) -> UUID:
@@ -184,4 +188,5 @@ def holdings(desk: Desk, owner: str, client: httpx.Client) -> Holdings:
         span=span,
         fingerprint=fingerprint,
         alert=alert(desk.db, firm.id),
+        **Made(desk.db, desk.web.settings, firm.id, owner, files=False).everything(),
     )

@@ -34,6 +34,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "decide": {"decision": "denied", "version": 1},
     "resolveEntry": {"resolution": "done"},
     "requestScan": {"idea_description": "Bread"},
+    "askForCode": {"description": "A list of tools"},
+    "askForReport": {"topic": "Who borrows tools"},
+    "askForCheck": {"url": "https://example.org/"},
 }
 # What a route needs to find something in, beside the ids of a holding.
 QUERIES = {"showPacket": {"phase": "1"}, "exportPacket": {"phase": "1"}, "showScan": {"wait": "0"}}
@@ -78,6 +81,9 @@ def ids_of(owner: Holdings, session: str, operation: Operation) -> dict[str, str
         "span_id": owner.span,
         "fingerprint": owner.fingerprint,
         "alert_id": str(owner.alert),
+        "generation_id": str(owner.generation),
+        "report_id": str(owner.report),
+        "check_id": str(owner.check),
         "provider": "github",
     }
 
@@ -176,6 +182,9 @@ def secrets_of(intruder: Intruder) -> list[str]:
         ada.trace.hex,
         ada.fingerprint,
         ada.alert,
+        ada.generation,
+        ada.report,
+        ada.check,
     ]
     return [*map(str, named), intruder.ada_session]
 

@@ -20,6 +20,7 @@ FOR_EVERYBODY = ("/sign-in", "/sign-out", "/static")
 QUERIES = ("project", "project_id", "before", "job", "version", "against")
 # Words that stand in one owner's rows and in nobody else's.
 SECRET = "Zanzibar"
+_RESULTS = ("generation_id", "report_id", "check_id")
 
 PATHS = sorted(
     {
@@ -45,6 +46,10 @@ def theirs(desk: Desk) -> Iterator[Holdings]:
         desk.db.execute(f"update {table} set error = %s where project_id = %s", [f"{SECRET} error", made.project])
     desk.db.execute("update pipeline_traces set subject = %s where project_id = %s", [SECRET, made.project])
     desk.db.execute("update pipeline_issues set message = %s where fingerprint = %s", [SECRET, made.fingerprint])
+    desk.db.execute("update code_generations set description = %s where project_id = %s", [SECRET, made.project])
+    desk.db.execute("update research_reports set title = %s where project_id = %s", [SECRET, made.project])
+    desk.db.execute("update report_claims set statement = %s where project_id = %s", [SECRET, made.project])
+    desk.db.execute("update page_checks set url = %s where project_id = %s", [f"https://{SECRET}", made.project])
     desk.db.execute("update alerts set title = %s where id = %s", [SECRET, made.alert])
     yield made
     del desk.app.dependency_overrides[viewer]
@@ -53,7 +58,7 @@ def theirs(desk: Desk) -> Iterator[Holdings]:
 def ids(owner: Holdings | None) -> dict[str, str]:
     """Return ids for every parameter of a path: an owner's, or those of nothing."""
     if owner is None:
-        names = ("project_id", "approval_id", "job_id", "entry_id", "trace_id", "fingerprint")
+        names = ("project_id", "approval_id", "job_id", "entry_id", "trace_id", "fingerprint", *_RESULTS)
         return {"span_id": "0" * 16, **{name: str(uuid4()) for name in names}}
     return {
         "project_id": str(owner.project),
@@ -63,6 +68,9 @@ def ids(owner: Holdings | None) -> dict[str, str]:
         "trace_id": str(owner.trace),
         "span_id": owner.span,
         "fingerprint": owner.fingerprint,
+        "generation_id": str(owner.generation),
+        "report_id": str(owner.report),
+        "check_id": str(owner.check),
     }
 
 
