@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,7 +14,9 @@ import psycopg
 import typer
 from rich.markup import escape
 
+from greenlight_dagster.cli import doctor_tools
 from greenlight_dagster.cli.context import adopt, reach
+from greenlight_dagster.cli.doctor_tools import Finding, State
 from greenlight_dagster.cli.output import JsonFlag, out, print_json
 from greenlight_dagster.cli.stuck_view import NAMED, told
 from greenlight_dagster.launcher.client import LauncherClient
@@ -33,19 +34,9 @@ from studio.storage import BUCKET, storage_from_settings
 from studio.storage.folder import FolderStorage
 from studio.text import printable
 
-State = Literal["ok", "warning", "problem"]
-
 SUPPORTED_POSTGRES = range(15, 19)
 REACH_SECONDS = 5.0
 _ICONS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "problem": "[red]✗[/]"}
-
-
-class Finding(NamedTuple):
-    """One thing that was looked at."""
-
-    what: str
-    state: State
-    detail: str
 
 
 def doctor(as_json: JsonFlag = False) -> None:
@@ -84,6 +75,7 @@ def findings() -> Iterator[Finding]:
     yield _sign_in(settings)
     yield _web(settings)
     yield _storage(settings)
+    yield from doctor_tools.findings(settings)
 
 
 def _stack(settings: Settings) -> Iterator[Finding]:

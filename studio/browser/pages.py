@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, CDPSession, Dialog, Page, Response
 
 VIEW_SECONDS = 30.0
+# Redirects included; a server that takes longer has visitors who have left.
+ANSWER_SECONDS = 20.0
 SETTLE_SECONDS = 10.0
 # Between two attempts to end what draws a page whose time is up; a new process may have taken its place.
 _KILL_PAUSE_SECONDS = 0.2
@@ -55,8 +57,10 @@ class View:
         self.out_of_time = False
         self._devtools = devtools
 
-    def go(self, url: str, *, settle_seconds: float = SETTLE_SECONDS) -> Arrival:
-        """Visit `url`, and wait at most `settle_seconds` for its answer, and as long for the end of its loading.
+    def go(
+        self, url: str, *, settle_seconds: float = SETTLE_SECONDS, answer_seconds: float = ANSWER_SECONDS
+    ) -> Arrival:
+        """Visit `url`: wait at most `answer_seconds` for its answer, then `settle_seconds` for the end of its loading.
 
         A page that goes on loading is stopped, and stays. What the guard refuses and what is no web address is a
         failure like any other. Raise Playwright's `Error` where the page's process has ended, as at the end of time.
@@ -66,11 +70,11 @@ class View:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in _SCHEMES or not parts.hostname or "@" in parts.netloc:
             return Arrival(None, url, loaded=False, failure="Only http and https addresses are visited.")
-        milliseconds = settle_seconds * 1000
         try:
-            response = self.page.goto(url, wait_until="commit", timeout=milliseconds)
+            response = self.page.goto(url, wait_until="commit", timeout=answer_seconds * 1000)
         except TimeoutError:
-            return Arrival(None, url, loaded=False, failure=f"There was no answer within {settle_seconds:g} s.")
+            self._devtools.send("Page.stopLoading")
+            return Arrival(None, url, loaded=False, failure=f"There was no answer within {answer_seconds:g} s.")
         except Error as exc:
             if self.crashed or self.page.is_closed():
                 raise
@@ -81,7 +85,7 @@ class View:
         if OURS.lower() in response.headers:
             return Arrival(None, hops[-1], loaded=False, failure=f"{hops[-1]} may not or cannot be visited.", hops=hops)
         try:
-            self.page.wait_for_load_state("load", timeout=milliseconds)
+            self.page.wait_for_load_state("load", timeout=settle_seconds * 1000)
         except TimeoutError:
             self._devtools.send("Page.stopLoading")
             return Arrival(response.status, hops[-1], loaded=False, failure=None, hops=hops)

@@ -303,7 +303,9 @@ class Generation:
 
 
 def registry_hosts(settings: Settings) -> list[str]:
-    """Return the hosts that generated code may reach; none by default."""
+    """Return the hosts that generated code may reach; none by default, and none where nothing may go out at all."""
+    if not settings.outbound_enabled:
+        return []
     return [host.strip() for host in (settings.code_network_hosts or "").split(",") if host.strip()]
 
 

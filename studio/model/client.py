@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-import anthropic
 import httpx2
 from anthropic import Anthropic, transform_schema
 from anthropic.lib.tools import BetaFunctionTool
@@ -28,11 +27,11 @@ from studio.model import spend
 from studio.model.answers import Answer, pages_of, passages_of, retrieved_urls, text_of, usage_of
 from studio.model.call import Call, web_tools, web_uses
 from studio.model.prices import PriceList, Usage
-from studio.model.reservation import Reservation
+from studio.model.reservation import Reservation, settling
 from studio.model.spend import Spender
 from studio.model.structure import parse
 from studio.model.tracing import traced_tools, watch_attempts
-from studio.model.transport import do_not_resend, one_line, translated, unbilled
+from studio.model.transport import do_not_resend
 from studio.model.turn import read, report_cost, use_tools
 from studio.model.turns import CACHED, Turn, sent_back, with_cache_mark
 from studio.model.turns import Message as Said
@@ -280,26 +279,9 @@ class Model:
             self._db, spender, step=call.step, agent=call.profile.name, model=self.name, micros=micros, usage=worst
         )
         reservation = Reservation(self._db, self._prices, self.name, call_id)
-        try:
+        late = f"the {self._seconds(call):g} s of profile {call.profile.name}"
+        with settling(reservation, self.name, micros, worst, late=late):
             yield reservation
-        except anthropic.AnthropicError as exc:
-            if unbilled(exc):
-                reservation.settle(Usage(), error=one_line(exc))
-            else:
-                reservation.settle_in_full(micros, worst, one_line(exc))
-            raise translated(exc, self.name) from exc
-        except BaseException as exc:
-            # Interrupted or timed out in mid-stream: what was used is unknown, so it counts in full.
-            if not reservation.settled:
-                reservation.settle_in_full(micros, worst, one_line(exc))
-            if isinstance(exc, httpx2.TimeoutException):
-                raise ModelUnavailable(
-                    f"The model took longer than the {self._seconds(call):g} s of profile {call.profile.name}.",
-                    "The job is tried again.",
-                ) from exc
-            if isinstance(exc, httpx2.HTTPError):
-                raise ModelUnavailable(f"The stream of the model broke: {one_line(exc)}.", "") from exc
-            raise
 
 
 def _size(request: dict[str, Any]) -> int:

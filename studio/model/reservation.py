@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from uuid import UUID
 
+import anthropic
+import httpx2
+
 from studio.database.connection import Database
+from studio.errors import ModelUnavailable
 from studio.model import spend
 from studio.model.prices import PriceList, Usage
+from studio.model.transport import one_line, translated, unbilled
 from studio.tracing import genai
 
 
@@ -38,3 +45,28 @@ class Reservation:
         spend.settle(self._db, self.call_id, micros=micros, usage=usage, duration_ms=duration_ms, error=error)
         # What was used is unknown where a request broke off, and the whole reservation counts: money, but no tokens.
         genai.settled(self._model, micros, None if error else usage, self.call_id)
+
+
+@contextlib.contextmanager
+def settling(reservation: Reservation, model: str, micros: int, worst: Usage, *, late: str) -> Iterator[None]:
+    """Settle the reservation of a call that breaks, and raise the studio's error for what broke it.
+
+    `late` names how long it may take.
+    """
+    try:
+        yield
+    except anthropic.AnthropicError as exc:
+        if unbilled(exc):
+            reservation.settle(Usage(), error=one_line(exc))
+        else:
+            reservation.settle_in_full(micros, worst, one_line(exc))
+        raise translated(exc, model) from exc
+    except BaseException as exc:
+        # Interrupted or timed out in mid-stream: what was used is unknown, so it counts in full.
+        if not reservation.settled:
+            reservation.settle_in_full(micros, worst, one_line(exc))
+        if isinstance(exc, httpx2.TimeoutException):
+            raise ModelUnavailable(f"The model took longer than {late}.", "The job is tried again.") from exc
+        if isinstance(exc, httpx2.HTTPError):
+            raise ModelUnavailable(f"The stream of the model broke: {one_line(exc)}.", "") from exc
+        raise

@@ -20,6 +20,7 @@ from studio.job_types import JOB_TYPES, LANES, Lane
 from studio.settings import get_settings
 from studio.tracing import ids
 from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, JOB_TYPE, defs, enqueue, forget_process
+from tests.support.job_types import NOT_YET
 from tests.support.queue import (
     InBackground,
     claim_next,
@@ -32,7 +33,7 @@ from tests.support.queue import (
 )
 from tests.support.waiting import eventually
 
-pytest_plugins = ["tests.support.dagster_fixtures"]
+pytest_plugins = ["tests.support.dagster_fixtures", "tests.support.job_types"]
 pytestmark = DAGSTER_WARNINGS
 
 LANE = JOB_TYPES[JOB_TYPE].lane
@@ -161,11 +162,16 @@ def test_a_batch_bounds_a_tick(instance: DagsterInstance, database: Database, mo
     ("job_type", "lane", "error"),
     [
         ("astrology.cast", "standard", "There is no job type 'astrology.cast'. Known job types: "),
-        ("browser.check_page", "heavy", "Job type 'browser.check_page' has no handler yet. Can be enqueued today: "),
+        (NOT_YET, "heavy", f"Job type '{NOT_YET}' has no handler yet. Can be enqueued today: "),
     ],
 )
 def test_a_job_that_nobody_can_run_fails_at_once_and_says_why(
-    job_type: str, lane: Lane, error: str, instance: DagsterInstance, database: Database
+    job_type: str,
+    lane: Lane,
+    error: str,
+    type_without_handler: str,
+    instance: DagsterInstance,
+    database: Database,
 ) -> None:
     project = make_project(database)
     _registry(database)

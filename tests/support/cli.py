@@ -15,14 +15,12 @@ from uuid import UUID, uuid4
 from studio import claims
 from studio.claims import Claim
 from studio.database.connection import Database
-from studio.job_types import JOB_TYPES
 from tests.support.queue import (
     LEASE,
 )
 
 IDEA = "A tool library for neighbours."
 NOBODY = "00000000-0000-4000-8000-000000000000"
-WITHOUT_HANDLER = sorted(name for name, kind in JOB_TYPES.items() if not kind.has_handler)
 DEADLINE = 60.0
 
 

@@ -23,6 +23,7 @@ HEAVY_BYTES = 54 + 3 * _WIDTH * _HEIGHT
 _HEAD_OF_PICTURE = struct.pack(
     "<2sIIIIiiHHIIiiII", b"BM", HEAVY_BYTES, 0, 54, 40, _WIDTH, _HEIGHT, 1, 24, 0, 0, 0, 0, 0, 0
 )
+HOLD_SECONDS = 10.0
 # One grey pixel.
 DOT = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
@@ -41,6 +42,7 @@ class SampleSite:
     asked: list[str] = field(default_factory=list)
     agents: set[str] = field(default_factory=set)
     closing: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
     @property
     def endpoint(self) -> tuple[str, int]:
@@ -68,6 +70,14 @@ class _Handler(BaseHTTPRequestHandler):
             elif path == "/silent.html":
                 site.closing.wait()
                 self.close_connection = True
+            elif path == "/held.png":
+                # Whoever measures a page waits while it waits; the page says when it has done what it is there for.
+                site.released.clear()
+                site.released.wait(HOLD_SECONDS)
+                self._answer(200, DOT, Content_Type="image/png")
+            elif path == "/release.png":
+                site.released.set()
+                self._answer(200, DOT, Content_Type="image/png")
             elif path == "/endless.bmp":
                 self._endless()
             elif path == "/fifty-megabytes.bmp":
@@ -141,6 +151,7 @@ def sample_site(**redirects: str) -> Iterator[SampleSite]:
         yield server.site
     finally:
         server.site.closing.set()
+        server.site.released.set()
         server.shutdown()
         thread.join()
         server.server_close()

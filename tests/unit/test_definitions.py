@@ -17,6 +17,7 @@ from greenlight_dagster.stack.folders import CODE_LOCATION
 from resources import run_tags
 from studio.job_types import JOB_TYPES, LANES
 from studio.paths import ROOT
+from tests.support.code import STEPS as CODE_STEPS
 from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, STEPS, defs
 from tests.support.phases import STEPS as PHASE_STEPS
 from tests.support.reports import STEPS as REPORT_STEPS
@@ -34,7 +35,9 @@ NAMES: dict[str, Any] = {
         "nightshift_cycle_project": ["look", "propose", "report", "write_overview"],
         "chat_reply": ["answer", "store"],
         "onboarding_scan": ["conclude", "look_at_site", "read_repository"],
+        "code_generate_mvp": sorted(CODE_STEPS),
         "research_generate_report": sorted(REPORT_STEPS),
+        "browser_check_page": ["follow_up", "look", "record"],
         "upkeep": ["sweep"],
         **{f"bench_{lane}": [f"noop_{lane}"] for lane in LANES},
     },

@@ -40,7 +40,7 @@ def sources(reading: Reading, brand: Brand, most: int) -> Pages:
         title = f"{plural(cited, 'page carries', 'pages carry')} this report"
         return Slide(
             numbered_title(title, index, count),
-            Table(("", "Page", "Address", "Retrieved", "Hash"), (0.7, 3.6, 3.8, 1.5, 1.1), rows),
+            Table(("", "Page", "Address", "Retrieved", "Hash"), (0.7, 3.4, 3.6, 1.7, 1.4), rows),
             notes.on_pages("The pages that were read, with the time and the hash of the text that was kept.", pages),
             "Sources",
         )

@@ -76,7 +76,7 @@ def _chart(chart: Chart, asked: Asked, reading: Reading, brand: Brand) -> Pages:
     told = [f"{datum.label}: {datum.shown} [{datum.claim}]" for datum in chart.data]
     kept = chart.data[:_MOST_BARS]
     known = notes.on_claims("The figures as the pages give them.", carrying, reading, told)
-    title = shortened(chart.title or chart.unit, TITLE)
+    title = shortened(chart.title or chart.unit or asked.heading, TITLE)
     if min(datum.value for datum in chart.data) < 0:
         return one(brand, Slide(title, _figures(chart, reading), known, _kicker(asked)))
     bars = tuple(Bar(shortened(datum.label, LABEL), datum.value, shortened(datum.shown, LABEL // 2)) for datum in kept)

@@ -29,7 +29,9 @@ def cover(reading: Reading, brand: Brand) -> Pages:
     if reading.nothing_found:
         subtitle = "Nothing was found that a page carries. What follows says what was asked and how it was searched."
     else:
-        subtitle = f"{plural(stand, 'statement')}, each with the words of a page that carry it."
+        subtitle = (
+            f"{plural(stand, 'statement')}, {'each ' if stand > 1 else ''}with the words of a page that carry it."
+        )
         if reading.topic and reading.topic.casefold() != reading.title.casefold():
             subtitle = reading.topic
     facts = (

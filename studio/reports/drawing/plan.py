@@ -131,7 +131,7 @@ class _Plan:
         """Return the pages."""
         self._grow()
         sheets = working.sheets(self._reading, self._brand)
-        self.working = [pages for _, pages in islice(sheets, self._left())]
+        self.working = list(islice(sheets, self._left()))
         return self._numbered()
 
     def _parts(self) -> list[Part]:

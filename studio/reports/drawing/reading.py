@@ -151,8 +151,8 @@ class Reading:
         return tuple(
             Asked(
                 number=question.number,
-                text=self._text(question.text),
-                heading=self._text(question.heading) or self._text(question.text),
+                text=(text := self._text(question.text) or f"Question {question.number}"),
+                heading=self._text(question.heading) or text,
                 claims=tuple(
                     claim
                     for claim in self.shown

@@ -70,9 +70,8 @@ def worker(folders: Path, kind: str, user: int | None = None) -> Iterator[subpro
 
 
 NOBODY = 65534
-ENDINGS = [
+ENDINGS: list[tuple[signal.Signals, str, int | None]] = [
     (signal.SIGINT, "namespaces", NOBODY),
-    (signal.SIGKILL, "namespaces", None),
     (signal.SIGKILL, "plain", None),
 ]
 if FULL:

@@ -15,7 +15,7 @@ def look(pages: Pages, task: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"error": None, "value": None}
     with pages.view(width=800, height=600, seconds=task.get("seconds", 60)) as view:
         try:
-            arrival = view.go(task["url"], settle_seconds=task.get("settle", 30))
+            arrival = view.go(task["url"], settle_seconds=task.get("settle", 30), answer_seconds=task.get("answer", 30))
             answer["arrival"] = asdict(arrival)
             if task.get("finishes"):
                 view.page.wait_for_function("window.finished === true")

@@ -185,7 +185,7 @@ def test_a_look_is_listed_shown_and_its_pictures_saved(greenlight: Greenlight, m
 
 def test_nothing_that_was_written_steers_the_terminal(greenlight: Greenlight, made: Made) -> None:
     evil = "\x1b[2J[bold red]x[/]\u202e"
-    made.description = evil
+    made.description, made.files = evil, False
     code = made.code(summary=evil, branch=evil, files=[{"path": evil}], checks=[{"name": evil, "output": evil}])
     report = made.report(title=evil, summary=evil)
     check = made.check(results=[{"check": evil, "outcome": "failed", "summary": evil, "evidence": {"a": evil}}])
@@ -200,6 +200,7 @@ def test_nothing_that_was_written_steers_the_terminal(greenlight: Greenlight, ma
 def test_lists_stay_within_a_narrow_terminal(
     greenlight: Greenlight, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    made.files = False
     ids = made.everything()
     monkeypatch.setattr(output.out, "_width", 80)
     for group, name in (("code", "generation"), ("report", "report"), ("check", "check")):

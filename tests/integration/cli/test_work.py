@@ -10,12 +10,14 @@ import pytest
 
 from studio import queue
 from studio.database.connection import Database
-from tests.support.cli import NOBODY, WITHOUT_HANDLER, Greenlight, bring_to
+from tests.support.cli import NOBODY, Greenlight, bring_to
 from tests.support.queue import (
     make_project,
 )
 
 # --- launch
+
+pytest_plugins = ["tests.support.job_types"]
 
 
 def test_a_launch_says_what_became_of_it(greenlight: Greenlight, db: Database, project: UUID) -> None:
@@ -80,10 +82,11 @@ def test_the_keys_and_priorities_of_the_registry_are_the_default(
     assert job.idempotency_key.startswith(f"phase0:{project}:")
 
 
-@pytest.mark.parametrize("name", WITHOUT_HANDLER)
-def test_a_type_that_nothing_can_run_yet_says_so(greenlight: Greenlight, project: UUID, name: str) -> None:
-    greenlight("enqueue", name, "--project", project).fails(
-        f"Job type '{name}' has no handler yet.", "Can be enqueued today: phase0.generate_packet, "
+def test_a_type_that_nothing_can_run_yet_says_so(
+    greenlight: Greenlight, project: UUID, type_without_handler: str
+) -> None:
+    greenlight("enqueue", type_without_handler, "--project", project).fails(
+        f"Job type '{type_without_handler}' has no handler yet.", "Can be enqueued today: phase0.generate_packet, "
     )
 
 

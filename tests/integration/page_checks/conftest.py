@@ -56,32 +56,32 @@ def other(web: WebThread) -> Iterator[Published]:
         yield project
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site() -> Iterator[SampleSite]:
     with sample_site(private="http://10.0.0.1/", metadata="http://169.254.169.254/latest/", away="/good.html") as site:
         yield site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def settings(site: SampleSite, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a studio whose published pages are the sample site."""
     folder = tmp_path_factory.mktemp("data")
     return Settings.model_validate({"data_dir": folder, "link_secret": LINK_SECRET, "pages_base_url": site.url})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def way(settings: Settings, site: SampleSite) -> Way:
     guarded = Way.guarded(settings, OutboundClient(allow={(NEIGHBOUR, 80): site.endpoint}), LIMITS)
     return replace(guarded, resolve=with_own_origins(guarded.resolve, {(NEIGHBOUR, 80): site.endpoint}))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def session(settings: Settings, way: Way) -> Iterator[BrowserSession]:
     with browser_session(settings, resolve=way.resolve, seconds=600, max_bytes=LIMITS.bytes) as session:
         yield session
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def check(session: BrowserSession, settings: Settings, site: SampleSite, way: Way) -> Check:
     """Check a page of the samples by its name, or any address; `draft` names the sample that was approved."""
 

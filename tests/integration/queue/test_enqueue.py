@@ -14,6 +14,7 @@ from studio.database.connection import Database
 from studio.errors import Conflict, InvalidInput, InvalidPayload, NoHandler, NotFound, StudioError, UnknownJobType
 from studio.job_types import JOB_TYPES, USER_BLOCKING
 from studio.queue import KEY_LIMIT, PRIORITY_LIMIT, NewJob
+from tests.support.job_types import NOT_YET
 from tests.support.queue import (
     AT_ONCE,
     claim_foreign,
@@ -33,6 +34,8 @@ from tests.support.queue import (
 )
 
 # --- created, existing, revived
+
+pytest_plugins = ["tests.support.job_types"]
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "completed"])
@@ -182,7 +185,7 @@ def test_nobody_sees_or_claims_a_job_before_its_transaction_commits(database: Da
     ("new", "error", "says"),
     [
         (lambda p: NewJob("no.such.type", p), UnknownJobType, r"phase0\.generate_packet"),
-        (lambda p: NewJob("browser.check_page", p), NoHandler, "no handler yet"),
+        (lambda p: NewJob(NOT_YET, p), NoHandler, "no handler yet"),
         (lambda p: NewJob("phase0.generate_packet", p), InvalidPayload, "ownerClerkId"),
         (lambda p: phase0(p, payload={"ownerClerkId": 7}), InvalidPayload, "ownerClerkId"),
         (lambda p: phase0(p, payload={"colour": "green"}), InvalidPayload, "colour"),
@@ -202,7 +205,7 @@ def test_nobody_sees_or_claims_a_job_before_its_transaction_commits(database: Da
     ],
 )
 def test_what_cannot_be_enqueued_is_refused_in_one_sentence(
-    database: Database, new: Any, error: type[StudioError], says: str
+    type_without_handler: str, database: Database, new: Any, error: type[StudioError], says: str
 ) -> None:
     project = make_project(database)
     with pytest.raises(error, match=says) as refused, database.transaction() as conn:

@@ -71,7 +71,7 @@ def test_only_a_document_with_its_own_fonts_may_read_them() -> None:
     assert fonts.others >= set("한국어")
     families = re.findall(r"@font-face\{font-family:'([^']+)'", document)
     assert {"Source Sans 3", "Source Serif 4", "notosanscjk"} <= set(families)
-    assert fonts.brand.body_stack.endswith("'notosanscjk', sans-serif")
+    assert "'notosanscjk'" in fonts.brand.body_stack
 
 
 def test_what_no_font_has_is_marked() -> None:

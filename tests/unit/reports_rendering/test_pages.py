@@ -103,7 +103,7 @@ def kicker_of(page: Page) -> str:
 
 def test_working_slides_never_end() -> None:
     reading, brand = Reading(samples.tiny()), samples.brand()
-    made = [made for _, made in islice(working.sheets(reading, brand), 40)]
+    made = list(islice(working.sheets(reading, brand), 40))
     assert {len(one) for one in made} == {1}
 
 
