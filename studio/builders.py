@@ -17,9 +17,8 @@ from studio.code import remote
 from studio.database.connection import Connection
 from studio.errors import Conflict, InvalidInput, PermissionRefused
 from studio.job_types import CHECKS, CheckName
-from studio.providers import github
 from studio.queue import Enqueued, NewJob, enqueue
-from studio.settings import Settings
+from studio.settings import Settings, get_settings
 from studio.text import one_line, require_storable
 
 CODE = "code.generate_mvp"
@@ -61,22 +60,23 @@ def ask_code(
     """Enqueue the writing of code in the caller's transaction, in the name of the project's owner.
 
     `description` says in 1 to 20,000 characters what is to be written. Without `repo_url` the job takes the project's
-    repository, else one of the studio's own; `settings` name the server if it is not github.com. `branch` is the name
-    of the new branch. Raises `InvalidInput` for what cannot be used, `NotFound` for an unknown project,
-    `PermissionRefused` for one that is not active or may not write to its repository, `NoHandler` where nothing could
-    run it.
+    repository where that is at GitHub, else one of the studio's own; `settings` name the server if it is not
+    github.com. `branch` is the name of the new branch. Raises `InvalidInput` for what cannot be used, `NotFound` for an
+    unknown project, `PermissionRefused` for one that is not active or may not write to its repository, `NoHandler`
+    where nothing could run it.
     """
+    settings = settings or get_settings()
     wish: dict[str, Any] = {
         "description": _text(description, "description of what to write", 1, DESCRIPTION_LIMIT),
         "branch": _branch(branch),
     }
     if repo_url is not None and repo_url.strip():
-        address = repo_url.strip()
-        where = github.repository(address) if settings is None else remote.named(settings, address)
+        where = remote.named(settings, repo_url.strip())
         wish["repoUrl"] = f"https://github.com/{where}"
     project = hold_active_project(conn, project_id)
     # Asked again when it is pushed; here it saves the owner from waiting for a no.
-    if (wish.get("repoUrl") or project["repo_url"]) and project["permissions"].get(REPO_WRITE) is not True:
+    address = remote.chosen(settings, wish.get("repoUrl"), project["repo_url"])
+    if address is not None and project["permissions"].get(REPO_WRITE) is not True:
         raise PermissionRefused(
             f"The project does not permit {REPO_WRITE}.",
             "Permit it with `greenlight projects permissions --repo-write`.",

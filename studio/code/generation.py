@@ -25,7 +25,7 @@ from studio.code.facts import facts
 from studio.code.manifest import Manifest
 from studio.code.pull_request import open_pull_request
 from studio.code.recording import AGENT, Generated
-from studio.code.remote import Remote, find_remote
+from studio.code.remote import Remote, chosen, find_remote
 from studio.code.repository import Base, Pin, open_repository
 from studio.code.safe_paths import LeftOut
 from studio.code.sandbox import Limits, Sandbox, choose
@@ -280,7 +280,7 @@ class Generation:
 
     def _remote(self, project: Project) -> Remote:
         """Return where the code goes; raise `PermissionRefused` where the project may not write there now."""
-        address = self.payload.repo_url or project.repo_url
+        address = chosen(self.settings, self.payload.repo_url, project.repo_url)
         remote = find_remote(self.claim.db, self.settings, project.id, project.name, address)
         if remote.github is not None and project.permissions.get(PERMISSION) is not True:
             raise PermissionRefused(

@@ -15,7 +15,7 @@ from studio import integrations
 from studio.addresses import literal_address
 from studio.code import local_repository
 from studio.database.connection import Database
-from studio.errors import SettingsError
+from studio.errors import InvalidInput, SettingsError
 from studio.providers import github
 from studio.settings import Settings
 
@@ -76,6 +76,23 @@ def named(settings: Settings, address: str) -> github.Repository:
     if host != GITHUB and address.lower().startswith(own):
         return github.repository(f"https://{GITHUB}/{address[len(own) :]}")
     return github.repository(address)
+
+
+def chosen(settings: Settings, asked: str | None, own: str | None) -> str | None:
+    """Return the address of the repository that code goes to: the one asked for, else the project's own.
+
+    None stands for the local one, also where the project's own is a repository that is not at GitHub: code cannot be
+    offered there, and was not asked to be.
+    """
+    if asked is not None and asked.strip():
+        return asked.strip()
+    if own is None or not own.strip():
+        return None
+    try:
+        named(settings, own.strip())
+    except InvalidInput:
+        return None
+    return own.strip()
 
 
 def web_address(settings: Settings, where: github.Repository) -> str:
