@@ -245,7 +245,7 @@ def _request(db: Database, project_id: UUID) -> str:
 
 
 def _topic(db: Database, project_id: UUID) -> str:
-    return f"The market for {projects.get(db, project_id).name}"
+    return f"{projects.get(db, project_id).name}: market and alternatives"
 
 
 def _guidance() -> str:

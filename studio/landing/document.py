@@ -8,6 +8,7 @@ made to be served under `CONTENT_SECURITY_POLICY`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from uuid import UUID
 from xml.etree.ElementTree import Element
@@ -23,6 +24,9 @@ from studio.packets.phase1 import LandingCopy
 
 __all__ = ["CONTENT_SECURITY_POLICY", "WAITLIST_ACTION", "check", "consent_text", "language_of", "prepare"]
 
+# About so much of it is shown.
+TITLE_CHARS = 70
+_BETWEEN_PARTS = re.compile(r"\s+[–—|·-]\s+|:\s+")
 # A page settles at the second writing, one with misplaced parts at the third.
 MAX_ROUNDS = 6
 _RESTLESS = Problem("unsafe", "The page turns into another one each time a browser parses it.")
@@ -105,6 +109,20 @@ def _at_rest(source: str) -> Element:
     raise DocumentRefused([_RESTLESS])
 
 
+def short_title(text: str) -> str:
+    """Return a title in the length that tabs and search results show: as many of its parts, or words, as fit."""
+    title = " ".join(text.split())
+    if len(title) <= TITLE_CHARS:
+        return title
+    # "The name – what it does": what comes first is what it is known by.
+    for found in reversed(list(_BETWEEN_PARTS.finditer(title))):
+        if found.start() <= TITLE_CHARS:
+            return title[: found.start()]
+    cut = title[: TITLE_CHARS - 1]
+    words = cut.rpartition(" ")[0] if title[TITLE_CHARS - 1] != " " and " " in cut else cut
+    return f"{words.rstrip()}…"
+
+
 def _complete_head(root: Element) -> None:
     """Say first of all how the page is encoded: as UTF-8, whatever it said. Then what is shown where it is shared."""
     head = find(root, "head")[0]
@@ -114,6 +132,8 @@ def _complete_head(root: Element) -> None:
     for meta in [node for node in find(head, "meta") if not node.attrib or "property" in node.attrib]:
         head.remove(meta)
     head.insert(0, Element(f"{{{HTML}}}meta", {"charset": "utf-8"}))
+    for node in find(head, "title"):
+        node.text = short_title(text_of(node))
     titles = [text_of(node) for node in find(head, "title")]
     descriptions = [
         node.get("content", "") for node in find(head, "meta") if node.get("name", "").lower() == "description"

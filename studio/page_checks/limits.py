@@ -33,8 +33,9 @@ class Limits:
 
     # Whatever a page does in one window.
     view: float = 60.0
-    # Slow servers answer within half a minute, or their visitors are gone.
-    load: float = 25.0
+    # To answer, and as long again to load: visitors of a slower one are gone. Three visits that take all of it fit
+    # into a browser's life.
+    load: float = 15.0
     quiet: float = 0.5
     # After the load event: pages that load forever in the background are looked at nevertheless.
     settle: float = 5.0

@@ -46,7 +46,7 @@ class Seen:
                 return f"The guard does not let {hop} be visited: {why}"
         if self.lost:
             return f"The page could not be looked at: {self.lost}"
-        return f"The page could not be reached: {self.desktop.get('error') or 'nothing answered'}."
+        return _unreached(self.desktop)
 
     def why_refused(self, url: str) -> str | None:
         """Return why the guard refuses the address, None where it does not."""
@@ -63,13 +63,18 @@ class Seen:
         if page is None:
             return self.lost or "The page was not looked at."
         if not page.get("reached"):
-            return f"The page could not be reached: {page.get('error') or 'nothing answered'}."
+            return _unreached(page)
         if page.get("silent"):
             return f"The page keeps the browser so busy that it answers nothing: {page['silent']}."
         for name in answers:
             if name not in page:
                 return f"The page did not let itself be looked at: {page.get(f'{name}_error') or 'no answer'}."
         return None
+
+
+def _unreached(page: Mapping[str, Any]) -> str:
+    why = str(page.get("error") or "nothing answered").removesuffix(".")
+    return f"The page could not be reached: {why}."
 
 
 def requests_of(page: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -16,7 +16,8 @@ LAYOUT_SHIFT = 0.1
 BLOCKING_MS = 200
 # What a task may take before it counts as blocking (the Long Tasks specification).
 _TASK_MS = 50
-CAVEAT = "measured on the studio's own machine and connection, not with real visitors"
+_LAB = "on the studio's own machine"
+CAVEAT = f"measured {_LAB} and connection, not with real visitors"
 
 
 def web_vitals(seen: Seen) -> CheckResult:
@@ -34,13 +35,13 @@ def web_vitals(seen: Seen) -> CheckResult:
         problems.append("Nothing that counts as content was ever painted")
     elif paint > LARGEST_PAINT_MS:
         problems.append(
-            f"The largest part is painted after {paint / 1000:.1f} s, more than {LARGEST_PAINT_MS / 1000} s"
+            f"The largest part is painted after {_seconds(paint)} {_LAB}, more than {_seconds(LARGEST_PAINT_MS)}"
         )
     if shift > LAYOUT_SHIFT:
         moved = f": {vitals['moved'][0]} moves" if vitals["moved"] else ""
         problems.append(f"The layout shifts by {shift:.2f}, more than {LAYOUT_SHIFT}{moved}")
     if blocking > BLOCKING_MS:
-        problems.append(f"Scripts block the page for {blocking:.0f} ms, more than {BLOCKING_MS} ms")
+        problems.append(f"Scripts block the page for {blocking:.0f} ms {_LAB}, more than {BLOCKING_MS} ms")
     well = f"Largest paint {_seconds(paint or 0)}, layout shift {shift:.2f}, blocked {blocking:.0f} ms; {CAVEAT}."
     return judged(
         check,
@@ -66,13 +67,11 @@ def blocked_ms(vitals: Mapping[str, Any]) -> float:
     Until the first words are there, nobody tries to use the page; that time is in the largest paint.
     """
     since: float = vitals["first_paint_ms"] or 0
-    return float(
-        sum(
-            max(0.0, task["duration"] - max(_TASK_MS, since - task["start"]))
-            for task in vitals["long_tasks"]
-            if task["start"] + task["duration"] > since
-        )
-    )
+    blocked = 0.0
+    for task in vitals["long_tasks"]:
+        felt = task["start"] + task["duration"] - max(since, task["start"])
+        blocked += max(0.0, felt - _TASK_MS)
+    return blocked
 
 
 def is_slow(vitals: Mapping[str, Any]) -> bool:

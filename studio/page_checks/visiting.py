@@ -163,7 +163,7 @@ class _Tab:
         began = time.monotonic()
         self.recording.begin()
         try:
-            arrival = self.view.go(url, settle_seconds=self._limits.load)
+            arrival = self.view.go(url, answer_seconds=self._limits.load, settle_seconds=self._limits.load)
         except Error as exc:
             # Its process has ended: it took all the memory, or all the time, that there was.
             return {"reached": False, "hops": [url], "error": _reason(exc)} | self.recording.as_json()

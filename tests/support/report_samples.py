@@ -163,6 +163,10 @@ def report(**change: object) -> Report:
             ),
             CitedText(text="Lockers that open without a network exist, and cost €1,900 installed.", claims=(9, 10)),
         ),
+        next_steps=(
+            CitedText(text="Ask three houses whether €40 a month is what they would pay, too.", claims=(8,)),
+            CitedText(text="Settle the deposit before the price: half of the field does without.", claims=(6, 7)),
+        ),
         questions=QUESTIONS,
         claims=CLAIMS,
         contradictions=(Contradiction(claims=(6, 7), difference="whether a deposit is usual"),),
@@ -181,7 +185,7 @@ def report(**change: object) -> Report:
 def tiny() -> Report:
     """One question, one statement, one page."""
     return report(
-        title="One thing", topic="One thing", summary=(CitedText(text="A drill runs thirteen minutes.", claims=(1,)),),
+        next_steps=(), title="One thing", topic="One thing", summary=(CitedText(text="A drill runs thirteen minutes.", claims=(1,)),),
         questions=(Question(number=1, text="How long does a drill run?", heading="Thirteen minutes", claims=(1,)),),
         claims=CLAIMS[:1], contradictions=(), sources=SOURCES[2:3], searches=1, limits=(),
     )  # fmt: skip
@@ -260,6 +264,7 @@ def translated(texts: Sequence[str], language: str, title: str) -> Report:
             "language": language,
             "project": title.split(" ")[0],
             "summary": tuple(part.model_copy(update={"text": other()}) for part in base.summary),
+            "next_steps": tuple(part.model_copy(update={"text": other()}) for part in base.next_steps),
             "questions": tuple(
                 one.model_copy(
                     update={

@@ -188,9 +188,12 @@ def method(reading: Reading, brand: Brand) -> Pages:
 
 def made_how(reading: Reading) -> tuple[str, ...]:
     """Return what was done, in counts."""
+    left = len(reading.unanswered)
+    stayed_open = f" of which {left} stayed open," if left and reading.answered else ""
     return (
-        f"{plural(len(reading.questions), 'question')} asked, {plural(reading.searches, 'search', 'searches')} made,"
-        f" {plural(len(reading.pages), 'page')} retrieved and kept.",
+        f"{plural(len(reading.questions), 'question')} asked,{stayed_open}"
+        f" {plural(reading.searches, 'search', 'searches')} made, {plural(len(reading.pages), 'page')} retrieved and"
+        " kept.",
         f"{plural(len(reading.supported), 'statement')} with a source, {len(reading.marked)} marked,"
         f" {len(reading.removed)} removed.",
     )

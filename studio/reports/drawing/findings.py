@@ -51,9 +51,7 @@ def strongest(reading: Reading, brand: Brand, most: int) -> Pages:
 
 
 def answer(asked: Asked, reading: Reading, brand: Brand, most: int) -> Pages:
-    """Return what was found to a question, on at most so many pages; a single statement is told by itself."""
-    if len(asked.claims) == 1:
-        return detail(asked.claims[0], asked, reading, brand, whole=most > 1)[:most]
+    """Return what was found to a question, on at most so many pages."""
 
     def make(claims: Sequence[Claim], index: int, count: int, more: int) -> Slide:
         title = numbered_title(shortened(asked.heading, TITLE), index, count)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from studio.brand import Brand
 from studio.decks.content.common import plural, sentence
 from studio.decks.layouts.flow import numbered_title
-from studio.decks.model import Cell, Cover, Fact, Item, Listing, Slide, Statement, Table
+from studio.decks.model import Cell, Cover, Fact, Item, Listing, Mark, Slide, Statement, Table
 from studio.reports.drawing import notes
 from studio.reports.drawing.paging import Pages, left_in_studio, one, paged
 from studio.reports.drawing.reading import Asked, Cited, Reading
@@ -54,22 +54,32 @@ def cover(reading: Reading, brand: Brand) -> Pages:
 
 def summary(reading: Reading, brand: Brand, most: int) -> Pages:
     """Return the summary on at most so many pages: sentences with the statements and pages behind them."""
+    say = "What was found, in a few sentences."
+    return _sentences(reading, brand, most, reading.summary, ("The answer in short", "Summary", say, "point"))
 
-    def make(told: Sequence[Cited], index: int, count: int, more: int) -> Slide:
-        items = tuple(Item(shortened(cited.text, _SENTENCE), tag=_behind(cited, reading)) for cited in told)
-        note = _summary_note(reading, more)
-        body: Listing | Statement = Listing(items, note=note)
+
+def next_steps(reading: Reading, brand: Brand, most: int) -> Pages:
+    """Return what follows from the findings, each step with the statements and pages behind it."""
+    say = "What follows from what was found. Nothing of it has been done."
+    return _sentences(reading, brand, most, reading.next_steps, ("What follows from this", "Next steps", say, "number"))
+
+
+def _sentences(
+    reading: Reading, brand: Brand, most: int, listed: Sequence[Cited], told: tuple[str, str, str, Mark]
+) -> Pages:
+    title, kicker, say, mark = told
+
+    def make(here: Sequence[Cited], index: int, count: int, more: int) -> Slide:
+        items = tuple(Item(shortened(cited.text, _SENTENCE), tag=_behind(cited, reading)) for cited in here)
+        note = _note(reading, more)
+        body: Listing | Statement = Listing(items, mark, note=note)
         if len(items) == 1:
             body = Statement(items[0].text, f"{items[0].tag}. {note}")
-        claims = list({claim.number: claim for cited in told for claim in cited.claims}.values())
-        return Slide(
-            numbered_title("The answer in short", index, count),
-            body,
-            notes.on_claims("What was found, in a few sentences.", claims, reading, [cited.text for cited in told]),
-            "Summary",
-        )
+        claims = list({claim.number: claim for cited in here for claim in cited.claims}.values())
+        known = notes.on_claims(say, claims, reading, [cited.text for cited in here])
+        return Slide(numbered_title(title, index, count), body, known, kicker)
 
-    return paged(brand, reading.summary, make, most)
+    return paged(brand, listed, make, most)
 
 
 def _behind(cited: Cited, reading: Reading) -> str:
@@ -80,7 +90,7 @@ def _behind(cited: Cited, reading: Reading) -> str:
     return f"{marks(claim.number for claim in cited.claims)} {sentence(told)}"
 
 
-def _summary_note(reading: Reading, more: int) -> str:
+def _note(reading: Reading, more: int) -> str:
     told = ["Numbers in brackets are those of the statements."]
     if reading.conflicts:
         count = len(reading.conflicts)

@@ -68,7 +68,10 @@ class _Plan:
         self.summary = self._growing(opening.summary, "The answer in short")
         self.overview = Part(_once(lambda: opening.overview(reading, brand, 1)), "Questions")
         self.strongest = self._growing(findings.strongest, "Findings")
-        self.answers = [Part(self._answer(one), one.heading) for one in asked]
+        self.answers = [
+            Part(self._answer(one) if len(one.claims) > 1 else self._detail(one.claims[0], one), one.heading)
+            for one in asked
+        ]
         self.charts = [Part(self._charts(one)) for one in asked]
         # A question with one statement tells it in full as its answer.
         self.details = [
@@ -77,6 +80,7 @@ class _Plan:
         ]
         self.unanswered = self._growing(doubts.unanswered, "Questions that stayed open", bool(reading.unanswered))
         self.conflicts = Part(self._conflicts, "Contradictions")
+        self.next_steps = self._growing(opening.next_steps, "What follows from this", bool(reading.next_steps))
         self.trust = Part(self._trust, "What was checked, and the limits")
         self.register = self._growing(appendix.register, "Every statement")
         self.single = [Part(_once(self._source(key, claims))) for key, claims in self._carrying()]
@@ -138,7 +142,7 @@ class _Plan:
         told = [self.cover, self.contents, self.summary, self.overview, self.strongest]
         for answer, charts, details in zip(self.answers, self.charts, self.details, strict=True):
             told += [answer, charts, *details]
-        return [*told, self.unanswered, self.conflicts, self.trust, self.register, *self.single]
+        return [*told, self.unanswered, self.conflicts, self.next_steps, self.trust, self.register, *self.single]
 
     def _left(self) -> int:
         used = sum(len(part.pages) for part in (*self._parts(), self.sources))
@@ -161,12 +165,13 @@ class _Plan:
         else:
             self.answers, self.charts, self.details = [], [], []
             yield [self.strongest, self.trust, self.conflicts]
-            yield [self.strongest, self.unanswered]
+            yield [self.next_steps, self.strongest, self.unanswered]
 
     def _turns(self) -> Iterable[Sequence[Part]]:
         """Go through what further slides are for, the most valuable first."""
         several = len(self._reading.questions) > 1
         yield self.charts
+        yield [self.next_steps]
         yield [self.trust]
         yield [self.overview] if several else []
         yield self.answers
@@ -181,6 +186,7 @@ class _Plan:
                 self.sources,
                 *self.charts,
                 self.unanswered,
+                self.next_steps,
             ]
         yield self._details_by_strength()
         yield self._details_by_strength()

@@ -14,7 +14,7 @@ from studio.decks.content.common import host_of, texts, web_address
 from studio.decks.mirror import mostly_leftwards
 from studio.decks.model import clean
 from studio.reports.drawing.words import LABEL, day, shortened
-from studio.reports.model import Chart, Claim, Report, ReportSource
+from studio.reports.model import Chart, CitedText, Claim, Report, ReportSource
 
 # A tag of sixteen bytes would be noise; eight digits tell two texts of one report apart.
 _HASH_DIGITS = 8
@@ -48,7 +48,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Cited:
-    """A sentence of the summary, with the statements that it says again."""
+    """A sentence of the summary or a next step, with the statements that it rests on."""
 
     text: str
     claims: tuple[Claim, ...]
@@ -135,12 +135,20 @@ class Reading:
     @cached_property
     def summary(self) -> tuple[Cited, ...]:
         """The sentences of the summary that something supports; without any, the strongest statements."""
-        told = tuple(
+        told = self._sentences(self._report.summary)
+        return told or tuple(Cited(claim.statement, (claim,)) for claim in self.supported)
+
+    @cached_property
+    def next_steps(self) -> tuple[Cited, ...]:
+        """The next steps that something supports."""
+        return self._sentences(self._report.next_steps)
+
+    def _sentences(self, told: Iterable[CitedText]) -> tuple[Cited, ...]:
+        return tuple(
             Cited(text, claims)
-            for part in self._report.summary
+            for part in told
             if (text := self._text(part.text)) and (claims := self._of(part.claims))
         )
-        return told or tuple(Cited(claim.statement, (claim,)) for claim in self.supported)
 
     def _of(self, numbers: Iterable[int]) -> tuple[Claim, ...]:
         return tuple(self._standing[number] for number in dict.fromkeys(numbers) if number in self._standing)

@@ -109,7 +109,7 @@ def measured(**vitals: Any) -> Seen:
 @pytest.mark.parametrize(
     ("vitals", "told"),
     [
-        ({"largest_paint_ms": 2600.0}, "painted after 2.60 s, more than 2.50 s"),
+        ({"largest_paint_ms": 2600.0}, "painted after 2.60 s on the studio's own machine, more than 2.50 s"),
         ({"largest_paint_ms": None}, "Nothing that counts as content"),
         # 400 ms of it before anything was there, 50 ms of the rest unnoticed.
         ({"long_tasks": [{"start": 0.0, "duration": 800.0}]}, "block the page for 350 ms"),
@@ -123,10 +123,10 @@ def test_how_slow_is_too_slow(vitals: dict[str, Any], told: str | None) -> None:
     assert result.outcome == ("passed" if told is None else "failed"), result.summary
     assert told is None or told in result.summary
     # Where the machine had other things to do, another visit shows it.
-    seen = measured(**vitals)
-    seen.pages["desktop"]["vitals_again"] = measured().pages["desktop"]["vitals"]
-    assert web_vitals(seen).outcome == "passed"
-    assert "studio's own machine" in web_vitals(seen).summary
+    first, again = (measured(**of_visit).desktop["vitals"] for of_visit in (vitals, {}))
+    twice = web_vitals(Seen("", {"desktop": {"reached": True, "vitals": first, "vitals_again": again}}))
+    assert (twice.outcome, twice.evidence["visits"]) == ("passed", 2)
+    assert "studio's own machine" in twice.summary
 
 
 def of(checked: Checked, name: CheckName) -> CheckResult:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
+from uuid import uuid4
 
-from studio import assets, pages
+from studio import assets
 from studio.job_types import CHECKS
-from studio.page_checks import asking
+from studio.page_checks import asking, drafts
 from studio.page_checks.work import PageCheck
 from tests.integration.page_checks.conftest import LIMITS
 from tests.integration.page_checks.published import NOBODY, Published
@@ -31,7 +31,13 @@ def offers(project: Published) -> list[dict[str, Any]]:
 def test_a_published_page_passes_everything(project: Published) -> None:
     page = project.publish()
     claim = project.asked(page)
+    looked = claim.once("look", project.check(claim, LIMITS).look)
+    # A second attempt repeats nothing that was done: the page is gone by now, and whoever looked would see that.
+    project.db.execute("update project_deployments set status = 'failed' where project_id = %s", [project.id])
     done = run(project.check(claim, LIMITS))
+    assert done["looked"] == looked
+    pictures = "select count(*) from project_assets where kind = 'page_picture' and project_id = %s"
+    assert project.one(pictures, project.id) == 2
     told = {result["check"]: (result["outcome"], result["summary"]) for result in done["looked"]["results"]}
     assert list(told) == list(CHECKS)
     assert {name: said for name, said in told.items() if said[0] != "passed"} == {}
@@ -81,47 +87,23 @@ def test_a_page_that_is_not_what_was_approved_fails_and_the_way_back_is_offered(
     assert difference["evidence"]["desktop"]["different_share"] > 0.01
 
 
-def test_a_second_attempt_repeats_nothing_that_was_done(project: Published) -> None:
+def test_which_draft_a_publication_is_compared_with(project: Published) -> None:
+    def draft(url: str, number: int | None = None) -> drafts.Draft:
+        return drafts.approved(project.db, project.web.settings, project.storage, project.id, url, number)
+
     page = project.publish()
-    check = project.check(project.asked(page, "screenshot"), LIMITS)
-    check.claim.once("look", check.look)
-    before = project.one(
-        "select count(*) from project_assets where kind = 'page_picture' and project_id = %s", project.id
-    )
-    project.db.execute("update project_deployments set status = 'failed' where project_id = %s", [project.id])
-    # The page is gone by now: whoever looked again would see that.
-    again = project.check(check.claim, LIMITS)
-    done = run(again)
-    assert done["looked"]["passed"]
-    after = project.one(
-        "select count(*) from project_assets where kind = 'page_picture' and project_id = %s", project.id
-    )
-    assert (before, after) == (2, 2)
-
-
-def test_a_page_that_is_gone_is_a_result(project: Published) -> None:
-    page = project.publish()
-    project.db.execute("update project_deployments set status = 'failed' where project_id = %s", [project.id])
-    claim = project.asked(page, "screenshot", "form_post", "failed_requests")
-    done = run(project.check(claim, LIMITS))
-    summaries = {result["check"]: result["summary"] for result in done["looked"]["results"]}
-    assert summaries["screenshot"] == "The page answers with status 404."
-    assert "no form that a visitor could" in summaries["form_post"]
-    # There is none before it.
-    assert offers(project) == []
-    assert "no earlier page" in done["followed"]["rollback"]
-
-
-def test_a_publication_that_was_replaced_is_not_compared_and_nothing_is_offered(project: Published) -> None:
-    page = project.publish()
-    project.publish(project.html.replace("<h1", "<h1 title='new'"))
-    with project.db.transaction() as conn:
-        assert pages.rollback(conn, project.id, by="ada").publication_no == 3
-    claim = project.asked(page, "visual_difference")
-    looked = project.check(claim, LIMITS).look()
-    (compared,) = [one for one in looked["results"] if one["check"] == "visual_difference"]
-    assert (compared["outcome"], "replaced since" in compared["summary"]) == ("not applicable", True)
-    assert json.dumps(looked)
+    for found in (draft(page.live_url), draft(page.live_url, 1)):
+        assert (found.html, found.publication_no) == (project.html.encode(), 1)
+    assert draft("https://example.org/").html is None
+    assert "no publication of this project" in draft(f"{project.web.url}/launch/{uuid4()}").why_not
+    assert "no such publication" in draft(page.live_url, 7).why_not
+    new = project.publish(project.html.replace("<h1", "<h1 title='new'"))
+    # What was replaced since says nothing of what is live.
+    assert "replaced since" in draft(new.live_url, 1).why_not
+    assert (draft(new.live_url).publication_no, b"title='new'" in (draft(new.live_url).html or b"")) == (2, True)
+    # The draft is gone; what went out is still known.
+    project.storage.delete([row["storage_path"] for row in project.db.fetch_all("select * from project_assets")])
+    assert b"title='new'" in (draft(new.live_url, 2).html or b"")
 
 
 def test_a_publication_is_asked_about_once(project: Published) -> None:

@@ -49,7 +49,7 @@ def test_every_statement_that_stands_has_its_source_on_its_slide(count: int) -> 
             if claim.outcome == "supported" and claim.statement in text:
                 told += 1
                 assert hosts[claim.source or ""] in text, (page.title, claim.statement)
-    assert told >= (10 if count > 4 else 4)
+    assert told >= {4: 4, 7: 6}.get(count, 10)
 
 
 @pytest.mark.parametrize("count", [4, 7, 15, 30])
@@ -89,6 +89,12 @@ def test_the_summary_cites_statements_and_their_pages() -> None:
     page = next(page for page in pages(15) if page.title == "The answer in short")
     assert "[2] [3] figures.test" in shown(page)
     assert all(part.text in shown(page) for part in samples.report().summary)
+
+
+def test_the_next_steps_cite_statements_too() -> None:
+    page = next(page for page in pages(15) if page.title == "What follows from this")
+    assert "[6] [7] lendly.test and blog.test" in shown(page)
+    assert all(part.text in shown(page) for part in samples.report().next_steps)
 
 
 def test_a_sentence_that_only_cites_what_was_removed_is_left_out() -> None:

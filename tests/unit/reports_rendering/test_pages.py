@@ -122,7 +122,7 @@ def test_the_contents_say_where_things_stand() -> None:
         here = made[int(at) - 1]
         if title.strip() in ("Contradictions", "Sources"):
             assert kicker_of(here).startswith(title.strip().removesuffix("s"))
-    assert len(entries) == 9
+    assert len(entries) == 10
 
 
 def report_of(**change: object) -> Report:
