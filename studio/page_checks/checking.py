@@ -91,7 +91,7 @@ def check_in(
     own = origin(wanted.url) == public_origin(settings) != ""
     asked = posting.named_by_somebody(checks)
     seen = _visited(session, wanted, checks, limits, _post(settings, wanted, own=own, asked=asked))
-    pictures = {name: data for name, data in seen.pictures.items() if not name.startswith("draft-")}
+    pictures = {name: data for name, data in seen.pictures.items() if not name.startswith(("draft-", "again-"))}
     if why := seen.unreachable():
         hops = list(seen.desktop.get("hops") or [wanted.url])
         results = [failed(check, why, url=wanted.url, hops=hops) for check in checks]

@@ -123,6 +123,12 @@ class _Tour:
             if drawn["reached"]:
                 tab.picture(drawn, self._pages, f"draft-{window.name}")
         self._keep("draft", {**self.seen.get("draft", {}), window.name: drawn})
+        pictures = self._pages.attachments
+        if pictures.get(f"{window.name}.png") != pictures.get(f"draft-{window.name}.png"):
+            # The first time that a browser draws with a typeface of the system it may take another one for it.
+            again = tab.go(self._url)
+            if again["reached"]:
+                tab.picture(again, self._pages, f"again-{window.name}")
 
     def _form(self, tab: _Tab) -> dict[str, Any]:
         tab.spare()

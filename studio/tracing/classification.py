@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from studio.errors import (
+    BrowserUnavailable,
     BudgetExhausted,
     Conflict,
     DatabaseError,
@@ -21,15 +22,19 @@ from studio.errors import (
     LeaseLost,
     ModelError,
     NoHandler,
+    NoSandbox,
     NotFound,
     OutboundFailed,
     OutboundRefused,
     PermissionRefused,
     ProviderError,
     RateLimited,
+    RepositoryError,
+    SandboxBroken,
     SettingsError,
     StorageError,
     UnknownJobType,
+    UnsafeOutput,
 )
 from studio.tracing.rows import ErrorClass
 
@@ -43,6 +48,10 @@ _TREE: tuple[tuple[type[BaseException], ErrorClass], ...] = (
     (ModelError, "model"),
     (ProviderError, "provider"),
     (StorageError, "provider"),
+    (RepositoryError, "provider"),
+    # Programs that the studio works through, as it does through services.
+    (SandboxBroken, "provider"),
+    (BrowserUnavailable, "provider"),
     (OutboundFailed, "provider"),
     (InvalidInput, "validation"),
     (PermissionRefused, "validation"),
@@ -54,6 +63,8 @@ _TREE: tuple[tuple[type[BaseException], ErrorClass], ...] = (
     (OutboundRefused, "validation"),
     (UnknownJobType, "validation"),
     (NoHandler, "validation"),
+    (NoSandbox, "validation"),
+    (UnsafeOutput, "validation"),
     (KeyboardInterrupt, "cancelled"),
     (SystemExit, "cancelled"),
     (GeneratorExit, "cancelled"),
