@@ -7,6 +7,8 @@ kept. The agent has no web search: what a page says would steer a shell.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +16,12 @@ from typing import Any, Protocol
 
 from studio.agents.profiles import PROFILES
 from studio.agents.prompting import DATA_RULE, HONESTY_RULE, blocks
-from studio.errors import ModelUnavailable
+from studio.agents.transcript import results_of_turn, shortened
+from studio.errors import ModelRefused, ModelUnavailable
 from studio.model.call import Call
 from studio.model.spend import Spender
 from studio.model.turns import Message, TakesTurns, ToolUse, Turn, tool_uses
 from studio.progress import Progress
-from studio.text import clip, storable_json
 from studio.tracing import genai
 from studio.tracing.genai import traced_agent
 
@@ -28,12 +30,10 @@ PROFILE = PROFILES["code_generator"]
 
 # Enough for several files in one turn.
 TURN_TOKENS = 16_000
-# A tool may print a megabyte; the model reads its beginning and its end.
-RESULT_CHARS = 24_000
-# Bytes are never fewer than tokens, so this stays below the window of the smallest model.
-HISTORY_CHARS = 400_000
-# What the last turns said stays whole, however long it is.
-FRESH_TURNS = 6
+# With less than this left nothing is begun any more: it would only be cut off.
+LEAST_SECONDS = 20.0
+# How the service may end a turn that said what it had to say.
+_DONE = "end_turn"
 
 _SYSTEM = f"""You are the engineering agent of a startup studio. You write a first working version of a product in \
 your working folder, with the tools bash, read, write, edit, glob and grep.
@@ -56,8 +56,8 @@ class Tools(Protocol):
     def described(self) -> Sequence[dict[str, Any]]:
         """Return name, description and input schema of each."""
 
-    def use(self, name: str, given: dict[str, Any]) -> tuple[str | list[dict[str, Any]], bool]:
-        """Use a tool; return what it says, and whether that is an error."""
+    def use(self, name: str, given: dict[str, Any], *, seconds: float) -> tuple[str | list[dict[str, Any]], bool]:
+        """Use a tool for `seconds` at the most; return what it says, and whether that is an error."""
 
 
 class Journal(Protocol):
@@ -111,52 +111,67 @@ class Coder:
         """
         described = list(tools.described())
         messages: list[Message] = [{"role": "user", "content": blocks(**facts)}]
-        said, spent_seconds = "", 0.0
+        said, spent = "", 0.0
         for turn in range(1, PROFILE.turns + 1):
             if (answer := journal.answer(turn)) is None:
-                if (reason := self._stopped(spent_seconds)) is not None:
+                if (reason := self._stopped(spent)) is not None:
                     return Written(said, turn - 1, reason)
                 began = time.monotonic()
-                answer = _kept(self._take(turn, messages, described), time.monotonic() - began)
+                try:
+                    taken = self._take(turn, messages, described, self._seconds - spent)
+                except ModelRefused as exc:
+                    if turn == 1:
+                        raise
+                    # What was paid for until now is worth a look.
+                    return Written(said, turn - 1, f"The model refused to go on: {exc.message}")
+                answer = _kept(taken, time.monotonic() - began)
                 journal.keep_answer(turn, answer)
             said = answer["text"] or said
-            spent_seconds += answer["seconds"]
-            if answer["stop_reason"] == "max_tokens":
+            spent += answer["seconds"]
+            stop = answer["stop_reason"]
+            if stop in _INTERRUPTED:
                 # Of a tool call that was cut off nobody knows what it was to be.
                 whole = [block for block in answer["content"] if block["type"] != "tool_use"]
-                messages += [{"role": "assistant", "content": whole or [_NOTHING]}, _CUT_OFF]
+                messages += [{"role": "assistant", "content": whole or [_NOTHING]}, _INTERRUPTED[stop]]
                 continue
             messages.append({"role": "assistant", "content": answer["content"] or [_NOTHING]})
-            wanted = tool_uses(answer["content"]) if answer["stop_reason"] == "tool_use" else []
+            wanted = tool_uses(answer["content"]) if stop == "tool_use" else []
             if not wanted:
-                return Written(said, turn, None)
+                return Written(said, turn, None if stop == _DONE else f"Its last answer was cut off ({stop}).")
             if (results := journal.results(turn)) is None:
-                began = time.monotonic()
-                used = [self._use(tools, use) for use in wanted]
-                results = {"results": used, "seconds": time.monotonic() - began}
+                results = self._use_all(tools, wanted, self._seconds - spent)
                 journal.keep_results(turn, results)
-            spent_seconds += results["seconds"]
+            spent += results["seconds"]
             messages.append({"role": "user", "content": results["results"]})
         return Written(said, PROFILE.turns, f"It had used all its {PROFILE.turns} turns.")
 
-    def _stopped(self, spent_seconds: float) -> str | None:
-        if spent_seconds >= self._seconds:
+    def _stopped(self, spent: float) -> str | None:
+        if self._seconds - spent < LEAST_SECONDS:
             return f"It had used all its time, {self._seconds / 60:g} minutes."
         return self._affordable()
 
-    def _take(self, turn: int, messages: list[Message], described: list[dict[str, Any]]) -> Turn:
-        call = Call(PROFILE, f"write/{turn}", _SYSTEM, "", TURN_TOKENS)
+    def _take(self, turn: int, messages: list[Message], described: list[dict[str, Any]], left: float) -> Turn:
+        profile = dataclasses.replace(PROFILE, timeout_seconds=min(PROFILE.timeout_seconds, math.ceil(left)))
+        call = Call(profile, f"write/{turn}", _SYSTEM, "", TURN_TOKENS)
         taken = self._model.turn(call, shortened(messages), described, self._spender, self._progress)
-        if not taken.content and taken.stop_reason == "end_turn" and turn == 1:
+        if not taken.content and taken.stop_reason == _DONE and turn == 1:
             raise ModelUnavailable("The model answered with nothing.", "The job is tried again.")
         return taken
 
-    def _use(self, tools: Tools, use: ToolUse) -> dict[str, Any]:
+    def _use_all(self, tools: Tools, wanted: Sequence[ToolUse], left: float) -> dict[str, Any]:
+        """Use the tools of a turn, one after the other, for as long as there is time."""
+        began = time.monotonic()
+        used = [self._use(tools, use, left - (time.monotonic() - began)) for use in wanted]
+        return {"results": results_of_turn(used), "seconds": time.monotonic() - began}
+
+    def _use(self, tools: Tools, use: ToolUse, left: float) -> dict[str, Any]:
         self._progress.tool_call(use.name, step="write", input=use.input)
         with genai.tool_span(use.name) as traced:
             traced.set_input(use.input)
-            content, failed = tools.use(use.name, use.input)
-            content = bounded(content)
+            content: str | list[dict[str, Any]]
+            content, failed = _TIME_OVER, True
+            if left > 0:
+                content, failed = tools.use(use.name, use.input, seconds=left)
             traced.set_output(content)
         self._progress.tool_result(use.name, step="write", result=content, is_error=failed)
         result: dict[str, Any] = {"type": "tool_result", "tool_use_id": use.id, "content": content}
@@ -165,10 +180,15 @@ class Coder:
 
 # The service takes no empty turn.
 _NOTHING = {"type": "text", "text": "(nothing)"}
-_CUT_OFF: Message = {
-    "role": "user",
-    "content": "Your answer was cut off at the limit of its length, and nothing in it was carried out. Go on in smaller"
-    " steps: one file at a time, long ones in parts.",
+_TIME_OVER = "This was not done: your time is over."
+# What the agent is told where an answer ended before it was meant to.
+_INTERRUPTED: dict[str, Message] = {
+    "max_tokens": {
+        "role": "user",
+        "content": "Your answer was cut off at the limit of its length, and nothing in it was carried out. Go on in"
+        " smaller steps: one file at a time, long ones in parts.",
+    },
+    "pause_turn": {"role": "user", "content": "Go on."},
 }
 
 
@@ -181,54 +201,3 @@ def _kept(turn: Turn, seconds: float) -> dict[str, Any]:
         "cost_micros": turn.cost_micros,
         "seconds": seconds,
     }
-
-
-def bounded(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
-    """Return a tool's answer in the length that is shown to the model: its beginning and its end."""
-    if isinstance(content, list):
-        return [
-            {**block, "text": bounded(block["text"])} if block.get("type") == "text" else block for block in content
-        ]
-    text = storable_json(content)
-    if len(text) <= RESULT_CHARS:
-        return str(text) or "(nothing was printed)"
-    half = RESULT_CHARS // 2
-    return f"{text[:half]}\n… {len(text) - RESULT_CHARS:,} characters left out …\n{text[-half:]}"
-
-
-def shortened(messages: Sequence[Message]) -> list[Message]:
-    """Return a conversation that fits a model: where it is too long, what tools said and wrote long ago is cut."""
-    kept = list(messages)
-    if _chars(kept) <= HISTORY_CHARS:
-        return kept
-    for position in range(1, max(1, len(kept) - 2 * FRESH_TURNS)):
-        message = kept[position]
-        if isinstance(message["content"], list):
-            kept[position] = {**message, "content": [_brief(block) for block in message["content"]]}
-        if _chars(kept) <= HISTORY_CHARS:
-            break
-    return kept
-
-
-_BRIEF_CHARS = 400
-
-
-def _brief(block: dict[str, Any]) -> dict[str, Any]:
-    if block["type"] == "tool_result":
-        content = block["content"]
-        text = content if isinstance(content, str) else "(a picture or a document)"
-        return {**block, "content": clip(text, _BRIEF_CHARS)}
-    if block["type"] == "tool_use":
-        given = {key: clip(v, _BRIEF_CHARS) if isinstance(v, str) else v for key, v in block["input"].items()}
-        return {**block, "input": given}
-    return block
-
-
-def _chars(value: Any) -> int:
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(_chars(item) for item in value.values())
-    if isinstance(value, list):
-        return sum(map(_chars, value))
-    return 1

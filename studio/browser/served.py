@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from studio.egress import no_network, with_own_origins
-from studio.egress_connection import Resolve
+from studio.egress.connection import Resolve
 
 # Reserved (RFC 2606): no such name exists, so whatever leads there leads here.
 _HOST = "document.invalid"

@@ -27,7 +27,7 @@ from studio.browser.guard import Order
 from studio.browser.pages import Pages
 from studio.browser.wire import Message, Wire, WireBroken
 from studio.egress import Egress, EgressRequest
-from studio.egress_connection import Resolve
+from studio.egress.connection import Resolve
 from studio.errors import BrowserUnavailable
 from studio.paths import ROOT
 from studio.settings import Settings

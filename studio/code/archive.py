@@ -10,13 +10,15 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from studio.code.workspace import Changes, WorkspaceFile
 from studio.errors import InvalidInput
 
 MIME_TYPE = "application/gzip"
 _REMOVED = "/removed"
+# Only this says that a member is no file: a path is somebody else's word.
+_MARK = {"comment": "removed"}
 # A fast compression: most of it is text that is read once, if ever.
 _LEVEL = 3
 
@@ -30,7 +32,7 @@ def pack(files: Iterable[WorkspaceFile], removed: Iterable[str] = ()) -> bytes:
     ):
         gone = sorted(removed)
         if gone:
-            _add(archive, WorkspaceFile(_REMOVED, json.dumps(gone).encode()))
+            _add(archive, WorkspaceFile(_REMOVED, json.dumps(gone).encode()), _MARK)
         for file in sorted(files, key=lambda file: file.path):
             _add(archive, file)
     return raw.getvalue()
@@ -47,20 +49,26 @@ def unpack(data: bytes) -> Changes:
                     written.append(WorkspaceFile(member.name, link=member.linkname))
                 elif (content := archive.extractfile(member)) is None:
                     continue
-                elif member.name.lstrip("/") == _REMOVED.lstrip("/") and member.pax_headers.get("comment") == "removed":
-                    removed = json.loads(content.read())
+                elif _MARK.items() <= member.pax_headers.items():
+                    removed = _paths(content.read())
                 else:
                     written.append(WorkspaceFile(member.name, content.read(), bool(member.mode & 0o100)))
-    except (OSError, EOFError, tarfile.TarError, ValueError) as exc:
+    except (OSError, EOFError, tarfile.TarError, ValueError, RecursionError) as exc:
         raise InvalidInput("A kept workspace cannot be read.", "Have the code generated anew.") from exc
     return Changes(tuple(written), tuple(removed))
 
 
-def _add(archive: tarfile.TarFile, file: WorkspaceFile) -> None:
+def _paths(data: bytes) -> list[str]:
+    listed = json.loads(data)
+    if not isinstance(listed, list) or not all(isinstance(path, str) for path in listed):
+        raise ValueError("no list of paths")
+    return listed
+
+
+def _add(archive: tarfile.TarFile, file: WorkspaceFile, mark: Mapping[str, str] | None = None) -> None:
     entry = tarfile.TarInfo(file.path)
     entry.mode = 0o755 if file.executable else 0o644
-    if file.path == _REMOVED:
-        entry.pax_headers = {"comment": "removed"}
+    entry.pax_headers = dict(mark or {})
     if file.link is not None:
         entry.type = tarfile.SYMTYPE
         entry.linkname = file.link

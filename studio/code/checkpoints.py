@@ -7,19 +7,20 @@ turn has changed in the workspace. These files have no asset: a day after the jo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from studio.claims import Claim
 from studio.code import archive
 from studio.code.workspace import Changes, Workspace, WorkspaceFile
-from studio.errors import NotFound, UnsafeOutput
+from studio.errors import NotFound
 from studio.storage import Storage
-from studio.storage.base import MAX_BYTES
 from studio.text import sha256_hex
 
 # The op whose parts these steps are: executing it again forgets them.
 STEP = "write"
+# A file of the storage takes 25 MiB, and what cannot be compressed grows a little.
+PART_BYTES = 20 * 1024**2
 
 
 class Checkpoints:
@@ -45,44 +46,39 @@ class Checkpoints:
         return self._kept(f"{STEP}/{turn}/results")
 
     def keep_results(self, turn: int, results: dict[str, Any]) -> None:
-        """Keep what the tools of a turn said, and what they have changed.
-
-        Raises `UnsafeOutput` where that is more than a workspace may hold.
-        """
+        """Keep what the tools of a turn said, and what they have changed."""
         changes = self._changes()
-        path = self.store(f"turn-{turn}", changes) if changes else None
-        self._keep(f"{STEP}/{turn}/results", {**results, "changes": path})
+        paths = self.store(f"turn-{turn}", changes) if changes else []
+        self._keep(f"{STEP}/{turn}/results", {**results, "changes": paths})
 
     # --- the workspace
 
-    def store(self, name: str, changes: Changes) -> str:
-        """Store changes under a name of this job's, and return where; the same changes are the same file."""
-        data = archive.pack(changes.written, changes.removed)
-        if len(data) > MAX_BYTES:
-            raise UnsafeOutput(
-                f"The workspace has grown by {len(data):,} bytes at once, beyond the limit of {MAX_BYTES:,}.",
-                "Ask for less, or have large files left out.",
-            )
-        path = f"{self._claim.job.project_id}/code/{self._claim.job_id}/{name}-{_digest(changes)}.tar.gz"
-        self._storage.upload(path, data, content_type=archive.MIME_TYPE, upsert=True)
-        return path
+    def store(self, name: str, changes: Changes) -> list[str]:
+        """Store changes under a name of this job's, and return where; the same changes are the same files."""
+        digest = _digest(changes)
+        paths: list[str] = []
+        for number, part in enumerate(parts(changes), 1):
+            path = f"{self._claim.job.project_id}/code/{self._claim.job_id}/{name}-{digest}-{number}.tar.gz"
+            data = archive.pack(part.written, part.removed)
+            self._storage.upload(path, data, content_type=archive.MIME_TYPE, upsert=True)
+            paths.append(path)
+        return paths
 
-    def workspace(self, base: str | None) -> Workspace:
-        """Return the workspace as the last kept turn left it, from the file of its beginning on.
+    def workspace(self, base: Sequence[str]) -> Workspace:
+        """Return the workspace as the last kept turn left it, from the files of its beginning on.
 
         Raises `NotFound` where a file is gone.
         """
         workspace = Workspace()
-        for path in [base, *self._paths()]:
-            if path is not None:
-                workspace.apply(archive.unpack(self._storage.read(path)))
+        for path in [*base, *self._paths()]:
+            workspace.apply(archive.unpack(self._storage.read(path)))
         return workspace
 
     def forget(self) -> None:
         """Forget all turns: the work begins anew."""
         self._claim.write(lambda conn: self._claim.forget_steps(conn, [STEP]))
 
-    def readable(self, base: str | None) -> bool:
+    def readable(self, base: Sequence[str]) -> bool:
         """Whether everything that was kept is still there."""
         try:
             self.workspace(base)
@@ -94,8 +90,7 @@ class Checkpoints:
         paths: list[str] = []
         turn = 1
         while (results := self.results(turn)) is not None:
-            if results["changes"] is not None:
-                paths.append(results["changes"])
+            paths += results["changes"]
             turn += 1
         return paths
 
@@ -105,6 +100,20 @@ class Checkpoints:
 
     def _keep(self, step: str, output: dict[str, Any]) -> None:
         self._claim.write(lambda conn: self._claim.save_step(conn, step, output))
+
+
+def parts(changes: Changes) -> list[Changes]:
+    """Return changes in pieces that the storage takes; nothing that a commit may hold is too large for one."""
+    pieces: list[list[WorkspaceFile]] = [[]]
+    size = 0
+    for file in changes.written:
+        size += len(file.content)
+        if pieces[-1] and size > PART_BYTES:
+            pieces.append([])
+            size = len(file.content)
+        pieces[-1].append(file)
+    first, *others = pieces
+    return [Changes(tuple(first), changes.removed), *(Changes(tuple(piece)) for piece in others)]
 
 
 def _digest(changes: Changes) -> str:

@@ -8,12 +8,12 @@
 - Otherwise `python3 -m unittest discover`, where a test*.py there or in `tests` or `test` uses unittest.
 
 What else a project may want to be built with is not guessed. Files are only read here; `studio.code.declared_run` runs
-what they say.
+what they say. An agent wrote them, and reading them holds the whole process up: each is read in a time that grows with
+its length alone, and what was made to keep a reader busy declares nothing.
 """
 
 from __future__ import annotations
 
-import configparser
 import json
 import re
 import tomllib
@@ -27,7 +27,12 @@ Name = Literal["build", "test"]
 NAMES: tuple[Name, ...] = ("build", "test")
 # No list of dependencies is longer.
 MAX_BYTES = 1024**2
-SHOWN = 5
+# Reading TOML takes time with the cube of a key's parts, and some with the square of the lines; no key has so many.
+MAX_TOML_BYTES = 64 * 1024
+MAX_LINE_DOTS = 20
+# The longest that npm allows, and more of them than anybody has.
+NAME_CHARS = 214
+MAX_NAMES = 1_000
 
 _MANAGERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("pnpm-lock.yaml", "pnpm", ("pnpm", "install", "--frozen-lockfile")),
@@ -37,20 +42,31 @@ _MANAGERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 _NO_TEST = re.compile(r"no test specified", re.IGNORECASE)
 _PYTEST = re.compile(r"^pytest\b", re.IGNORECASE)
+_NAME_END = re.compile(r"[\s\[<>=!~;@]")
 _VENV = ".venv/bin/python"
+# TOML's texts and comments, as its grammar reads them from left to right. Each alternative takes what it has begun
+# with, closed or not, and never goes back.
+_TOML_TEXT = re.compile(
+    r'"""(?:[^"\\]++|\\.|"(?!""))*+(?:"{3,5}|\\?\Z)'
+    r"|'''(?:[^']++|'(?!''))*+(?:'{3,5}|\Z)"
+    r'|"(?:[^"\\\n]++|\\.)*+"?'
+    r"|'[^'\n]*+'?"
+    r"|#[^\n]*+",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
 class DeclaredCheck:
     """One of them. `set_up` are the commands to run before, where there is a network to install from.
 
-    `lacks` says which of the project's dependencies will not be there; None where none is needed, or they can be.
+    `absent` names what of the project's dependencies will not be there: nothing where none is needed, or they can be.
     """
 
     name: str
     argv: tuple[str, ...]
     set_up: tuple[tuple[str, ...], ...] = ()
-    lacks: str | None = None
+    absent: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
@@ -67,7 +83,7 @@ def declared(files: Iterable[WorkspaceFile], *, network: bool = False) -> list[D
     found: list[DeclaredCheck] = []
     for name in NAMES:
         if name in project.targets:
-            found.append(DeclaredCheck(name, ("make", name), project.node_set_up(network), project.lacks(network)))
+            found.append(DeclaredCheck(name, ("make", name), project.node_set_up(network), project.absent(network)))
             continue
         found += project.node_checks(name, network)
         if name == "test":
@@ -85,11 +101,14 @@ class _Project:
         self._pyproject = _toml(self._text("pyproject.toml"))
         _, self._manager, self._install = next(m for m in _MANAGERS if not m[0] or m[0] in files)
         self._node = [*_table(self._package, "dependencies"), *_table(self._package, "devDependencies")]
-        self._python = [*self._requirements(), *_list(_table(self._pyproject, "project"), "dependencies")]
+        project = _table(self._pyproject, "project")
+        self._python = [*self._requirements(), *_list(project, "dependencies")]
+        groups = {**_table(project, "optional-dependencies"), **_table(self._pyproject, "dependency-groups")}
+        self._grouped = [name for key in groups for name in _list(groups, key)]
 
-    def lacks(self, network: bool) -> str | None:
+    def absent(self, network: bool) -> tuple[str, ...]:
         """Return which dependencies of any kind will be missing."""
-        return _lacking([*self._node, *self._python], network)
+        return _absent([*self._node, *self._python, *self._grouped], network)
 
     def node_set_up(self, network: bool) -> tuple[tuple[str, ...], ...]:
         return (self._install,) if network and self._node else ()
@@ -99,7 +118,7 @@ class _Project:
         if not isinstance(script, str) or not script.strip() or (name == "test" and _NO_TEST.search(script)):
             return []
         argv = (self._manager, "run", name)
-        return [DeclaredCheck(name, argv, self.node_set_up(network), _lacking(self._node, network))]
+        return [DeclaredCheck(name, argv, self.node_set_up(network), _absent(self._node, network))]
 
     def python_checks(self, network: bool) -> list[DeclaredCheck]:
         arguments = ("-m", "pytest") if self._uses_pytest() else self._unittest()
@@ -112,7 +131,7 @@ class _Project:
         set_up = (("python3", "-m", "venv", ".venv"), install) if network and install else ()
         python = _VENV if set_up else "python3"
         name = "test (Python)" if self.node_checks("test", network) else "test"
-        return [DeclaredCheck(name, (python, *arguments), set_up, _lacking(self._python, network))]
+        return [DeclaredCheck(name, (python, *arguments), set_up, _absent([*self._python, *self._grouped], network))]
 
     def _uses_pytest(self) -> bool:
         if any(path in self._files for path in ("pytest.ini", "conftest.py", "tests/conftest.py", "test/conftest.py")):
@@ -121,10 +140,7 @@ class _Project:
             return True
         if "tool:pytest" in _sections(self._text("setup.cfg")) or "pytest" in _sections(self._text("tox.ini")):
             return True
-        project = _table(self._pyproject, "project")
-        groups = {**_table(project, "optional-dependencies"), **_table(self._pyproject, "dependency-groups")}
-        named = [*self._python, *(item for group in groups.values() if isinstance(group, list) for item in group)]
-        return any(isinstance(item, str) and _PYTEST.match(item) for item in named)
+        return any(_PYTEST.match(item) for item in (*self._python, *self._grouped))
 
     def _unittest(self) -> tuple[str, ...] | None:
         discover = ("-m", "unittest", "discover")
@@ -153,12 +169,13 @@ class _Project:
         return "" if file is None or len(file.content) > MAX_BYTES else file.content.decode("utf-8", errors="replace")
 
 
-def _lacking(dependencies: list[str], network: bool) -> str | None:
-    if network or not dependencies:
-        return None
-    shown = ", ".join(re.split(r"[\s\[<>=!~;@]", name.strip(), maxsplit=1)[0] or name for name in dependencies[:SHOWN])
-    more = f" and {len(dependencies) - SHOWN} more" if len(dependencies) > SHOWN else ""
-    return f"{shown}{more}"
+def _absent(dependencies: list[str], network: bool) -> tuple[str, ...]:
+    if network:
+        return ()
+    short = (name.strip()[:NAME_CHARS] for name in dependencies[:MAX_NAMES])
+    # A scope of npm begins with a sign that ends a name of Python's.
+    names = (name[:1] + _NAME_END.split(name[1:], maxsplit=1)[0] for name in short)
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _targets(makefile: str) -> set[str]:
@@ -180,19 +197,20 @@ def _json(text: str) -> Any:
 
 
 def _toml(text: str) -> Any:
+    if len(text) > MAX_TOML_BYTES:
+        return None
+    # Only the dots between texts part keys.
+    if any(line.count(".") > MAX_LINE_DOTS for line in _TOML_TEXT.sub("", text).split("\n")):
+        return None
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError):
         return None
 
 
-def _sections(text: str) -> list[str]:
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return []
-    return parser.sections()
+def _sections(text: str) -> set[str]:
+    # The library's own reader takes time with the square of a line's length, and more.
+    return {line[1 : line.rfind("]")] for line in text.splitlines() if line.startswith("[") and "]" in line}
 
 
 def _table(value: Any, key: str) -> Mapping[str, Any]:

@@ -1,18 +1,19 @@
 """A project's own build and tests, run in a sandbox on exactly what was committed, and what they really said.
 
 There are three outcomes. What could not be run (a program that is not here, packages that nobody could install, no
-tests at all) has neither passed nor failed, and is not called either.
+tests at all) has neither passed nor failed, and is not called either. A test may print anything: that it could not be
+run is believed of the exit code, of make's own last words, and of a missing package that the project declares.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from studio.code.declared import DeclaredCheck
+from studio.code.missing_packages import missing
 from studio.errors import SandboxBroken
 from studio.text import storable
 
@@ -25,14 +26,10 @@ _NOT_FOUND, _NOT_EXECUTABLE, _NO_TESTS = 127, 126, 5
 _ANSI = re.compile(
     r"\x1b\[[0-9;?]{0,16}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]"
 )
-# `make: *** [Makefile:2: test] Error 127`, `sh: 1: tsc: not found`.
-_NO_PROGRAM = re.compile(
-    r"^make(?:\[\d+\])?: \*\*\* .{0,200} Error 127$"
-    r"|^[\w./-]{1,80}: (?:(?:line )?\d{1,6}: )?[\w./-]{1,80}: (?:command )?not found$",
-    re.MULTILINE,
-)
-_NO_MODULE = re.compile(r"No module named '?(?P<name>[A-Za-z0-9_]{1,80})")
-_RAN_NONE = re.compile(r"(?m)^Ran 0 tests in ")
+# `make: *** [Makefile:2: test] Error 127`; a make inside another one ends the outer with Error 2.
+_MAKE_ERROR = re.compile(r"(?m)^make(?:\[\d{1,4}\])?: \*\*\* \[.{1,400}\] Error (?P<code>\d{1,3})$")
+_MAKE_FAILED = 2
+_RAN = re.compile(r"(?m)^Ran (?P<count>\d{1,9}) tests? in ")
 
 
 class Ran(Protocol):
@@ -138,30 +135,30 @@ def _judged(
     if ran.exit_code is None:
         return "failed", "It was ended before its time: it may have used up the memory that it has."
     if ran.exit_code == 0:
-        # Up to Python 3.11 that is no failure.
-        return ("could not run", "There are no tests.") if _RAN_NONE.search(output) else ("passed", "")
+        # Up to Python 3.11 that is no failure. There may be several suites, and the first ones cut off from the output.
+        counts = [int(found["count"]) for found in _RAN.finditer(_plain(ran.output))]
+        return ("could not run", "There are no tests.") if counts and not any(counts) else ("passed", "")
     if ran.exit_code == _NO_TESTS and ("unittest" in check.argv or "pytest" in check.argv):
         return "could not run", "There are no tests."
-    if ran.exit_code in (_NOT_FOUND, _NOT_EXECUTABLE) or _NO_PROGRAM.search(output):
+    if ran.exit_code in (_NOT_FOUND, _NOT_EXECUTABLE) or (check.argv[0] == "make" and _make_missed(output)):
         return "could not run", "It calls a program that is not here."
-    missing = _missing_modules(check, output, modules)
-    if missing:
-        return "could not run", f"The Python package {', '.join(missing)} is not installed."
-    if check.lacks is not None:
-        return "could not run", f"It ended with {ran.exit_code}, but what it needs is not installed: {check.lacks}."
+    packages = missing(output, check.absent, modules)
+    if packages:
+        return "could not run", f"What it needs is not installed: {', '.join(packages)}."
     return "failed", f"It ended with {ran.exit_code}."
 
 
-def _missing_modules(check: DeclaredCheck, output: str, modules: Collection[str]) -> list[str]:
-    """Return which modules are missing that are not the project's own; one that it forgot to declare is a failure."""
-    names = {found["name"] for found in _NO_MODULE.finditer(output)} - set(modules) - sys.stdlib_module_names
-    if check.lacks is None:
-        names &= {"pytest"}
-    return sorted(names)[:5]
+def _make_missed(output: str) -> bool:
+    """Say whether it was for want of a program, and nothing else, that make ended."""
+    codes = {int(found["code"]) for found in _MAKE_ERROR.finditer(output)} - {_MAKE_FAILED}
+    return bool(codes) and codes <= {_NOT_FOUND, _NOT_EXECUTABLE}
+
+
+def _plain(output: str) -> str:
+    return _ANSI.sub("", output.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _readable(output: str) -> str:
     """Return the end of an output as text, without what steers a terminal."""
-    text = _ANSI.sub("", output[-4 * OUTPUT_CHARS :].replace("\r\n", "\n").replace("\r", "\n"))
-    text = storable(text).strip()
+    text = storable(_plain(output[-4 * OUTPUT_CHARS :])).strip()
     return text if len(text) <= OUTPUT_CHARS else f"…{text[-OUTPUT_CHARS:]}"

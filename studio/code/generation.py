@@ -7,7 +7,6 @@ unfinished.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -15,21 +14,20 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from studio import assets, projects
+from studio import projects
 from studio.agents.coder import PROFILE, Coder
 from studio.claims import Claim, Json
-from studio.code import archive, declared, declared_run, manifest, offering, secret_scan
+from studio.code import archive, declared, declared_run, kept_tree, manifest, offering, secret_scan
 from studio.code.checkpoints import STEP, Checkpoints
 from studio.code.discreet import DiscreetProgress
 from studio.code.facts import facts
-from studio.code.manifest import Manifest
 from studio.code.pull_request import open_pull_request
 from studio.code.recording import AGENT, Generated
 from studio.code.remote import Remote, chosen, find_remote
 from studio.code.repository import Base, Pin, open_repository
 from studio.code.safe_paths import LeftOut
-from studio.code.sandbox import Limits, Sandbox, choose
-from studio.code.workbench import Workbench
+from studio.code.sandbox import Limits, Sandbox, SandboxKind, choose
+from studio.code.workbench import Workbench, registry_hosts
 from studio.code.workspace import Changes
 from studio.database.connection import Connection
 from studio.errors import InvalidInput, PermissionRefused
@@ -50,7 +48,6 @@ if TYPE_CHECKING:
 
 TASK = "code_generation"
 FAILED_TASK = (AGENT, "code_generation_failed")
-ARCHIVE_KIND = "code_archive"
 PERMISSION = "repo_write"
 # Of what an agent says at the end.
 SUMMARY_CHARS = 4_000
@@ -81,13 +78,17 @@ class Generation:
         """
         project = self._project()
         kind = choose(self.settings)
-        remote = self._remote(project)
+        address = chosen(self.settings, self.payload.repo_url, project.repo_url)
+        remote = self._remote(address)
+        message = offering.commit_message(project, self.payload.description, self.claim.job_id)
+        # It becomes a part of the commit and of the pull request.
+        secret_scan.require_none(secret_scan.scan_text("the request", message, self._secrets(remote)))
         self.progress.log(f"The sandbox is made with {kind}; the code goes to {remote.name}.")
         with open_repository(remote) as repository:
             base = repository.base()
         if base.kept:
             self.progress.log(f"{len(base.kept)} entries of the repository stay as they are.")
-        path = self._checkpoints(Changes).store("base", Changes(base.files))
+        kept = self._checkpoints(Changes).store("base", Changes(base.files))
         paths = [file.path for file in base.files]
         detail = clip(self.payload.description, SUMMARY_CHARS)
         self.claim.write(
@@ -99,7 +100,10 @@ class Generation:
             "local": remote.github is None,
             "branch": base.branch,
             "sha": base.sha,
-            "base": path,
+            "base": kept,
+            "address": address,
+            "message": message,
+            "title": offering.title(project, self.payload.description),
             "kept": [list(left) for left in base.kept],
             "files": len(paths),
             "facts": facts(self.claim.db, project, self.payload.description, paths),
@@ -113,10 +117,11 @@ class Generation:
         if not kept.readable(prepared["base"]):
             self.progress.log("What an earlier attempt had kept is gone; the agent begins anew.")
             kept.forget()
-            with open_repository(self._remote(self._project())) as repository:
+            with open_repository(self._remote(prepared["address"])) as repository:
                 base = repository.base(Pin(prepared["branch"], prepared["sha"]))
-            # Under the same name: what it holds makes it.
+            # Under the same names: what they hold makes them.
             kept.store("base", Changes(base.files))
+        redactor = Redactor.from_settings(self.settings)
         bench = Workbench(
             prepared["sandbox"],
             Limits.of(self.settings),
@@ -129,7 +134,7 @@ class Generation:
             written = Coder(
                 self.model(),
                 Spender(self.project_id, self.claim.job_id, self.claim.claim_no),
-                DiscreetProgress(self.progress, Redactor.from_settings(self.settings)),
+                DiscreetProgress(self.progress, redactor),
                 seconds=PROFILE.timeout_seconds,
                 affordable=self._affordable,
             ).run(prepared["facts"], bench, self._checkpoints(bench.changes))
@@ -137,7 +142,7 @@ class Generation:
             bench.close()
         if written.reason is not None:
             self.progress.log(f"The agent was stopped after {written.turns} turns. {written.reason}")
-        return {**asdict(written), "summary": clip(written.summary, SUMMARY_CHARS)}
+        return {**asdict(written), "summary": clip(redactor.text(written.summary), SUMMARY_CHARS)}
 
     def _affordable(self) -> str | None:
         spent = spend.spent_by_job(self.claim.db, self.claim.job_id).cost_micros
@@ -152,62 +157,47 @@ class Generation:
 
         Raises `InvalidInput` where nothing was changed, `UnsafeOutput` where secrets are in it or it is too much.
         """
-        found = self._manifest(prepared)
+        base = self._kept_base(prepared)
+        workspace = self._checkpoints(Changes).workspace(prepared["base"])
+        found = manifest.look(workspace.files.values(), base)
         if not found.changes:
             why = written["reason"] or written["summary"] or "It said nothing."
             raise InvalidInput(f"The agent has changed nothing. {clip(why, 400)}", "Say more exactly what is wanted.")
-        base = self._kept_base(prepared)
-        token = self._remote(self._project()).token
-        known = [*_secrets(self.settings), *([token] if token else [])]
+        known = self._secrets(self._remote(prepared["address"]))
         findings = secret_scan.scan(found.written, base=base.files, known=known)
+        findings += secret_scan.scan_text("what the agent says", written["summary"], known)
         for finding in findings:
             self.progress.log(f"{finding.path}:{finding.line} may hold a secret: {finding.kind}", **finding.as_json())
         secret_scan.require_none(findings)
         for left in found.left_out:
             self.progress.log(f"{left.as_json()['path']} is left out. {left.reason}")
-        data = archive.pack(found.files)
-        asset = assets.store(
-            self.claim.write,
-            self.storage(),
-            self.project_id,
-            phase=None,
-            kind=ARCHIVE_KIND,
-            path=f"{self.project_id}/code/{self.claim.job_id}/code.tar.gz",
-            data=data,
-            filename="code.tar.gz",
-            mime_type=archive.MIME_TYPE,
-            metadata={"job_id": str(self.claim.job_id), "files": len(found.files)},
-            created_by=AGENT,
-        )
         self.progress.log(f"{len(found.changes)} files are new or changed, {len(found.left_out)} entries left out.")
         return {
             "changes": [change.as_json() for change in found.changes],
             "left_out": [left.as_json() for left in found.left_out],
             "findings": [finding.as_json() for finding in findings],
-            "asset_id": str(asset.id),
-            "storage_path": asset.storage_path,
-            "sha256": asset.content_hash,
+            "archives": kept_tree.keep(
+                self.claim.write, self.storage(), self.project_id, self.claim.job_id, found.files
+            ),
             "stack": offering.stack(found.files),
         }
 
     # --- check
 
-    def check(self, prepared: Json, _inspected: Json) -> Json:
+    def check(self, prepared: Json, inspected: Json) -> Json:
         """Run the build and the tests that the project declares, each in a fresh sandbox, and return what they said."""
-        found = self._manifest(prepared)
-        hosts = registry_hosts(self.settings)
-        checks = declared.declared(found.files, network=bool(hosts))
-        if not checks:
+        files = kept_tree.read(self.storage(), inspected["archives"])
+        network = bool(registry_hosts(self.settings))
+        found = declared.declared(files, network=network)
+        if not found:
             self.progress.log("The project declares neither a build nor tests.")
-        modules = declared_run.python_modules([file.path for file in found.files])
+        modules = declared_run.python_modules([file.path for file in files])
         results: list[Json] = []
-        for number, one in enumerate(checks, 1):
+        for number, one in enumerate(found, 1):
 
             def run(one: declared.DeclaredCheck = one) -> Json:
-                note = functools.partial(self.progress.log, step="check")
-                limits = Limits.of(self.settings)
-                with Sandbox(prepared["sandbox"], limits, registry_hosts=hosts, note=note) as sandbox:
-                    sandbox.put(found.files)
+                with self._sandbox(prepared["sandbox"], "check") as sandbox:
+                    sandbox.put(files)
                     seconds = self.settings.code_command_seconds
                     return declared_run.run(one, sandbox, seconds=seconds, modules=modules).as_json()
 
@@ -218,14 +208,14 @@ class Generation:
 
     # --- push and offer
 
-    def push(self, prepared: Json, _inspected: Json, _checks: Json) -> Json:
+    def push(self, prepared: Json, inspected: Json, _checks: Json) -> Json:
         """Commit on top of what was looked at, and push it as a new branch. Asked again it finds what is there."""
-        project = self._project()
-        remote = self._remote(project)
+        self._project()
+        remote = self._remote(prepared["address"])
         with open_repository(remote) as repository:
             base = repository.base(Pin(prepared["branch"], prepared["sha"]))
-            message = offering.commit_message(project, self.payload.description, self.claim.job_id)
-            sha = repository.commit(base, self._manifest(prepared, base), message, self.claim.job.created_at)
+            tree = manifest.look(kept_tree.read(self.storage(), inspected["archives"]), base)
+            sha = repository.commit(base, tree, prepared["message"], self.claim.job.created_at)
             branch = repository.push(sha, self.payload.branch)
         self.progress.log(f"Pushed {sha[:12]} to the branch {branch} of {remote.name}.")
         return {"sha": sha, "branch": branch}
@@ -235,14 +225,14 @@ class Generation:
 
         Asked again it finds the one that is there.
         """
-        project = self._project()
+        self._project()
         opened = open_pull_request(
             self.settings,
-            self._remote(project),
+            self._remote(prepared["address"]),
             branch=pushed["branch"],
             sha=pushed["sha"],
             base=prepared["branch"],
-            title=offering.title(project, self.payload.description),
+            title=prepared["title"],
             body=offering.body(self.payload.description, written, inspected, checks, prepared["sandbox"]),
             draft=written["reason"] is not None,
         )
@@ -278,9 +268,9 @@ class Generation:
             raise PermissionRefused(f"Project {project.id} is {project.status}.", "Make it active first.")
         return project
 
-    def _remote(self, project: Project) -> Remote:
+    def _remote(self, address: str | None) -> Remote:
         """Return where the code goes; raise `PermissionRefused` where the project may not write there now."""
-        address = chosen(self.settings, self.payload.repo_url, project.repo_url)
+        project = self._project()
         remote = find_remote(self.claim.db, self.settings, project.id, project.name, address)
         if remote.github is not None and project.permissions.get(PERMISSION) is not True:
             raise PermissionRefused(
@@ -289,35 +279,32 @@ class Generation:
             )
         return remote
 
+    def _secrets(self, remote: Remote) -> list[str]:
+        """Return the secrets that no code may hold: the installation's, and the token that pushes it."""
+        found = (getattr(self.settings, name) for name in type(self.settings).model_fields)
+        values = [value.get_secret_value() for value in found if isinstance(value, SecretStr)]
+        # The key that opens the sandbox model is its name.
+        return [*(value for value in values if value != SANDBOX_KEY), *([remote.token] if remote.token else [])]
+
     def _kept_base(self, prepared: Json) -> Base:
         """Return the base as it was fetched, from what was kept of it."""
-        files = archive.unpack(self.storage().read(prepared["base"])).written
-        return Base(prepared["branch"], prepared["sha"], files, tuple(LeftOut(*entry) for entry in prepared["kept"]))
+        files = [file for path in prepared["base"] for file in archive.unpack(self.storage().read(path)).written]
+        left = tuple(LeftOut(*entry) for entry in prepared["kept"])
+        return Base(prepared["branch"], prepared["sha"], tuple(files), left)
 
-    def _manifest(self, prepared: Json, base: Base | None = None) -> Manifest:
-        workspace = self._checkpoints(Changes).workspace(prepared["base"])
-        return manifest.look(workspace.files.values(), base or self._kept_base(prepared))
+    def _sandbox(self, kind: SandboxKind, step: str) -> Sandbox:
+        return Sandbox(
+            kind,
+            Limits.of(self.settings),
+            registry_hosts=registry_hosts(self.settings),
+            note=lambda line: self.progress.log(line, step=step),
+        )
 
     def _checkpoints(self, changes: Callable[[], Changes]) -> Checkpoints:
         return Checkpoints(self.claim, self.storage(), changes)
-
-
-def registry_hosts(settings: Settings) -> list[str]:
-    """Return the hosts that generated code may reach; none by default, and none where nothing may go out at all."""
-    if not settings.outbound_enabled:
-        return []
-    return [host.strip() for host in (settings.code_network_hosts or "").split(",") if host.strip()]
 
 
 def list_failure(conn: Connection, project_id: UUID, job_id: UUID, error: str) -> None:
     """List that no code came of it, and why, in the transaction in which the job fails for good."""
     forget_task(conn, job_id, *FAILED_TASK)
     log_task(conn, project_id, job_id, *FAILED_TASK, "failed", error)
-
-
-def _secrets(settings: Settings) -> list[str]:
-    """Return the secrets of this installation that no code may hold."""
-    found = (getattr(settings, name) for name in type(settings).model_fields)
-    values = [value.get_secret_value() for value in found if isinstance(value, SecretStr)]
-    # The key that opens the sandbox model is its name.
-    return [value for value in values if value != SANDBOX_KEY]

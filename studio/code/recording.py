@@ -110,8 +110,9 @@ class Generated:
         """
         if self.pull_request is None:
             return "There is nothing to deploy from: the code lies in the local repository, or has no pull request."
-        if self.written["reason"] is not None or any(check["outcome"] == "failed" for check in self.checks):
-            return "It is unfinished, or its checks failed, so no deployment is proposed."
+        passed = bool(self.checks) and all(check["outcome"] == "passed" for check in self.checks)
+        if self.written["reason"] is not None or not passed:
+            return "It is unfinished, or not all of its checks passed, so no deployment is proposed."
         answer = proposals.propose(
             conn,
             self.claim.job.project_id,

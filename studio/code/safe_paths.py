@@ -16,6 +16,8 @@ COMPONENT_BYTES = 255
 PATH_BYTES = 1024
 # As Linux: more links in a row are a loop.
 MAX_LINKS = 40
+# Every folder on the way is looked up. A path of the greatest length has half as many.
+MAX_STEPS = 1024
 
 # HFS+ leaves these out when it compares names (git's utf8.c, `next_hfs_char`).
 _HFS_IGNORED = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
@@ -92,11 +94,15 @@ def shown(path: str) -> str:
 
 def _followed(path: str, target: str, links: Mapping[str, str]) -> str | None:
     """Walk from the link's folder to its target as a file system would, and return why it may not be walked."""
-    at = path.split("/")[:-1]
+    # The path of each folder from the root to where we are, so that none is put together again at every step.
+    at = [path[:index] for index, sign in enumerate(path) if sign == "/"]
     todo = list(reversed(target.split("/")))
-    jumps = 0
+    jumps = steps = 0
     while todo:
         part = todo.pop()
+        steps += 1
+        if steps > MAX_STEPS:
+            return "It leads through too many folders."
         if part in ("", "."):
             continue
         if part == "..":
@@ -106,14 +112,16 @@ def _followed(path: str, target: str, links: Mapping[str, str]) -> str | None:
             continue
         if is_git_folder(part):
             return "It links into git's own folder."
-        at.append(part)
-        further = links.get("/".join(at))
+        at.append(f"{at[-1]}/{part}" if at else part)
+        further = links.get(at[-1])
         if further is not None:
             jumps += 1
             if jumps > MAX_LINKS:
                 return "It links in a circle."
             if further.startswith("/"):
                 return "It links out of the repository."
+            if len(further) > PATH_BYTES:
+                return "It leads through a link that is no plain path."
             at.pop()
             todo.extend(reversed(further.split("/")))
     return None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from detect_secrets.plugins.high_entropy_strings import HighEntropyStringsPlugin
+    from detect_secrets.plugins.keyword import KeywordDetector
 
 Pattern = re.Pattern[str]
 # A real key has at least so many different characters; `ghp_xxxxxxxx…` stands in a manual.
@@ -59,8 +60,6 @@ def detectors() -> tuple[Detector, ...]:
         jwt,
         keyword,
         mailchimp,
-        npm,
-        openai,
         pypi_token,
         sendgrid,
         slack,
@@ -76,8 +75,6 @@ def detectors() -> tuple[Detector, ...]:
         (github_token.GitHubTokenDetector, ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
         (gitlab_token.GitLabTokenDetector, ("gl",)),
         (mailchimp.MailchimpDetector, ("-us",)),
-        (npm.NpmDetector, (":_authtoken=",)),
-        (openai.OpenAIDetector, ("t3blbkfj",)),
         (pypi_token.PypiTokenDetector, ("pypi-",)),
         (sendgrid.SendGridDetector, ("sg.",)),
         (slack.SlackDetector, ("xox", "hooks.slack.com")),
@@ -90,13 +87,14 @@ def detectors() -> tuple[Detector, ...]:
         # Of its two patterns the first finds access keys in the middle of encoded pictures; see `_OWN`.
         Detector("AWS secret key", ("aws",), _matches(tuple(aws.AWSKeyDetector.denylist)[1:])),
         *(Detector(kind, (hint,), _matches((re.compile(pattern),))) for kind, hint, pattern in _OWN),
+        Detector("OpenAI Token", ("t3blbkfj",), _openai_keys),
         Detector("Supabase service key", ("eyj",), _service_keys),
         Detector("JSON Web Token", ("eyj",), _matches(tuple(jwt.JwtTokenDetector.denylist)), blocks=False),
         Detector(
             "Password in an address", ("://",), _matches(tuple(basic_auth.BasicAuthDetector.denylist)), blocks=False
         ),
         Detector("Twilio key", ("ac", "sk"), _matches(tuple(twilio.TwilioKeyDetector.denylist)), blocks=False),
-        Detector("What is named like a secret", _KEYWORDS, keyword.KeywordDetector().analyze_string, blocks=False),
+        Detector("What is named like a secret", _KEYWORDS, _named(keyword.KeywordDetector()), blocks=False),
         Detector("Random text", ("'", '"'), _random(high_entropy_strings.HexHighEntropyString()), blocks=False),
         Detector("Random text", ("'", '"'), _random(high_entropy_strings.Base64HighEntropyString()), blocks=False),
     )
@@ -116,6 +114,8 @@ _OWN = (
     ("Anthropic key", "sk-ant-", r"\bsk-ant-[A-Za-z0-9]+-[A-Za-z0-9_-]{20,200}"),
     ("GitHub token", "github_pat_", r"\bgithub_pat_[A-Za-z0-9_]{36,255}"),
     ("NPM token", "npm_", r"\bnpm_[A-Za-z0-9]{36}\b"),
+    # The library's pattern takes time with the cube of the length, as its one for OpenAI's keys does (`_openai_keys`).
+    ("NPM tokens", ":_authtoken=", r"/:_authToken=\s{0,8}(?:npm_\S{1,200}|[A-Fa-f0-9-]{36})"),
     ("Resend key", "re_", r"\bre_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}\b"),
     ("Stripe webhook secret", "whsec_", r"\bwhsec_[A-Za-z0-9]{32,64}\b"),
     ("Supabase key", "sb_secret_", r"\bsb_secret_[A-Za-z0-9_-]{20,80}"),
@@ -134,7 +134,11 @@ _OWN = (
     ("Private key", "putty-user-key-file", r"PuTTY-User-Key-File-[23]: [a-z0-9-]+"),
 )
 _KEYWORDS = ("key", "pass", "pwd", "secret", "contrase")
-_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{10,2000}\.(eyJ[A-Za-z0-9_-]{10,4000})\.[A-Za-z0-9_-]{20,1000}")
+_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{10,2000}+\.(eyJ[A-Za-z0-9_-]{10,4000}+)\.[A-Za-z0-9_-]{20,1000}")
+_OPENAI_START = re.compile(r"sk-[A-Za-z0-9_-]++")
+_OPENAI_KEY = re.compile(r"[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}")
+# The library's patterns for names take time with the cube of the length: nearly a second for 500 characters.
+_NAMED_LINE_CHARS = 200
 
 
 def _matches(patterns: tuple[Pattern, ...]) -> Callable[[str], Iterator[str]]:
@@ -154,6 +158,20 @@ def _random(plugin: HighEntropyStringsPlugin) -> Callable[[str], Iterator[str]]:
                 yield value
 
     return find
+
+
+def _named(plugin: KeywordDetector) -> Callable[[str], Iterator[str]]:
+    def find(text: str) -> Iterator[str]:
+        if len(text) <= _NAMED_LINE_CHARS:
+            yield from plugin.analyze_string(text)
+
+    return find
+
+
+def _openai_keys(text: str) -> Iterator[str]:
+    for found in _OPENAI_START.finditer(text):
+        for key in _OPENAI_KEY.finditer(text, found.start() + len("sk-"), found.end()):
+            yield key.group()
 
 
 def _service_keys(text: str) -> Iterator[str]:

@@ -41,6 +41,8 @@ _LOCKS = frozenset(
     }
 )
 _NAMED = 5
+HIDDEN = "[hidden]"
+OF_THE_STUDIO = "A secret of this studio"
 
 
 @dataclass(frozen=True, order=True)
@@ -60,40 +62,52 @@ class Finding:
 def scan(
     files: Iterable[WorkspaceFile], *, base: Iterable[WorkspaceFile] = (), known: Sequence[str] = ()
 ) -> list[Finding]:
-    """Return what is found in `files`, in their order, what blocks first.
+    """Return what is found in `files` and in their names, in their order, what blocks first.
 
     What stood in the same file of `base` already is not new, and no finding. `known` are secrets of this installation:
-    wherever one stands, it blocks. Raises `UnsafeOutput` where the files cannot be looked through in time.
+    wherever one stands, it blocks. A name that holds a secret is shown without it. Raises `UnsafeOutput` where the
+    files cannot be looked through in time.
     """
     before = {file.path: file for file in base}
     deadline = time.monotonic() + SECONDS
     guessing = _Guessing()
     findings: set[Finding] = set()
     for file in files:
+        label, in_name = _name(file.path, known, deadline)
+        if file.path not in before:
+            findings |= in_name
         text = _text(file.link.encode() if file.link is not None else file.content)
         old = before.get(file.path)
-        known_values = set() if old is None or old.link is not None else _values(_text(old.content), deadline)
-        for secret in known:
-            if len(secret) >= SHORTEST_SECRET and (at := text.find(secret)) >= 0:
-                findings.add(Finding(shown(file.path), text.count("\n", 0, at) + 1, "A secret of this studio", True))
-        for line, detector, value in _found(text, deadline, guessing.until(file)):
-            if value in known_values:
-                continue
-            blocks = detector.blocks and not is_placeholder(value)
-            if blocks or guessing.one_more():
-                findings.add(Finding(shown(file.path), line, detector.kind, blocks))
-    return sorted(findings, key=lambda finding: (not finding.blocks, finding))
+        known_values = set() if old is None or old.link is not None else _values(_text(old.content), deadline, guessing)
+        for line, kind, value, blocks in _all(text, known, deadline, guessing.until(file)):
+            new = kind == OF_THE_STUDIO or value not in known_values
+            if new and (blocks or guessing.one_more()):
+                findings.add(Finding(label, line, kind, blocks))
+    return _sorted(findings)
 
 
-def require_none(findings: Iterable[Finding]) -> None:
-    """Raise `UnsafeOutput` that says where, if one of the findings blocks."""
+def scan_text(label: str, text: str, known: Sequence[str] = ()) -> list[Finding]:
+    """Return what is found in a text that is no file but leaves all the same, such as a commit's message.
+
+    `label` says what it is, and stands where a file's path would. Raises `UnsafeOutput` as `scan` does.
+    """
+    now = time.monotonic()
+    guessing = _Guessing()
+    found = _all(text, known, now + SECONDS, now + GUESS_SECONDS)
+    return _sorted(
+        {Finding(shown(label), line, kind, blocks) for line, kind, _, blocks in found if blocks or guessing.one_more()}
+    )
+
+
+def require_none(findings: Iterable[Finding], what: str = "The code") -> None:
+    """Raise `UnsafeOutput` that says where, if one of the findings blocks; `what` is what was looked through."""
     blocking = [finding for finding in findings if finding.blocks]
     if not blocking:
         return
     places = [f"{finding.path}:{finding.line} ({finding.kind})" for finding in blocking[:_NAMED]]
     more = f" and {len(blocking) - _NAMED} more" if len(blocking) > _NAMED else ""
     raise UnsafeOutput(
-        f"The code holds secrets: {', '.join(places)}{more}.", "Have them read from the environment instead."
+        f"{what} holds secrets: {', '.join(places)}{more}.", "Have them read from the environment instead."
     )
 
 
@@ -101,13 +115,13 @@ class _Guessing:
     """How long, and how often, something is noted that only a person can judge."""
 
     def __init__(self) -> None:
-        self._until = time.monotonic() + GUESS_SECONDS
+        self.deadline = time.monotonic() + GUESS_SECONDS
         self._left = MAX_GUESSES
 
     def until(self, file: WorkspaceFile) -> float:
         """Return until when to guess in this file; it is over already where that is of no use."""
         binary = b"\0" in file.content[:8192]
-        return 0.0 if binary or file.path.rpartition("/")[2] in _LOCKS or self._left <= 0 else self._until
+        return 0.0 if binary or file.path.rpartition("/")[2] in _LOCKS or self._left <= 0 else self.deadline
 
     def one_more(self) -> bool:
         """Whether there is room for another."""
@@ -150,8 +164,32 @@ def _pieces(text: str) -> Iterator[tuple[int, str]]:
         number, at = number + 1, end + 1
 
 
-def _values(text: str, deadline: float) -> set[str]:
-    return {value for _, _, value in _found(text, deadline, deadline)}
+def _values(text: str, deadline: float, guessing: _Guessing) -> set[str]:
+    return {value for _, _, value in _found(text, deadline, guessing.deadline)}
+
+
+def _all(text: str, known: Sequence[str], deadline: float, guess_until: float) -> Iterator[tuple[int, str, str, bool]]:
+    """Yield line, kind and value of all that is or looks like a secret, and whether it blocks."""
+    for secret in known:
+        if len(secret) >= SHORTEST_SECRET and (at := text.find(secret)) >= 0:
+            yield text.count("\n", 0, at) + 1, OF_THE_STUDIO, secret, True
+    for line, detector, value in _found(text, deadline, guess_until):
+        yield line, detector.kind, value, detector.blocks and not is_placeholder(value)
+
+
+def _name(path: str, known: Sequence[str], deadline: float) -> tuple[str, set[Finding]]:
+    """Return a path as it may be shown, without the secrets in it, and what blocks in it."""
+    found = [(kind, value) for _, kind, value, blocks in _all(path, known, deadline, 0.0) if blocks]
+    label = path
+    # The longest first: one may hold another.
+    for _, value in sorted(found, key=lambda each: -len(each[1])):
+        label = label.replace(value, HIDDEN)
+    label = shown(label)
+    return label, {Finding(label, 1, f"{kind}, in its name", True) for kind, _ in found}
+
+
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: (not finding.blocks, finding))
 
 
 def _text(content: bytes) -> str:

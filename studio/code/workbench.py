@@ -12,6 +12,7 @@ from typing import Any
 from studio.code.sandbox import Limits, Sandbox, SandboxKind
 from studio.code.workspace import Changes, Workspace
 from studio.errors import SandboxBroken, StudioError, UnsafeOutput
+from studio.settings import Settings
 
 # A command that breaks the sandbox can be a slip; the third time it is a habit.
 MOST_BREAKS = 3
@@ -44,13 +45,16 @@ class Workbench:
         """Return name, description and input schema of each tool."""
         return self._open().tools()
 
-    def use(self, name: str, given: dict[str, Any]) -> tuple[str | list[dict[str, Any]], bool]:
-        """Use a tool; return what it says, and whether that is an error. Raises `SandboxBroken` after the third."""
+    def use(self, name: str, given: dict[str, Any], *, seconds: float) -> tuple[str | list[dict[str, Any]], bool]:
+        """Use a tool; return what it says, and whether that is an error.
+
+        It has `seconds`, and never more than one command has. Raises `SandboxBroken` where it broke a third time.
+        """
         if (untold := self._untold) is not None:
             self._untold = None
             return f"{untold} The working folder is again as it was before your last turn. Nothing was done now.", True
         try:
-            outcome = self._open().call(name, given, seconds=self._seconds)
+            outcome = self._open().call(name, given, seconds=min(self._seconds, seconds))
         except SandboxBroken as exc:
             self._broke(exc)
             return f"The sandbox ended: {exc.message} The working folder is again as it was before this turn.", True
@@ -93,3 +97,10 @@ class Workbench:
             sandbox.__enter__()
             sandbox.put(self._workspace().files.values())
         return self._sandbox
+
+
+def registry_hosts(settings: Settings) -> list[str]:
+    """Return the hosts that generated code may reach; none by default, and none where nothing may go out at all."""
+    if not settings.outbound_enabled:
+        return []
+    return [host.strip() for host in (settings.code_network_hosts or "").split(",") if host.strip()]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from studio.browser.session import BrowserSession, browser_session
 from studio.egress import public_only, with_own_origins
-from studio.egress_connection import Resolve
+from studio.egress.connection import Resolve
 from studio.errors import BrowserUnavailable
 from studio.job_types import CHECKS, CheckName
 from studio.landing.document import CONTENT_SECURITY_POLICY

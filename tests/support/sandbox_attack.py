@@ -69,6 +69,30 @@ for left in children:
     if left != child:
         os.kill(left, signal.SIGKILL)
 """
+# Pages that are only read are all the same one of zeros: nothing is taken but the tables that lead there.
+PAGE_TABLES_BOMB = """
+import ctypes, os, signal, time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+PROT_READ, PRIVATE_ANONYMOUS_NORESERVE, NO_HUGE_PAGES = 1, 0x4022, 15
+page = os.sysconf("SC_PAGESIZE")
+# What one page of a table leads to.
+stretch = page * page // 8
+child = os.fork()
+if child == 0:
+    count = 420 * 1024 * 1024 // page
+    start = libc.mmap(None, count * stretch, PROT_READ, PRIVATE_ANONYMOUS_NORESERVE, -1, 0)
+    libc.madvise(start, count * stretch, NO_HUGE_PAGES)
+    for number in range(count):
+        ctypes.c_char.from_address(start + number * stretch).value
+    # Far longer than it takes to be noticed.
+    signal.alarm(30)
+    signal.pause()
+child, status = os.wait()
+print(f"it was ended by signal {status & 127}")
+"""
 ONE_HUNGRY_PROCESS = "held = bytearray(400 * 1024 * 1024)"
 # A daemon: a session of its own, and a parent that is gone.
 DAEMON = """
@@ -197,6 +221,10 @@ def attack(kind: SandboxKind, *, tools: bool) -> dict[str, Any]:
         noted("could not be started")
         outcome["memory bomb"] = run(f"python3 -c {shlex.quote(MEMORY_BOMB)}")
         noted("of memory")
+        before = len(notes)
+        outcome["page tables"] = run(f"python3 -c {shlex.quote(PAGE_TABLES_BOMB)}")
+        eventually(lambda: sandbox.run(["true"], seconds=SECONDS) and len(notes) > before, what="a note of it")
+        outcome["page tables"]["note"] = notes[before]
         outcome["hungry"] = run(f"python3 -c {shlex.quote(ONE_HUNGRY_PROCESS)}")
         outcome["huge file"] = run("dd if=/dev/zero of=huge bs=1M count=40")
         outcome["full disk"] = run("for i in 1 2 3 4; do dd if=/dev/zero of=fill$i bs=1M count=15; done")

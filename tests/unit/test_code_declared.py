@@ -14,6 +14,7 @@ import pytest
 
 from studio.code.declared import DeclaredCheck, declared
 from studio.code.declared_run import CheckResult, python_modules, run
+from studio.code.missing_packages import missing
 from studio.code.workspace import WorkspaceFile
 from studio.errors import SandboxBroken
 
@@ -78,11 +79,57 @@ def test_what_has_to_be_installed_before() -> None:
         WorkspaceFile("requirements.txt", b"flask>=3\n"),
     ]
     node, python = declared(files, network=True)
-    assert (node.set_up, node.lacks) == ((("npm", "ci", "--no-audit", "--no-fund"),), None)
+    assert (node.set_up, node.absent) == ((("npm", "ci", "--no-audit", "--no-fund"),), ())
     assert python.set_up[-1] == (".venv/bin/python", "-m", "pip", "install", "--quiet", "-r", "requirements.txt")
     assert python.argv == (".venv/bin/python", "-m", "pytest")
     node, python = declared(files)
-    assert (node.set_up, node.lacks, python.set_up, python.lacks) == ((), "react", (), "flask")
+    assert (node.set_up, node.absent, python.set_up, python.absent) == ((), ("react",), (), ("flask",))
+
+
+# Each took minutes to hours to read, and nothing else in the process ran meanwhile.
+HOSTILE = {
+    "setup.cfg": "[a]\nx" + " " * 500_000 + "y\n",
+    "tox.ini": "[" * 500_000 + "\n" + "]" * 500_000,
+    "pyproject.toml": "a." * 500_000 + "a=1\n[tool.pytest]\n",
+    "package.json": "[" * 1_000_000,
+    "Makefile": "build " * 150_000,
+}
+KEY = "a." * 16_000 + "a=1\n[tool.pytest]\n"
+
+
+@pytest.mark.parametrize("path", HOSTILE)
+def test_a_file_that_was_made_to_keep_a_reader_busy_declares_nothing(path: str) -> None:
+    begun = time.process_time()
+    assert commands({path: HOSTILE[path]}) == []
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "a = '''\"'''\n",
+        'a = """\'"""\n',
+        "a = 1 # '''\n",
+        'a = "\\\\"\n',
+        'a = """\\""""""\n',
+        "a = ''''x'''''\n",
+        "x='#'\n",
+    ],
+)
+def test_a_key_of_many_parts_is_found_behind_any_text(before: str) -> None:
+    begun = time.process_time()
+    assert commands({"pyproject.toml": before + KEY}) == []
+    assert commands({"pyproject.toml": before + KEY.replace("a.", '"a". ', 1)}) == []
+    assert time.process_time() - begun < 5
+    # It is the parts and nothing else for which they are not read.
+    few = before + "b.a.a = 1\n[tool.pytest]\n"
+    assert commands({"pyproject.toml": few}) == [("test", "python3 -m pytest")]
+
+
+def test_dots_in_texts_part_nothing() -> None:
+    dots = f'[tool.pytest]\nd = "{"1." * 100}" # {"." * 100}\nm = """\n{"." * 100}"""\nl = {["a>=1.2.3"] * 30}\n'
+    assert commands({"pyproject.toml": dots}) == [("test", "python3 -m pytest")]
 
 
 @dataclass
@@ -148,13 +195,34 @@ test_case.__test__ = False  # type: ignore[attr-defined]
         (
             {"tests/test_shop.py": test_case("pass"), "shop.py": "import flask9", "requirements.txt": "Flask9\n"},
             "could not run",
-            "The Python package flask9 is not installed.",
+            "What it needs is not installed: flask9.",
         ),
         ({"tests/test_shop.py": "import unittest\n"}, "could not run", "There are no tests."),
-        ({"pytest.ini": "", "test_a.py": "def test(): ..."}, "could not run", "The Python package pytest is not"),
+        ({"pytest.ini": "", "test_a.py": "def test(): ..."}, "could not run", "is not installed: pytest."),
         ({"Makefile": "test:\n\t@echo \x1b[31mred\x1b[0m\n"}, "passed", "red"),
         ({"Makefile": "test:\n\t@exit 3\n"}, "failed", "It ended with 2."),
         ({"Makefile": "test:\n\tno-such-program\n"}, "could not run", "It calls a program that is not here."),
+        ({"Makefile": "test:\n\t@sh -c 'no-such-program --version'\n"}, "could not run", "a program that is not here."),
+        ({"Makefile": "test:\n\t@echo 'error: /users/42: not found'; exit 1\n"}, "failed", "It ended with 2."),
+        ({"Makefile": "test:\n\t@echo 'warn: git: not found'; echo '1 != 2'; exit 1\n"}, "failed", "1 != 2"),
+        ({"Makefile": "test:\n\t@echo 'sh: 1: git: not found'; exit 1\n"}, "failed", "It ended with 2."),
+        ({"Makefile": "test:\n\t@echo 'make told: Error 127'; exit 1\n"}, "failed", "It ended with 2."),
+        ({"Makefile": "test:\n\t@echo 'Ran 12 tests in 1s'; echo OK; echo 'Ran 0 tests in 0s'\n"}, "passed", "OK"),
+        (
+            {"Makefile": "test:\n\t@echo 'Ran 1 test in 1s'; yes x | head -n 9000; echo 'Ran 0 tests in 0s'\n"},
+            "passed",
+            "Ran 0",
+        ),
+        ({"Makefile": "test:\n\t@echo 'Ran 0 tests in 0s'; echo 'Ran 0 tests in 0s'\n"}, "could not run", "no tests"),
+        (
+            {
+                "tests/test_shop.py": test_case("self.assertEqual(shop.ONE, 2)"),
+                "shop.py": "ONE = 1",
+                "requirements.txt": "Flask9\n",
+            },
+            "failed",
+            "1 != 2",
+        ),
         ({"Makefile": "test:\n\t@sh -c 'kill -9 $$PPID'\n"}, "failed", "It was ended before its time"),
         ({"package.json": SCRIPTS, "bun": ""}, "could not run", "There is no npm here."),
     ],
@@ -174,10 +242,36 @@ def test_what_does_not_end(tmp_path: Path) -> None:
 
 def test_what_fails_for_want_of_a_package_has_not_failed(tmp_path: Path) -> None:
     package = '{"scripts": {"test": "x"}, "devDependencies": {"vitest": "1"}}'
+    says = "test:\n\t@echo \"Error: Cannot find module '{}'\"; exit 1\n"
+    for name, outcome in (("vitest", "could not run"), ("vitest/config", "could not run"), ("left-pad", "failed")):
+        [result] = checked(tmp_path / name, {"Makefile": says.format(name), "package.json": package})
+        assert (result.outcome, "vitest" in result.reason) == (outcome, outcome != "failed")
     [result] = checked(tmp_path / "fails", {"Makefile": "test:\n\t@exit 1\n", "package.json": package})
-    assert (result.outcome, "vitest" in result.reason) == ("could not run", True)
+    assert result.outcome == "failed"
     [result] = checked(tmp_path / "passes", {"Makefile": "test:\n\t@true\n", "package.json": package})
     assert result.outcome == "passed"
+
+
+@pytest.mark.parametrize(
+    ("output", "declared", "found"),
+    [
+        ("ModuleNotFoundError: No module named 'yaml'", ["PyYAML"], ["yaml"]),
+        ("ModuleNotFoundError: No module named 'google.cloud'", ["google-cloud-storage"], ["google"]),
+        ("ModuleNotFoundError: No module named 'sklearn'", ["scikit-learn"], ["sklearn"]),
+        ("ModuleNotFoundError: No module named 'shop'", ["shopify"], []),
+        ("ModuleNotFoundError: No module named 'own'", ["own"], []),
+        ("PackageNotFoundError: No package metadata was found for flask", ["flask"], ["flask"]),
+        ("Error: Cannot find package '@vue/x' imported from /a", ["@vue/x"], ["@vue/x"]),
+        ("Error: Cannot find module '/w/node_modules/jest/bin/jest.js'", ["jest"], ["jest"]),
+        ("error TS2307: Cannot find module 'react/jsx' or its", ["react"], ["react"]),
+        ("Error: Cannot find module './mine'", ["react"], []),
+        ("sh: 1: vitest: not found", ["vitest"], ["vitest"]),
+        ("error: vitest: not found", ["vitest"], []),
+        ("npm error request to https://127.0.0.1/@vue%2fx failed, reason", ["@vue/x"], ["@vue/x"]),
+    ],
+)
+def test_which_declared_package_an_output_misses(output: str, declared: list[str], found: list[str]) -> None:
+    assert missing(output, declared, {"own"}) == found
 
 
 def test_what_could_not_be_installed(tmp_path: Path) -> None:

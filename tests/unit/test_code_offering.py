@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from typing import Any
+
+import pytest
 
 from studio.code import archive, offering
 from studio.code.discreet import SHOWN_CHARS, DiscreetProgress
 from studio.code.workspace import WorkspaceFile
+from studio.errors import InvalidInput
 from studio.tracing.redaction import Redactor
 from tests.support.model import Recorder
 
@@ -55,6 +60,25 @@ def test_a_workspace_comes_back_from_its_archive() -> None:
     back = archive.unpack(data)
     assert sorted(back.written, key=lambda file: file.path) == sorted(files, key=lambda file: file.path)
     assert back.removed == ("also/gone", "gone")
+
+
+@pytest.mark.parametrize("content", [b"no json", b"5", b"[{}]", b'["gone"]'])
+def test_a_file_does_not_pass_for_the_list_of_what_is_gone(content: bytes) -> None:
+    back = archive.unpack(archive.pack([WorkspaceFile("/removed", content)]))
+    assert [file.content for file in back.written] == [content]
+    assert back.removed == ()
+
+
+@pytest.mark.parametrize("listed", [b"no json", b"5", b"[{}]", b"[" * 100_000])
+def test_a_list_of_what_is_gone_holds_paths(listed: bytes) -> None:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w:gz", format=tarfile.PAX_FORMAT) as made:
+        member = tarfile.TarInfo("/removed")
+        member.pax_headers = {"comment": "removed"}
+        member.size = len(listed)
+        made.addfile(member, io.BytesIO(listed))
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        archive.unpack(raw.getvalue())
 
 
 def test_what_an_agent_does_is_shown_without_secrets_and_bulk() -> None:

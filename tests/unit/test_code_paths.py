@@ -122,6 +122,15 @@ def test_a_link_through_a_link_is_followed_as_a_file_system_does() -> None:
     assert link_problem("a/l", {"a/l": "d/../../x", "a/d": "b/c"}) is None
 
 
+def test_a_walk_through_links_has_an_end() -> None:
+    assert link_problem("l", {"l": "x", "x": "a/" * 500_000}) is not None
+    # Each link leads through as many folders as one may, to the next.
+    deep = "/".join(["a"] * 100)
+    links = {f"{deep}/{number}": f"{'../' * 100}{deep}/{number + 1}" for number in range(30)}
+    assert link_problem(f"{deep}/0", links) is not None
+    assert link_problem(f"{deep}/29", links) is None
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 
 import pytest
 from detect_secrets import settings as library
 
 from studio.code import secret_scan
-from studio.code.secret_scan import Finding, require_none, scan
+from studio.code.secret_detectors import detectors
+from studio.code.secret_scan import Finding, require_none, scan, scan_text
 from studio.code.workspace import WorkspaceFile
 from studio.errors import UnsafeOutput
 
@@ -36,6 +38,7 @@ SECRETS = {
     "Anthropic key": "sk-ant-api03-" + RANDOM,
     "OpenAI Token": "sk-" + RANDOM[:20] + "T3BlbkFJ" + RANDOM[:20],
     "NPM token": "npm_" + RANDOM[:36],
+    "NPM tokens": "//host/:_authToken=npm_" + RANDOM[:30],
     "Resend key": "re_" + RANDOM[:8] + "_" + RANDOM[8:32],
     "SendGrid API Key": f"SG.{RANDOM[:22]}.{RANDOM[:43]}",
     "Telegram Bot Token": "123456789:" + RANDOM[:35],
@@ -114,6 +117,49 @@ def test_what_takes_too_long_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(secret_scan, "SECONDS", 0.05)
     with pytest.raises(UnsafeOutput, match="could not be looked through"):
         found("aws key " * 400_000)
+
+
+@pytest.mark.parametrize("kind", ["Stripe Access Key", "GitHub Token", "Supabase service key"])
+def test_a_secret_in_a_name_blocks_and_is_not_repeated(kind: str) -> None:
+    file = WorkspaceFile(f"notes/{SECRETS[kind]}.txt", SECRETS[kind].encode())
+    findings = [finding for finding in scan([file]) if finding.blocks]
+    assert {finding.kind for finding in findings} == {kind, f"{kind}, in its name"}
+    assert {finding.path for finding in findings} == {"notes/[hidden].txt"}
+    with pytest.raises(UnsafeOutput) as refused:
+        require_none(findings)
+    assert SECRETS[kind] not in str(refused.value)
+    assert not scan([file], base=[file])
+    [known] = scan([WorkspaceFile("a/my pass phrase/b")], known=["my pass phrase"])
+    assert (known.path, known.kind) == ("a/[hidden]/b", "A secret of this studio, in its name")
+
+
+def test_texts_that_are_no_files() -> None:
+    findings = scan_text(
+        "the commit's message", f"Add it\n\nWith {SECRETS['Stripe Access Key']}, my pass phrase", ["my pass phrase"]
+    )
+    assert [(found.path, found.line, found.blocks) for found in findings] == [("the commit's message", 3, True)] * 2
+    with pytest.raises(UnsafeOutput, match="The pull request holds secrets: the commit's message:3"):
+        require_none(findings, "The pull request")
+    assert not scan_text("the title", "Add the page")
+
+
+# Of each the library's own pattern took a quarter of a second to more than one, for a single piece.
+PIECES = [
+    ("//" * 1300 + "/:_authToken=" + " " * 1400)[: secret_scan.PIECE_CHARS],
+    "sk-" * 500 + "a" * 2500 + "T3BlbkFJ",
+    "-eyJ" * 500 + "." + "eyJ" + "a" * 2000,
+]
+LINES = ["pwd" * 80 + "`" * 50 + "a`" * 105, "pwd" * 166, "pwd" * 50 + "`" * 350]
+
+
+@pytest.mark.parametrize("text", [*PIECES, *LINES])
+def test_no_pattern_takes_long_for_a_piece(text: str) -> None:
+    asked = [detector for detector in detectors() if detector.blocks or len(text) <= secret_scan.GUESS_LINE_CHARS]
+    begun = time.process_time()
+    for _ in range(40):
+        for detector in asked:
+            list(detector.find(text))
+    assert time.process_time() - begun < 5
 
 
 def test_threads_do_not_share_anything() -> None:

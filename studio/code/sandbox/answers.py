@@ -14,6 +14,11 @@ from studio.text import clip, one_line, storable
 
 # The largest tool result is a PDF file of 20 MB, in base64; text is a hundred thousand characters, or a file.
 MAX_CONTENT_BYTES = 32 * 1024 * 1024
+# JSON of many small things takes up to thirty times its bytes once it is read.
+_MAX_LIST_BYTES = 2 * 1024 * 1024
+# A larger list is that of one file: base64 holds none of the marks that divide JSON.
+_DIVIDING = (b"[", b"{", b",")
+_MAX_DIVIDED = 1000
 _MAX_TEXT_CHARS = 400_000
 _MAX_BLOCKS = 20
 _MAX_PATH_CHARS = 4096
@@ -51,10 +56,10 @@ def tool_outcome(header: dict[str, Any], body: bytes) -> ToolOutcome:
     is_error = header.get("is_error")
     if not isinstance(is_error, bool):
         raise Unexpected("no word on success")
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise Unexpected("no JSON") from exc
+    # Text is one thing, however long.
+    if not body.startswith(b'"') and len(body) > _MAX_LIST_BYTES and sum(map(body.count, _DIVIDING)) > _MAX_DIVIDED:
+        raise Unexpected("too many things")
+    content = _read(body)
     if isinstance(content, str):
         return ToolOutcome(_text(content), is_error)
     if not isinstance(content, list) or len(content) > _MAX_BLOCKS:
@@ -83,31 +88,48 @@ def workspace_file(header: dict[str, Any], body: bytes) -> WorkspaceFile:
     if not isinstance(executable, bool):
         raise Unexpected("no mode of a file")
     if link is not None:
-        return WorkspaceFile(path_of(header.get("path")), link=path_of(link))
+        return WorkspaceFile(path_of(header.get("path")), link=_target(link))
     return WorkspaceFile(path_of(header.get("path")), body, executable)
 
 
-def paths(body: bytes) -> list[str]:
-    """Return a list of paths. Raise `Unexpected`."""
-    try:
-        listed = json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise Unexpected("no JSON") from exc
+def paths(body: bytes, most: int) -> list[str]:
+    """Return a list of `most` paths at the most. Raise `Unexpected`."""
+    if len(body) > _MAX_LIST_BYTES:
+        raise Unexpected("too many paths")
+    listed = _read(body)
     if not isinstance(listed, list):
         raise Unexpected("no list of paths")
+    if len(listed) > most:
+        raise Unexpected("too many paths")
     return [path_of(path) for path in listed]
 
 
 def path_of(value: object) -> str:
-    """Return a path, which can be stored and encoded, but lead anywhere. Raise `Unexpected`."""
-    if not isinstance(value, str) or not 0 < len(value) <= _MAX_PATH_CHARS or storable(value) != value:
-        raise Unexpected("no path")
-    return value
+    """Return a path below the workspace, as far as its words say: links may lead anywhere. Raise `Unexpected`."""
+    path = _target(value)
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        raise Unexpected("no path below the workspace")
+    return path
 
 
 def shown(value: object) -> str:
     """Return something of theirs for a line of ours."""
     return one_line(str(value), _MAX_SHOWN_CHARS)
+
+
+def _target(value: object) -> str:
+    """Return what a link may lead to: anything that can be stored and encoded."""
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_PATH_CHARS or storable(value) != value:
+        raise Unexpected("no path")
+    return value
+
+
+def _read(body: bytes) -> object:
+    try:
+        # As the server writes it. Other encodings would be guessed, and read with more memory.
+        return json.loads(body.decode("ascii"))
+    except (ValueError, RecursionError) as exc:
+        raise Unexpected("no JSON") from exc
 
 
 def _text(text: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from studio.code.workplace import workplace
 from studio.egress import Egress, EgressRequest, only_hosts, public_only
-from studio.egress_connection import Resolve
+from studio.egress.connection import Resolve
 from studio.outbound import OutboundClient
 
 # Some hundreds of packages, a few of them with compilers in them.
@@ -39,8 +39,8 @@ def open_registries(hosts: Sequence[str], resolve: Resolve | None = None) -> Ite
     """Open a proxy that connects to `hosts` on port 443, at public addresses; `resolve` finds them otherwise."""
     found = resolve or public_only(OutboundClient())
     # A folder of its own: whoever may not enter it cannot use the socket, which a sandbox's own user must be able to.
-    with tempfile.TemporaryDirectory(prefix="greenlight-registries-", ignore_cleanup_errors=True) as folder:
-        path = Path(folder, "egress")
+    with workplace("greenlight-registries-") as folder:
+        path = folder / "egress"
         with Egress(only_hosts(found, hosts, ports=(_PORT,)), socket_path=path, max_bytes=_MAX_BYTES) as egress:
             path.chmod(0o666)
             yield Registries(egress, path)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,8 +19,9 @@ from studio.code.sandbox.limits import MEBIBYTE, Limits
 from studio.code.sandbox.registries import Registries, open_registries
 from studio.code.sandbox.starting import unprotected
 from studio.code.sandbox.toolset import definitions
+from studio.code.workplace import workplace
 from studio.code.workspace import Changes, WorkspaceFile
-from studio.egress_connection import Resolve
+from studio.egress.connection import Resolve
 from studio.errors import SandboxBroken, TooLarge, UnsafeOutput
 
 log = logging.getLogger(__name__)
@@ -76,10 +75,7 @@ class Sandbox:
                 egress = self._registries.path
             if self._kind == "none":
                 self._warn()
-                folder = closing.enter_context(
-                    tempfile.TemporaryDirectory(prefix="greenlight-code-", ignore_cleanup_errors=True)
-                )
-                starting = unprotected(Path(folder))
+                starting = unprotected(closing.enter_context(workplace("greenlight-code-")))
             else:
                 starting = kinds.starting(self._kind)
             enclosure = Enclosure(starting, self._limits, egress, confined=self._kind != "none")
@@ -182,7 +178,7 @@ class Sandbox:
                     refused = header["refused"]
                     break
                 else:
-                    removed += answers.paths(body)
+                    removed += answers.paths(body, MAX_FILES - len(removed))
         if refused is not None:
             raise UnsafeOutput(
                 f"The workspace holds more than is taken over: {answers.shown(refused)}.",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from studio.agents import coder
-from studio.agents.coder import Coder, Written, bounded, shortened
+from studio.agents.coder import Coder, Written
 from studio.agents.profiles import PROFILES
 from studio.database.connection import Database
 from studio.errors import ModelUnavailable
@@ -29,14 +29,16 @@ class Folder:
     def __init__(self) -> None:
         self.files: dict[str, str] = {}
         self.used: list[str] = []
+        self.seconds: list[float] = []
         self.on_use: Callable[[str], None] = lambda _name: None
 
     def described(self) -> list[dict[str, Any]]:
         schema = {"type": "object", "properties": {}, "additionalProperties": True}
         return [{"name": name, "description": name, "input_schema": schema} for name in ("bash", "write")]
 
-    def use(self, name: str, given: dict[str, Any]) -> tuple[str | list[dict[str, Any]], bool]:
+    def use(self, name: str, given: dict[str, Any], *, seconds: float) -> tuple[str | list[dict[str, Any]], bool]:
         self.used.append(name)
+        self.seconds.append(seconds)
         self.on_use(name)
         if name == "write":
             self.files[given["file_path"]] = given["content"]
@@ -190,26 +192,41 @@ def test_a_call_whose_input_is_no_json_costs_a_try_and_nothing_else(database: Da
     assert folder.files == {}
 
 
-def test_long_results_and_long_conversations_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = bounded("a" * 40_000 + "z")
-    assert isinstance(text, str)
-    assert len(text) < 25_000
-    assert text.startswith("aaa")
-    assert text.endswith("z")
-    assert "16,001 characters left out" in text
+def test_what_was_paid_for_is_offered_where_the_model_refuses_to_go_on(database: Database, scripted: Scripted) -> None:
+    model = scripted(turn(write("a.txt", "A"), text="A first."), say("Never."))
+    model.fault(1, "overloaded", status=400)
+    folder = Folder()
+    written = work(database, model, folder, Book(), account(database))
+    assert (written.summary, written.turns) == ("A first.", 1)
+    assert written.reason is not None
+    assert written.reason.startswith("The model refused to go on: ")
+    assert folder.files == {"a.txt": "A"}
 
-    monkeypatch.setattr(coder, "HISTORY_CHARS", 5_000)
-    messages: list[dict[str, Any]] = [{"role": "user", "content": "the question"}]
-    for number in range(20):
-        use = {"type": "tool_use", "id": f"t{number}", "name": "write", "input": {"content": "c" * 300}}
-        result = {"type": "tool_result", "tool_use_id": f"t{number}", "content": "r" * 900}
-        messages += [{"role": "assistant", "content": [use]}, {"role": "user", "content": [result]}]
-    cut = shortened(messages)
-    assert cut[0] == messages[0]
-    assert cut[-12:] == messages[-12:]
-    assert [m["role"] for m in cut] == [m["role"] for m in messages]
-    assert len(cut[2]["content"][0]["content"]) == 400
-    assert messages[2]["content"][0]["content"] == "r" * 900
+
+@pytest.mark.parametrize("stop", ["stop_sequence", "model_context_window_exceeded"])
+def test_an_answer_that_ended_otherwise_is_no_finished_work(database: Database, scripted: Scripted, stop: str) -> None:
+    model = scripted(turn(write("a.txt", "A")), say("Next I will write the", stop_reason=stop))
+    written = work(database, model, Folder(), Book(), account(database))
+    assert written.reason == f"Its last answer was cut off ({stop})."
+
+
+def test_tools_have_the_time_that_is_left_and_what_is_late_is_not_done(
+    database: Database, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coder, "LEAST_SECONDS", 0.0)
+    clock = [0.0]
+    monkeypatch.setattr(coder.time, "monotonic", lambda: clock[0])
+    folder = Folder()
+
+    def take(_name: str) -> None:
+        clock[0] += 40
+
+    folder.on_use = take
+    model = scripted(turn(bash("one"), bash("two"), bash("three"), bash("four")), say("Done."))
+    written = work(database, model, folder, Book(), account(database), seconds=100)
+    assert folder.seconds == [100, 60, 20]
+    assert written.reason is not None
+    assert "all its time" in written.reason
 
 
 def test_a_model_that_refuses_says_so(database: Database, scripted: Scripted) -> None:

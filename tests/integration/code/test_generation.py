@@ -135,6 +135,80 @@ def test_a_second_wish_gets_a_branch_of_its_own(builder_of: MakeBuilder, scripte
     assert "app.py" not in git(other.repository(project_id), "ls-tree", "--name-only", "greenlight/mvp-v1-2")
 
 
+def test_a_request_with_a_secret_in_it_is_refused_before_anything_is_paid(
+    builder_of: MakeBuilder, scripted: Scripted, project_id: UUID
+) -> None:
+    model = scripted(*WORK)
+    builder = builder_of(model.url)
+    with pytest.raises(UnsafeOutput, match="the request"):
+        builder.attempt(builder.asked(project_id, "Use the key a-link-secret-of-the-tests-0123456789 for it."))
+    assert model.played == []
+
+
+def test_what_an_agent_says_keeps_no_secret(builder_of: MakeBuilder, scripted: Scripted, project_id: UUID) -> None:
+    said = say("Done, with a-link-secret-of-the-tests-0123456789.")
+    builder = builder_of(scripted(turn(write("app.py", APP)), said).url)
+    job_id = builder.asked(project_id)
+    builder.attempt(job_id)
+    assert builder.row(job_id)["summary"] == "Done, with •••."
+
+
+def test_a_later_attempt_works_on_what_was_inspected(
+    builder_of: MakeBuilder, scripted: Scripted, project_id: UUID
+) -> None:
+    """The checkpoints of the workspace are swept, and the project is renamed, between the push and its record."""
+    model = scripted(turn(write("app.py", APP)), say("Done."))
+    builder = builder_of(model.url)
+    job_id = builder.asked(project_id)
+
+    def die(step: str) -> None:
+        if step == "offer":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        builder.attempt(job_id, before=die)
+    for kept in Path(builder.settings.data_dir).rglob("turn-*.tar.gz"):
+        kept.unlink()
+    builder.db.execute("update public.projects set name = 'Another name' where id = %s", [project_id])
+    # As if the process had died before the step was saved.
+    builder.db.execute("delete from public.agent_job_steps where job_id = %s and step in ('push', 'check')", [job_id])
+    done = builder.attempt(job_id)
+    assert done["push"]["branch"] == "greenlight/mvp-v1"
+    assert git(builder.repository(project_id), "branch", "--format=%(refname:short)").split() == [
+        "greenlight/mvp-v1",
+        "main",
+    ]
+
+
+def test_an_agent_whose_workspace_is_gone_begins_anew(
+    builder_of: MakeBuilder, scripted: Scripted, project_id: UUID
+) -> None:
+    model = scripted(turn(write("app.py", APP)), turn(write("b.py", APP)), say("Done."))
+    model.fault(1, "drop")
+    builder = builder_of(model.url)
+    job_id = builder.asked(project_id)
+    with pytest.raises(ModelUnavailable):
+        builder.attempt(job_id)
+    for kept in Path(builder.settings.data_dir).rglob("turn-*.tar.gz"):
+        kept.unlink()
+    builder.attempt(job_id)
+    assert {file["path"] for file in builder.row(job_id)["files"]} == {"app.py", "b.py"}
+    assert model.played == [0, 1, 0, 1, 2]
+
+
+def test_more_than_a_file_of_the_storage_takes_is_kept_in_parts(
+    builder_of: MakeBuilder, scripted: Scripted, project_id: UUID
+) -> None:
+    command = "for n in 1 2 3 4; do head -c 9000000 /dev/urandom > $n.bin; done"
+    builder = builder_of(scripted(turn(bash(command)), say("Done.")).url)
+    job_id = builder.asked(project_id)
+    done = builder.attempt(job_id)
+    assert len(done["inspect"]["archives"]) == 2
+    assert {file["path"]: file["size"] for file in builder.row(job_id)["files"]} == dict.fromkeys(
+        ["1.bin", "2.bin", "3.bin", "4.bin"], 9_000_000
+    )
+
+
 def test_secrets_are_not_pushed_and_nothing_is_said_of_what_they_are(
     builder_of: MakeBuilder, scripted: Scripted, project_id: UUID
 ) -> None:

@@ -89,6 +89,18 @@ def test_what_the_project_ignores() -> None:
     assert made.removed == ("old.log",)
 
 
+def test_a_file_of_rules_and_a_folder_of_its_name() -> None:
+    made, left_out = looked([file(".gitignore", "*.log\n"), file(".gitignore/.gitignore"), file("a"), file("b.log")])
+    assert paths(made.written) == [".gitignore", "a"]
+    assert sorted(left_out) == [".gitignore/.gitignore", "b.log"]
+
+
+def test_too_many_deep_folders_are_not_asked_about() -> None:
+    deep = [file(f"{number:04}/" + "a/" * 490 + "x") for number in range(80)]
+    with pytest.raises(UnsafeOutput, match="too deep"):
+        looked([file(".gitignore", "x"), *deep])
+
+
 def test_rules_that_keep_somebody_busy_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnsafeOutput):
         looked([file(".gitignore", "x\n" * 200_000), file("a")])

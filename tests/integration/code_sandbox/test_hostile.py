@@ -85,6 +85,8 @@ def test_processes_and_time_are_bounded(report: dict[str, Any]) -> None:
 
 def test_memory_is_bounded(report: dict[str, Any]) -> None:
     assert "ended by signal 9" in report["memory bomb"]["output"]
+    assert "it was ended by signal 9" in report["page tables"]["output"]
+    assert "of memory" in report["page tables"]["note"]
     assert "MemoryError" in report["hungry"]["output"]
     assert any("python3 was ended" in note and "320 MB" in note for note in report["notes"])
 

@@ -146,7 +146,46 @@ def test_an_end_of_another_shape_is_refused(header: dict[str, object]) -> None:
         answers.ran(header, b"")
 
 
-@pytest.mark.parametrize("path", [None, 3, "", "x" * 5000, "nul\0", "\ud800"])
+@pytest.mark.parametrize(
+    "path",
+    [None, 3, "", "x" * 5000, "nul\0", "\ud800", "/removed", "..", "../x", "a/../b", "a/..", "a//b", "a/", "./a"],
+)
 def test_a_path_that_is_none_is_refused(path: object) -> None:
     with pytest.raises(Unexpected):
         answers.workspace_file({"path": path, "executable": False, "link": None}, b"")
+    with pytest.raises(Unexpected):
+        answers.paths(json.dumps([path]).encode(), 1)
+
+
+def test_a_link_may_say_that_it_leads_anywhere() -> None:
+    link = answers.workspace_file({"path": "a/link", "executable": False, "link": "/../etc"}, b"")
+    assert (link.path, link.link) == ("a/link", "/../etc")
+
+
+@pytest.mark.parametrize(
+    "many", [b"[" + b"{}," * 1_000_000 + b"{}]", b"[" * 3_000_000, b"[" + b"0," * 2_000_000 + b"0]"]
+)
+def test_many_things_are_not_even_read(many: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(_: object) -> None:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(json, "loads", read)
+    with pytest.raises(Unexpected, match="too many"):
+        answers.tool_outcome({"is_error": False}, many)
+    with pytest.raises(Unexpected, match="too many"):
+        answers.paths(many, 5_000)
+
+
+def test_one_large_thing_is_taken() -> None:
+    source = {"type": "base64", "media_type": "application/pdf", "data": "A" * (28 * 2**20)}
+    block = {"type": "document", "source": source}
+    assert answers.tool_outcome({"is_error": False}, json.dumps([block]).encode()).content == [block]
+    text = answers.tool_outcome({"is_error": False}, json.dumps("[{,}]" * 2**20).encode())
+    assert str(text.content).startswith("[{,}]")
+
+
+def test_paths_are_counted() -> None:
+    body = json.dumps([f"file-{number}" for number in range(11)]).encode()
+    assert len(answers.paths(body, 11)) == 11
+    with pytest.raises(Unexpected, match="too many"):
+        answers.paths(body, 10)

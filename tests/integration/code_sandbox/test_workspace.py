@@ -70,7 +70,7 @@ def test_nothing_is_put_outside() -> None:
         for path in ("../out", "/etc/x", "a/../../x", "", ".", "a//b", "a/./b", "nul\0"):
             with pytest.raises(TooLarge, match="no path of a file"):
                 sandbox.put([WorkspaceFile(path, b"x"), WorkspaceFile("next", b"x")])
-        assert bash(sandbox, "ls -A . ..") == ".:\n\n..:\nhome\nworkspace\n"
+        assert bash(sandbox, "ls -A . ..") == ".:\n\n..:\nhome\nlock\nworkspace\n"
 
 
 def test_nothing_is_put_through_a_link() -> None:
@@ -80,7 +80,7 @@ def test_nothing_is_put_through_a_link() -> None:
             sandbox.put([WorkspaceFile("up/x", b"x")])
         # A link is replaced, not followed.
         sandbox.put([WorkspaceFile("file", b"x")])
-        assert bash(sandbox, "ls -A ..; cat file") == "home\nworkspace\nx"
+        assert bash(sandbox, "ls -A ..; cat file") == "home\nlock\nworkspace\nx"
 
 
 def test_what_does_not_fit_is_refused_with_its_name(sandbox: Sandbox) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from studio.egress import Egress, EgressRequest, no_network, only_hosts, public_only, with_own_origins
-from studio.egress_connection import Resolve
+from studio.egress.connection import Resolve
 from studio.errors import OutboundFailed, OutboundRefused
 from studio.pinned_network import Endpoint
 from tests.support.local_web import LocalWeb, Request, closed_port, html, local_web, raw, redirect, silent_port

@@ -147,6 +147,17 @@ def test_the_encoding_is_said_first() -> None:
     assert stored.count("charset=") == 1 + stored.count("accept-charset=")
 
 
+def test_what_is_shown_where_a_page_is_shared_is_what_it_says_of_itself() -> None:
+    theirs = '<meta property="og:title" content="Another"><meta property="og:image" content="https://evil.test/x.png">'
+    stored = prepared(page(head=theirs).replace('content="Tools."', 'content="Tools &amp; &quot;more&quot;."'))
+    assert stored.count('<meta property="og:title" content="Hallway">') == 1
+    assert stored.count('<meta property="og:description" content="Tools &amp; &quot;more&quot;.">') == 1
+    assert stored.count("property=") == 2
+    assert "evil" not in stored
+    # Nothing is made up where the page says nothing.
+    assert "og:description" not in prepared(page().replace('content="Tools."', 'content=" "'))
+
+
 def test_words_with_soft_hyphens_and_odd_spaces_are_still_the_words() -> None:
     headline = FACTS.copy.headline
     soft = headline.replace("br", "b\u00adr").replace(" ", "\u00a0\n ")

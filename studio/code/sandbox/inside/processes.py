@@ -9,11 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 _NAME_CHARS = 32
+# A page that is only read costs no memory of its own, but one page of the kernel's for each stretch of addresses.
+_PAGE_TABLES = b"VmPTE"
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process, its threads, and the memory that it may be the only one to hold, in bytes."""
+    """A process, its threads, and the memory that it may be the only one to hold, page tables too, in bytes."""
 
     pid: int
     parent: int
@@ -64,14 +66,12 @@ def reap() -> list[tuple[int, int]]:
 
 
 def held(pid: int) -> int:
-    """Return the bytes of memory of a process, where what several share counts by its share; 0 where it is gone."""
-    try:
-        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return 0
-    kinds = (b"Pss_Anon:", b"Pss_Shmem:")
-    return sum(int(words[1]) * 1024 for line in lines if (words := line.split()) and words[0] in kinds)
+    """Return the bytes of memory of a process, where what several share counts by its share; 0 where it is gone.
+
+    Its page tables count with it: nobody shares them.
+    """
+    shares = _bytes(_values(pid, "smaps_rollup"), b"Pss_Anon", b"Pss_Shmem")
+    return shares + _bytes(_values(pid, "status"), _PAGE_TABLES)
 
 
 def _pids() -> Iterator[int]:
@@ -82,15 +82,24 @@ def _pids() -> Iterator[int]:
 
 
 def _process(pid: int) -> Process | None:
-    try:
-        with open(f"/proc/{pid}/status", "rb") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        # It has ended since.
-        return None
-    values = {key: value.strip() for key, _, value in (line.partition(b":") for line in lines)}
+    values = _values(pid, "status")
     if values.get(b"State", b"Z")[:1] == b"Z":
+        # It has ended since, or is about to be gone.
         return None
-    memory = sum(int(values.get(key, b"0 kB").split()[0]) * 1024 for key in (b"RssAnon", b"RssShmem"))
+    memory = _bytes(values, b"RssAnon", b"RssShmem", _PAGE_TABLES)
     name = values[b"Name"].decode("utf-8", "replace")[:_NAME_CHARS]
     return Process(pid, int(values[b"PPid"]), name, int(values.get(b"Threads", b"1")), memory)
+
+
+def _values(pid: int, name: str) -> dict[bytes, bytes]:
+    """Return what one of the kernel's tables says of a process; nothing where the process is gone."""
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return {}
+    return {key: value.strip() for key, _, value in (line.partition(b":") for line in lines)}
+
+
+def _bytes(values: dict[bytes, bytes], *keys: bytes) -> int:
+    return sum(int(values.get(key, b"0 kB").split()[0]) * 1024 for key in keys)

@@ -16,8 +16,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from studio.egress_head import END_OF_HEAD, MAX_HEAD_BYTES, Asked, Garbage, asked, passed_back
-from studio.egress_pipe import PIECE_BYTES, Allowance, HungUp, Pipe, TooMuch, both
+from studio.egress.head import END_OF_HEAD, MAX_HEAD_BYTES, Asked, Garbage, asked, passed_back
+from studio.egress.pipe import PIECE_BYTES, Allowance, HungUp, Pipe, TooMuch, both
 from studio.errors import OutboundFailed, OutboundRefused, StudioError
 from studio.pinned_network import CONNECT_SECONDS, Endpoint
 

@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import Self
 
 from studio.addresses import ascii_host
-from studio.egress_connection import Connection, Record, Resolve, Rules
-from studio.egress_pipe import Allowance
+from studio.egress.connection import Connection, Record, Resolve, Rules
+from studio.egress.pipe import Allowance
 from studio.errors import InvalidInput, OutboundRefused
 from studio.outbound import ALLOWED_PORTS, MAX_ADDRESSES, OutboundClient
 from studio.pinned_network import Endpoint
