@@ -22,6 +22,8 @@ from studio.errors import UnsafeOutput
 MAX_FILES = 5_000
 MAX_FILE_BYTES = 10 * 1024**2
 MAX_ALL_BYTES = 100 * 1024**2
+# Of all paths, each counted once for every folder above it: five thousand of ordinary ones come to two million.
+MAX_NAME_CHARS = 32 * 1024**2
 # Leaving a link out may change where others lead, and so on; nobody writes such a chain but on purpose.
 MAX_LINK_ROUNDS = 20
 
@@ -83,9 +85,9 @@ def look(files: Iterable[WorkspaceFile], base: Before) -> Manifest:
     looked = _Look({file.path: file for file in files}, base)
     looked.leave_out_unfit()
     looked.leave_out_ignored()
-    looked.leave_out_colliding()
-    # Following links takes time with their number.
+    # Comparing names and following links takes time with their number and depth.
     _require_bounded(looked.taken)
+    looked.leave_out_colliding()
     looked.leave_out_links()
     tree = looked.tree
     return Manifest(
@@ -151,7 +153,6 @@ class _Look:
 
         Raises `UnsafeOutput` where that is not soon.
         """
-""
         for _ in range(MAX_LINK_ROUNDS):
             links = {path: file.link for path, file in self.tree.items() if file.link is not None}
             bad = {path: wrong for path in links if (wrong := link_problem(path, links)) is not None}
@@ -217,6 +218,8 @@ def _changes(looked: _Look) -> Iterator[Change]:
 
 
 def _require_bounded(taken: Mapping[str, WorkspaceFile]) -> None:
+    if sum(len(path) * path.count("/") for path in taken) > MAX_NAME_CHARS:
+        raise UnsafeOutput("There are too many files, too deep in folders.", "Put them into fewer folders.")
     size = sum(len(file.content) for file in taken.values())
     if len(taken) <= MAX_FILES and size <= MAX_ALL_BYTES:
         return

@@ -13,7 +13,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from PIL import Image
 
+from studio.job_types import CHECKS
 from studio.paths import ROOT
 from tests.support.demos import left_behind
 
@@ -46,6 +48,12 @@ def demo(folder: Path, *arguments: str, **settings: str) -> subprocess.Completed
         timeout=LIMIT_SECONDS,
         check=False,
     )
+
+
+def git(repository: Path, *arguments: str) -> str:
+    """Ask git; root may read what another user has made."""
+    command = ["git", "-c", "safe.directory=*", "-C", str(repository), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture
@@ -86,6 +94,23 @@ def test_an_idea_goes_all_the_way_and_what_it_became_is_kept(folder: Path, tmp_p
     assert set(result["jobs"]) == {"completed"}
     assert set(result["mails"]) == {"sent", "queued"}, "mails of later days wait, and no other"
     assert all("picture" in entry for entry in result["missing"])
+
+    # The published page was looked at, code was written and tested, and a report says that nothing was found.
+    check = result["page_check"]
+    assert check["passed"]
+    assert set(check["checks"]) == set(CHECKS)
+    assert "failed" not in check["checks"].values()
+    for picture in check["pictures"]:
+        with Image.open(picture) as opened:
+            assert opened.width in (375, 1440)
+    code = result["code"]
+    assert (code["finished"], set(code["checks"].values())) == (True, {"passed"})
+    bare = Path(result["folder"]) / "repository.git"
+    named = git(bare, "log", "-1", "--format=%H", code["branch"]).strip()
+    assert named == code["commit"]
+    report = result["report"]
+    assert (report["pages"], report["nothing_found"]) == (3, True)
+    assert Path(report["storage_path"]).read_bytes().startswith(b"%PDF-")
 
     # What was approved is what lies there, and what a visitor saw.
     made = Path(result["folder"])

@@ -14,7 +14,12 @@ from studio.database.connection import Connection
 
 # Where the type alone does not say what is allowed. A function is asked anew for each row.
 SPECIAL: dict[tuple[str, str], Any] = {
+    ("code_generations", "commit_sha"): "0" * 40,
+    ("code_generations", "finished"): True,
+    ("page_checks", "results"): Jsonb([]),
     ("page_publications", "content_hash"): "0" * 64,
+    ("page_snapshots", "text_sha256"): "0" * 64,
+    ("report_claims", "outcome"): "removed",
     ("pipeline_spans", "span_id"): lambda: secrets.token_hex(8),
     ("research_sources", "url"): "https://example.org/",
     ("research_sources", "quote_sha256"): "0" * 64,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from studio.code import local_repository
 from studio.code.pull_request import open_pull_request
 from studio.code.remote import find_remote, local_remote
+from studio.code.workplace import PREFIX, workplace
 from studio.database.connection import Database
 from studio.errors import InvalidInput, RepositoryError, SettingsError, StudioError
 from studio.settings import Settings
@@ -87,6 +89,18 @@ def test_what_a_kill_has_left_is_no_repository(local: Settings) -> None:
         os.utime(left.parent, (time.time() - age,) * 2)
     local_remote(local, project, "Shop")
     assert sorted(path.name for path in final.parent.iterdir()) == [".new-young", final.name]
+
+
+def test_what_a_kill_has_left_of_a_private_folder_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "temporary"
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    for name, age in ((".greenlight-new-old", 7200), (".greenlight-new-young", 0), (f"{PREFIX}unlocked", 0)):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "lock").touch()
+        os.utime(folder / name, (time.time() - age,) * 2)
+    with workplace():
+        pass
+    assert [path.name for path in folder.iterdir()] == [".greenlight-new-young"]
 
 
 def test_a_data_folder_that_cannot_be_written(tmp_path: Path) -> None:

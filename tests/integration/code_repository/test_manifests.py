@@ -97,8 +97,17 @@ def test_a_file_of_rules_and_a_folder_of_its_name() -> None:
 
 def test_too_many_deep_folders_are_not_asked_about() -> None:
     deep = [file(f"{number:04}/" + "a/" * 490 + "x") for number in range(80)]
-    with pytest.raises(UnsafeOutput, match="too deep"):
-        looked([file(".gitignore", "x"), *deep])
+    for rules in ([], [file(".gitignore", "x")]):
+        with pytest.raises(UnsafeOutput, match="too deep"):
+            looked([*rules, *deep])
+
+
+def test_links_that_change_where_others_lead_are_followed_so_often_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    links = [WorkspaceFile("d", link="../x"), file("a")]
+    assert paths(looked(links)[0].written) == ["a"]
+    monkeypatch.setattr(manifest, "MAX_LINK_ROUNDS", 1)
+    with pytest.raises(UnsafeOutput, match="too often"):
+        looked(links)
 
 
 def test_rules_that_keep_somebody_busy_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

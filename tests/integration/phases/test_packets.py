@@ -211,7 +211,8 @@ def test_proposals_that_are_not_permitted_are_left_out_and_noted(studio: Foundin
 
 
 def test_the_packets_actions_are_those_of_the_database(studio: Founding) -> None:
-    listed = studio.db.fetch_all("select action_type, phase from public.action_types")
+    # What goes back to an earlier publication is offered by a check of the page, never by a packet.
+    listed = studio.db.fetch_all("select action_type, phase from public.action_types where pins <> 'publication'")
     for phase, actions in PHASE_ACTIONS.items():
         assert set(actions) == {row["action_type"] for row in listed if row["phase"] in (phase, None)}
 
