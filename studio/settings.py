@@ -386,7 +386,9 @@ class Settings(BuilderSettings):
         description="Another server that speaks Resend's API.",
     )
     github_token: SecretStr | None = Field(
-        default=None, validation_alias="GITHUB_TOKEN", description="Starts workflows in repositories on GitHub."
+        default=None,
+        validation_alias="GITHUB_TOKEN",
+        description="Starts workflows, pushes branches and opens pull requests in repositories on GitHub.",
     )
     github_url: str = Field(
         default="https://api.github.com",

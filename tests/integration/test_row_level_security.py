@@ -40,6 +40,7 @@ SERVER_ONLY = {
     "synthetic_baselines",
     "synthetic_jobs",
     "visitor_salts",
+    "waitlist_checks",
     "worker_heartbeats",
 }
 OUT_OF_REACH = {

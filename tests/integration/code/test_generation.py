@@ -199,13 +199,13 @@ def test_an_agent_whose_workspace_is_gone_begins_anew(
 def test_more_than_a_file_of_the_storage_takes_is_kept_in_parts(
     builder_of: MakeBuilder, scripted: Scripted, project_id: UUID
 ) -> None:
-    command = "for n in 1 2 3 4; do head -c 9000000 /dev/urandom > $n.bin; done"
+    command = "for n in 1 2 3; do head -c 9000000 /dev/zero > $n.bin; done"
     builder = builder_of(scripted(turn(bash(command)), say("Done.")).url)
     job_id = builder.asked(project_id)
     done = builder.attempt(job_id)
     assert len(done["inspect"]["archives"]) == 2
     assert {file["path"]: file["size"] for file in builder.row(job_id)["files"]} == dict.fromkeys(
-        ["1.bin", "2.bin", "3.bin", "4.bin"], 9_000_000
+        ["1.bin", "2.bin", "3.bin"], 9_000_000
     )
 
 
