@@ -36,6 +36,7 @@ def _materialize(work: Work, looked: Json) -> None:
     if emitted_before(work, "page_check", str(work.claim.job_id)):
         return
     failed = ", ".join(result["check"] for result in looked["results"] if result["outcome"] == "failed")
+    unmeasured = ", ".join(result["check"] for result in looked["results"] if result["outcome"] == "not measured")
     metadata: dict[str, Any] = {
         "page_check": str(work.claim.job_id),
         "url": dg.MetadataValue.url(looked["url"]),
@@ -43,6 +44,7 @@ def _materialize(work: Work, looked: Json) -> None:
         "publication_no": looked["publication_no"],
         "passed": looked["passed"],
         "failed": failed,
+        "not_measured": unmeasured,
         "checks": _table(looked["results"]),
         "pictures": _links(looked["pictures"]),
         "preview": _preview(work, looked["pictures"].get("desktop")),
@@ -51,10 +53,15 @@ def _materialize(work: Work, looked: Json) -> None:
         dg.AssetMaterialization(
             asset_key=["page_checks"],
             partition=str(work.claim.job.project_id),
-            description=f"{looked['url']}: {f'failed {failed}' if failed else 'nothing failed'}",
+            description=f"{looked['url']}: {_told(failed, unmeasured)}",
             metadata={name: value for name, value in metadata.items() if value not in (None, "")},
         )
     )
+
+
+def _told(failed: str, unmeasured: str) -> str:
+    told = f"failed {failed}" if failed else "nothing failed"
+    return f"{told}; not measured {unmeasured}" if unmeasured else told
 
 
 def _table(results: list[Json]) -> dg.MarkdownMetadataValue:

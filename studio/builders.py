@@ -17,6 +17,7 @@ from studio.code import remote
 from studio.database.connection import Connection
 from studio.errors import Conflict, InvalidInput, PermissionRefused
 from studio.job_types import CHECKS, CheckName
+from studio.page_checks.origins import require_visitable
 from studio.queue import Enqueued, NewJob, enqueue
 from studio.settings import Settings, get_settings
 from studio.text import one_line, require_storable
@@ -119,16 +120,20 @@ def ask_check(
     *,
     checks: Sequence[str] | None = None,
     occasion: str | None = None,
+    settings: Settings | None = None,
 ) -> Enqueued:
     """Enqueue a look at a page, by default the project's published one, with `checks` or all of them.
 
     In the caller's transaction. Raises as `ask_code` does, and `Conflict` where no address is given and no page is
-    published. Whether the address may be fetched at all is for the browser's guard to say, when it looks.
+    published. An address that shows by itself that it is never visited (a private one, another port than 80 and 443)
+    is refused here, unless it is the studio's own as `settings` say; where a name leads is for the browser's guard.
     """
     wish: dict[str, Any] = {"checks": _checks(checks)}
     given = page_address(url) if url is not None and url.strip() else None
     hold_active_project(conn, project_id)
     live = live_page(conn, project_id)
+    if given is not None and given != live:
+        require_visitable(settings or get_settings(), given)
     if given is None and live is None:
         raise Conflict(
             "The project has no published page that could be looked at.", "Give an address, or publish the page first."

@@ -7,7 +7,8 @@ meanwhile, nothing is asked, and nothing is carried out.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,26 @@ from studio.text import clip, storable
 ACTION = "rollback_landing_page"
 TITLE = "Go back to the earlier page"
 DESCRIPTION_CHARS = 1000
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What such an approval rests on: the look at the page, by its job, and the checks that failed in it."""
+
+    job_id: UUID | None
+    failed: tuple[str, ...]
+
+
+def evidence_of(action_type: str, payload: Mapping[str, Any]) -> Evidence | None:
+    """Return what an approval to go back rests on; None for every other action. Other clients may have written it."""
+    if action_type != ACTION:
+        return None
+    try:
+        job_id = UUID(str(payload.get("job_id")))
+    except ValueError:
+        job_id = None
+    failed = payload.get("failed")
+    return Evidence(job_id, tuple(map(str, failed)) if isinstance(failed, list) else ())
 
 
 def propose_rollback(

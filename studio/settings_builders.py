@@ -70,8 +70,8 @@ class BuilderSettings(BaseSettings):
         " Playwright's own.",
     )
     browser_seconds: float = Field(
-        default=120,
+        default=240,
         gt=0,
         validation_alias="GREENLIGHT_BROWSER_SECONDS",
-        description="How long a browser may live for one page.",
+        description="How long a browser may live for one page, all its windows together.",
     )

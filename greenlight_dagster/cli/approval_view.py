@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
+from studio import rollbacks
 from studio.approvals import Approval
 from studio.database.connection import Database
 from studio.packets import versions
@@ -23,15 +24,31 @@ INDENT = 2
 
 def what_it_does(db: Database, approval: Approval) -> RenderableType:
     """Return what the approval is about: the packet it rests on, and what would be carried out."""
-    packet = versions.get(db, approval.packet_version_id) if approval.packet_version_id else None
+    packet = packet_of(db, approval)
     parts: list[RenderableType] = [Text(printable(approval.description))]
     if packet is not None:
         parts.append(Text(f"Phase {packet.phase} packet, version {packet.version}: {summary(packet)}", style="dim"))
+    parts += [Text(line) for line in see_also(approval)]
     if executes := approval.payload.get("executes"):
         parts += [Text(), *carried_out(executes)]
     if approval.content_hash:
         parts.append(Text(f"SHA-256 {approval.content_hash}", style="dim"))
     return Group(*parts)
+
+
+def packet_of(db: Database, approval: Approval) -> PacketVersion | None:
+    """Return the packet that an approval rests on; going back to an earlier page rests on a check and not on one."""
+    rests = rollbacks.evidence_of(approval.action_type, approval.payload) is None
+    return versions.get(db, approval.packet_version_id) if rests and approval.packet_version_id else None
+
+
+def see_also(approval: Approval) -> list[str]:
+    """Return the lines that lead to the evidence of an approval to go back to an earlier page; none for others."""
+    evidence = rollbacks.evidence_of(approval.action_type, approval.payload)
+    if evidence is None:
+        return []
+    check = [] if evidence.job_id is None else [f"See what failed: greenlight check show {evidence.job_id}"]
+    return [*check, f"See what was published: greenlight pages list {approval.project_id}"]
 
 
 def panel(db: Database, approval: Approval) -> Panel:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 from rich.markup import escape
 
-from greenlight_dagster.cli.approval_view import carried_out, panel, summary
+from greenlight_dagster.cli.approval_view import carried_out, packet_of, panel, see_also, summary
 from greenlight_dagster.cli.context import open_database, parse_id
 from greenlight_dagster.cli.names import project_names, short_name
 from greenlight_dagster.cli.outcome_view import outcome_json, outcome_rows, status_of, step_line
@@ -21,7 +21,6 @@ from studio.errors import Conflict, NotFound
 from studio.model import spend
 from studio.model.spend import usd
 from studio.outcomes import outcome_of
-from studio.packets import versions
 from studio.text import printable
 from studio.views.inbox import shown_version
 
@@ -75,7 +74,7 @@ def show(approval: ApprovalArgument, as_json: JsonFlag = False) -> None:
     approval_id = parse_id(approval, "APPROVAL")
     with open_database() as (db, _):
         found = approvals.get(db, approval_id)
-        packet = versions.get(db, found.packet_version_id) if found.packet_version_id else None
+        packet = packet_of(db, found)
         spent = _spent(db, found)
         outcome = outcome_of(db, found)
     if as_json:
@@ -115,8 +114,12 @@ def show(approval: ApprovalArgument, as_json: JsonFlag = False) -> None:
         _say("")
         for step in outcome.steps:
             _say(escape(printable(step_line(step))))
-    if found.status == "pending":
+    commands = see_also(found)
+    if commands or found.status == "pending":
         _say("")
+    for command in commands:
+        _say(command)
+    if found.status == "pending":
         if packet is not None:
             _say(
                 f"Read it with: greenlight projects show {found.project_id} --phase {packet.phase}"

@@ -128,7 +128,7 @@ def _show(found: PageCheck, as_json: bool, saved: list[Path] | None = None) -> N
     print_table(
         ("check", "outcome", "what"), [(one.check, one.outcome, one.summary) for one in look.results], empty="Nothing."
     )
-    for one in look.failed:
+    for one in (*look.failed, *look.not_measured):
         if one.evidence:
             heading(f"Evidence of {one.check}:")
             say(clip(canonical_json(one.evidence), EVIDENCE_CHARS))
@@ -152,6 +152,8 @@ def _save(db: Database, settings: Settings, found: PageCheck, folder: Path) -> l
         pictures["mobile"] = look.mobile
     for one in look.results:
         pictures |= {picture.name: picture.file for picture in one.pictures}
+    if not pictures:
+        raise Conflict("There are no pictures of this look.", f"See why: greenlight check show {found.job.id}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
@@ -172,6 +174,7 @@ def _json(found: PageCheck, *, whole: bool = False) -> dict[str, Any]:
     if found.look is None:
         return {**said, "look": None}
     look = {**plain(found.look), "failed": [one.check for one in found.look.failed]}
+    look["not_measured"] = [one.check for one in found.look.not_measured]
     if not whole:
         del look["results"]
     return {**said, "look": look}

@@ -47,7 +47,12 @@ def generate(
     repo: Annotated[
         str | None, typer.Option(help="The repository on GitHub; by default the project's, else the studio's own.")
     ] = None,
-    branch: Annotated[str | None, typer.Option(help="The new branch; by default greenlight/mvp-v1.")] = None,
+    branch: Annotated[
+        str | None,
+        typer.Option(
+            help="The new branch; by default greenlight/mvp-v1. An existing name gets a number: main becomes main-2."
+        ),
+    ] = None,
     watching: WatchFlag = False,
     as_json: JsonFlag = False,
 ) -> None:

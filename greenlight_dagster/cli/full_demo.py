@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
-
-from rich.table import Table
 
 from greenlight_dagster.cli.journey import LIVE, Journey
 from greenlight_dagster.cli.output import INTERRUPTED, INTERRUPTS, err, out
@@ -22,9 +22,11 @@ from studio.mail.folder import FOLDER as OUTBOX
 from studio.model import spend
 from studio.settings import Settings
 from studio.storage import storage_from_settings
+from studio.text import printable
 
 DECK_SUFFIX = ".pptx"
 REPOSITORY = "repository.git"
+_LACKING = re.compile(r"(?P<what>phase \d+: .*?) \((?P<why>.*)\)", re.DOTALL)
 
 
 def run(
@@ -186,25 +188,36 @@ def _by(db: Database, query: LiteralString, *of: UUID) -> dict[str, int]:
 
 
 def _show(kept: Path, result: dict[str, Any]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    rows: list[tuple[str, str]] = []
     mails = ", ".join(f"{count} {status}" for status, count in sorted(result["mails"].items())) or "none"
-    table.add_row("page", f"{kept / 'page.html'}" if result["published"] else "not published")
-    table.add_row("mails", f"{mails}; the files lie in {kept / OUTBOX}")
-    table.add_row("decks", f"{result['decks']} in {kept / 'files'}, {result['files']} files in all")
+    rows.append(("page", f"{kept / 'page.html'}" if result["published"] else "not published"))
+    rows.append(("mails", f"{mails}; the files lie in {kept / OUTBOX}"))
+    rows.append(("decks", f"{result['decks']} in {kept / 'files'}, {result['files']} files in all"))
     if (code := result["code"]) is not None:
         checks = ", ".join(f"{command} {outcome}" for command, outcome in code["checks"].items()) or "none declared"
-        table.add_row("code", f"git clone -b {code['branch']} {kept / REPOSITORY}: {code['files']} files; {checks}")
+        rows.append(("code", f"git clone -b {code['branch']} {kept / REPOSITORY}: {code['files']} files; {checks}"))
     if (report := result["report"]) is not None:
         found = "nothing was found" if report["nothing_found"] else f"{report['claims_supported']} claims with quotes"
-        table.add_row("report", f"{report['storage_path']}: {report['pages']} pages, {found}")
+        rows.append(("report", f"{report['storage_path']}: {report['pages']} pages, {found}"))
     if (check := result["page_check"]) is not None:
-        table.add_row("page check", _said(check))
-        for picture in check["pictures"]:
-            table.add_row("", picture)
-    for line in result["missing"]:
-        table.add_row("missing", line)
+        rows.append(("page check", _said(check)))
+        rows += [("", picture) for picture in check["pictures"]]
+    rows += [("missing", line) for line in _by_reason(result["missing"])]
+    width = max(len(name) for name, _ in rows)
     out.print()
-    out.print(table)
+    for name, text in rows:
+        # Not in a table, which would cut paths that are there to be copied.
+        out.print(f"{name:<{width}}  {printable(text)}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _by_reason(missing: Sequence[str]) -> list[str]:
+    """Return a line per reason: "phase 0: A logo (No image model.)" and others of the same reason become one."""
+    reasons: dict[str, list[str]] = {}
+    for entry in missing:
+        found = _LACKING.fullmatch(entry)
+        # What is no part of a phase is a sentence of its own.
+        reasons.setdefault(found["why"] if found else entry, []).extend([found["what"]] if found else [])
+    return [f"{'; '.join(whats)} ({why})" if whats else why for why, whats in reasons.items()]
 
 
 def _said(check: dict[str, Any]) -> str:

@@ -108,9 +108,10 @@ def download(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write; by default named after the report, here.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Save a report as a file."""
+    """Save a report as a file; one that is there is replaced with --force only."""
     with open_database() as (db, settings):
         listed = views.report(db, None, parse_id(report, "ID")).listed
         if listed.report is None or listed.report.file is None:
@@ -122,6 +123,8 @@ def download(
         data = assets.content(storage_from_settings(settings), asset)
     # The name was made of a title; only its last part is one of a file here.
     target = output or Path(Path(asset.filename).name)
+    if target.is_file() and not force:
+        raise Conflict(f"{target} is there already.", "Give another place with --output, or --force to replace it.")
     write(target, data)
     if as_json:
         print_json({"file": target, "bytes": len(data)})
@@ -140,7 +143,7 @@ def _show(db: Database, job_id: UUID, as_json: bool) -> None:
     if made is not None:
         rows += [
             ("title", made.title),
-            ("report", f"{made.pages} pages, {listed.format}"),
+            ("report", f"{listed.length}, {listed.format}"),
             (
                 "statements",
                 f"{made.claims_supported} supported, {made.claims_marked} called unsupported,"

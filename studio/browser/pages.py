@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,10 @@ ANSWER_SECONDS = 20.0
 SETTLE_SECONDS = 10.0
 # Between two attempts to end what draws a page whose time is up; a new process may have taken its place.
 _KILL_PAUSE_SECONDS = 0.2
+# A page has kept its thread when what draws it took this share of the time, and more than a heavy page takes to be
+# drawn. A machine with much else to do gives a waiting page neither.
+_BUSY_SHARE = 0.1
+_BUSY_SECONDS = 2.0
 _MAX_HOPS = 20
 _SCHEMES = ("http", "https")
 
@@ -48,14 +53,32 @@ class Arrival:
 class View:
     """One page, and what it has tried."""
 
-    def __init__(self, page: Page, devtools: CDPSession) -> None:
+    def __init__(self, page: Page, devtools: CDPSession, seconds: float) -> None:
         self.page = page
+        self.seconds = seconds
         self.popups = 0
         self.dialogs = 0
         self.downloads = 0
         self.crashed = False
         self.out_of_time = False
         self._devtools = devtools
+        self._began = time.monotonic()
+        self._busy_at_the_end = False
+
+    def busy(self) -> bool:
+        """Say whether the page has been working nearly all the time: then it is the page that does not answer.
+
+        Else who waits for it in vain waits for the machine.
+        """
+        if self.out_of_time:
+            return self._busy_at_the_end
+        least = max(_BUSY_SHARE * (time.monotonic() - self._began), min(_BUSY_SECONDS, _BUSY_SHARE * self.seconds))
+        return _drawing_seconds() >= least
+
+    def end(self) -> None:
+        """Note that the time is over, and whether it was the page that took it."""
+        self._busy_at_the_end = self.busy()
+        self.out_of_time = True
 
     def go(
         self, url: str, *, settle_seconds: float = SETTLE_SECONDS, answer_seconds: float = ANSWER_SECONDS
@@ -145,7 +168,7 @@ class Pages:
             context.grant_permissions([])
             context.set_default_timeout(seconds * 1000)
             page = context.new_page()
-            view = View(page, context.new_cdp_session(page))
+            view = View(page, context.new_cdp_session(page), seconds)
             _close_everything_else(context, view)
             with alarm:
                 yield view
@@ -212,7 +235,7 @@ class _Alarm:
             return
         view = self._view()
         if view is not None:
-            view.out_of_time = True
+            view.end()
         while True:
             _kill_renderers()
             if self._over.wait(_KILL_PAUSE_SECONDS):
@@ -220,10 +243,26 @@ class _Alarm:
 
 
 def _kill_renderers() -> None:
+    for process in _renderers():
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+def _renderers() -> Iterator[psutil.Process]:
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if "--type=renderer" in process.cmdline():
-                process.kill()
+                yield process
+
+
+def _drawing_seconds() -> float:
+    """Return how long the processor has worked for that process which draws pages and took most of it."""
+    worked = [0.0]
+    for process in _renderers():
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            worked.append(times.user + times.system)
+    return max(worked)
 
 
 def _hops(response: Response) -> list[str]:

@@ -10,6 +10,8 @@ from studio.tracing.redaction import Redactor
 
 # What a tool's call or result shows of each text in the event stream.
 SHOWN_CHARS = 2_000
+# No tool needs more; a model may write any number.
+ENTRIES = 50
 
 
 class DiscreetProgress:
@@ -29,7 +31,7 @@ class DiscreetProgress:
 
     def tool_call(self, tool: str, **data: Any) -> None:
         """Say that a tool is being used, and with what."""
-        self._progress.tool_call(tool, **self._shown(data))
+        self._progress.tool_call(self._shown(tool), **self._shown(data))
 
     def tool_result(self, tool: str, **data: Any) -> None:
         """Say what the tool gave."""
@@ -41,7 +43,9 @@ class DiscreetProgress:
         if isinstance(value, dict):
             if value.get("type") in ("image", "document"):
                 return {"type": value["type"], "left_out": "not shown"}
-            return {key: self._shown(item) for key, item in value.items()}
+            shown = {self._shown(str(key)): self._shown(item) for key, item in list(value.items())[:ENTRIES]}
+            # A path before a whole file, in whatever order they were kept.
+            return dict(sorted(shown.items(), key=lambda entry: len(str(entry[1]))))
         if isinstance(value, list):
-            return [self._shown(item) for item in value]
+            return [self._shown(item) for item in value[:ENTRIES]]
         return value

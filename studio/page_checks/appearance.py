@@ -9,7 +9,7 @@ from PIL import Image
 
 from studio.job_types import CheckName
 from studio.page_checks.limits import MOBILE
-from studio.page_checks.results import CheckResult, counted, failed, judged
+from studio.page_checks.results import CheckResult, counted, judged, unseen
 from studio.page_checks.seen import Seen
 from studio.page_checks.visiting import SMALLEST_TARGET, SMALLEST_TEXT
 
@@ -26,28 +26,28 @@ _MAX_PIXELS = 20_000_000
 def screenshot(seen: Seen) -> CheckResult:
     """Pass where the page answered well and painted something in both windows; the pictures show what."""
     problems: list[str] = []
+    missing: list[str] = []
     status = seen.desktop.get("status")
     evidence: dict[str, Any] = {"status": status, "final_url": seen.final_url, "seconds": seen.desktop.get("seconds")}
     if not isinstance(status, int) or status >= 400:
         problems.append(f"The page answers with status {status}")
     if silence := seen.silence("desktop", "document"):
-        problems.append(silence)
+        (problems if silence.by_page else missing).append(silence.why)
     else:
         chars = seen.desktop["document"]["text_chars"]
         evidence["visible_text_chars"] = chars
         if chars < VISIBLE_CHARS:
             problems.append("There is no text on the page that could be seen")
     for window in ("desktop", "mobile"):
-        picture = seen.pictures.get(window)
-        if picture is None:
-            why = seen.pages.get(window, {}).get("picture_error") or seen.silence(window) or "no reason is known"
-            problems.append(f"There is no {window} picture: {why.removesuffix('.')}")
+        if why := seen.no_picture(window):
+            (problems if why.by_page else missing).append(why.why)
             continue
-        painted = painting(picture)
+        painted = painting(seen.pictures[window])
         evidence[window] = painted
         if painted["painted_share"] < PAINTED_SHARE:
             problems.append(f"The {window} picture is blank: all of it has one colour")
-    return judged("screenshot", problems, "The page answered and painted something in both windows.", **evidence)
+    well = "The page answered and painted something in both windows."
+    return judged("screenshot", problems, well, missing=missing, **evidence)
 
 
 def painting(picture: bytes) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def mobile_responsive(seen: Seen) -> CheckResult:
     """Pass where a telephone shows the page in its own width, readable, and with targets that a finger hits."""
     check: CheckName = "mobile_responsive"
     if silence := seen.silence("mobile", "document", "layout"):
-        return failed(check, silence)
+        return unseen(check, silence)
     layout, viewport = seen.mobile["layout"], seen.mobile["document"]["viewport"]
     problems: list[str] = []
     if viewport is None or "width=device-width" not in viewport.lower().replace(" ", ""):

@@ -9,8 +9,10 @@ from uuid import UUID
 from studio import queue
 from studio.database.connection import Connection
 from studio.job_types import CHECKS, CheckName
+from studio.page_checks.origins import require_visitable
 from studio.pages import PublishedPage
 from studio.queue import Enqueued, NewJob
+from studio.settings import Settings, get_settings
 
 JOB_TYPE = "browser.check_page"
 
@@ -23,11 +25,16 @@ def ask(
     checks: Sequence[CheckName] | None = None,
     publication_no: int | None = None,
     occasion: str,
+    settings: Settings | None = None,
 ) -> Enqueued:
     """Enqueue a check of `url` in the caller's transaction, of everything unless `checks` names less.
 
-    On the same occasion the same question is the same job. Raises `InvalidPayload` for what is no address.
+    On the same occasion the same question is the same job. Raises `InvalidPayload` for what is no address, and
+    `InvalidInput` for one that is never visited.
     """
+    # A publication's address is the studio's own, also where the studio has moved since.
+    if publication_no is None:
+        require_visitable(settings or get_settings(), url)
     payload: dict[str, Any] = {
         "url": url,
         # In the order of the registry: however it is said, it is the same question.

@@ -25,10 +25,10 @@ from studio.page_checks.links import Follow, broken_links
 from studio.page_checks.loading import console_errors, failed_requests, page_weight
 from studio.page_checks.origins import origin, own_endpoints, public_origin
 from studio.page_checks.posting import Arrival
-from studio.page_checks.results import CheckResult, failed, not_applicable
+from studio.page_checks.results import CheckResult, not_applicable, unseen
 from studio.page_checks.seen import Seen
 from studio.page_checks.speed import web_vitals
-from studio.page_checks.visiting import DRAFT, visit
+from studio.page_checks.visiting import DRAFT, PARTS, is_wanted, visit
 from studio.settings import Settings
 
 
@@ -51,9 +51,9 @@ class Way:
     follow: Follow
 
     @classmethod
-    def guarded(cls, settings: Settings, outbound: OutboundClient, limits: Limits) -> Way:
-        """Return the guarded way: public addresses, and of this machine exactly the studio's own pages."""
-        own = own_endpoints(settings)
+    def guarded(cls, settings: Settings, outbound: OutboundClient, limits: Limits, url: str) -> Way:
+        """Return the guarded way to `url`: public addresses, and from one of the studio's own pages these pages."""
+        own = own_endpoints(settings, url)
         return cls(with_own_origins(public_only(outbound), own), Follow(outbound, own, limits))
 
 
@@ -67,8 +67,13 @@ class Checked:
 
     @property
     def passed(self) -> bool:
-        """Whether no check failed."""
-        return all(result.outcome != "failed" for result in self.results)
+        """Whether no check failed, and none was left unmeasured."""
+        return not any(result.outcome in ("failed", "not measured") for result in self.results)
+
+    @property
+    def not_measured(self) -> list[CheckName]:
+        """The checks for which the browser had too little time."""
+        return [result.check for result in self.results if result.outcome == "not measured"]
 
 
 def check_page(
@@ -94,7 +99,10 @@ def check_in(
     pictures = {name: data for name, data in seen.pictures.items() if not name.startswith(("draft-", "again-"))}
     if why := seen.unreachable():
         hops = list(seen.desktop.get("hops") or [wanted.url])
-        results = [failed(check, why, url=wanted.url, hops=hops) for check in checks]
+        first, *others = checks
+        # One reason for all of them, told once.
+        results = [unseen(first, why, url=wanted.url, hops=hops)]
+        results += [unseen(check, why._replace(why="The page could not be visited")) for check in others]
         return Checked(tuple(results), None, pictures)
 
     def compare() -> CheckResult:
@@ -142,12 +150,17 @@ def _visited(
     }
     lost: str | None = None
     session.kept.clear()
+    pictures: dict[str, bytes] = {}
+    draft = {} if wanted.draft is None else {DRAFT: wanted.draft}
     try:
-        done = session.run(visit, task, files={} if wanted.draft is None else {DRAFT: wanted.draft})
-        pages, files = done.result, done.files
+        for part in PARTS:
+            if is_wanted(task, session.kept, part):
+                files = session.run(visit, {**task, "part": part}, files=draft).files
+                pictures |= {name.removesuffix(".png"): data for name, data in files.items()}
     except BrowserUnavailable as exc:
-        # It had started, so it was the page that it did not survive.
-        pages, files, lost = dict(session.kept), {}, exc.message
+        lost = exc.message
+    pages = dict(session.kept)
+    if again := (pages.get("again") or {}).get("vitals"):
+        pages["desktop"] = {**pages["desktop"], "vitals_again": again}
     refused = {(request.host, request.port): request.refused for request in session.requests() if request.refused}
-    pictures = {name.removesuffix(".png"): data for name, data in files.items()}
     return Seen(wanted.url, pages, pictures, refused, lost)

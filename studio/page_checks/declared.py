@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.job_types import CheckName
-from studio.page_checks.results import CheckResult, counted, failed, judged
+from studio.page_checks.results import CheckResult, counted, failed, judged, unseen
 from studio.page_checks.seen import Seen
 
 # Search engines and tabs cut a title off at about this many characters.
@@ -16,7 +16,7 @@ def meta_tags(seen: Seen) -> CheckResult:
     """Pass where the page has a title, a description, both again for who shares it, and names its language."""
     check: CheckName = "meta_tags"
     if silence := seen.silence("desktop", "document"):
-        return failed(check, silence)
+        return unseen(check, silence)
     document = seen.desktop["document"]
     wanted = {
         "title": "title",
@@ -43,7 +43,7 @@ def waitlist_form(seen: Seen) -> CheckResult:
     """Pass where a visible form has a labelled field for a mail address and a button that can be pressed."""
     check: CheckName = "waitlist_form"
     if silence := seen.silence("desktop", "forms"):
-        return failed(check, silence)
+        return unseen(check, silence)
     found = seen.desktop["forms"]
     judgements = [(form, _lacking(form)) for form in found["forms"]]
     frames = seen.desktop.get("document", {}).get("frames", 0)
@@ -54,8 +54,8 @@ def waitlist_form(seen: Seen) -> CheckResult:
     if not judgements:
         loose = found["loose_emails"]
         what = f"{counted(loose, 'field')} for a mail address, but no form" if loose else "no form"
-        unseen = f"; what {counted(frames, 'frame')} of other pages hold is not looked at" if frames else ""
-        return failed(check, f"There is {what}{unseen}.", **evidence)
+        hidden = f"; what {counted(frames, 'frame')} of other pages hold is not looked at" if frames else ""
+        return failed(check, f"There is {what}{hidden}.", **evidence)
     # The best of them: a page may have a search field beside its form.
     form, lacking = min(judgements, key=lambda one: len(one[1]))
     return judged(

@@ -9,7 +9,7 @@ from PIL import Image, ImageChops
 
 from studio.job_types import CheckName
 from studio.page_checks.limits import PICTURE_HEIGHT
-from studio.page_checks.results import CheckResult, failed, judged
+from studio.page_checks.results import CheckResult, judged, unseen
 from studio.page_checks.seen import Seen
 
 # Both are drawn by the same browser on the same machine, so the same bytes give the same picture: the allowance is
@@ -25,16 +25,14 @@ def visual_difference(seen: Seen) -> tuple[CheckResult, dict[str, bytes]]:
     """Pass where both windows show what the draft shows there; beside it return the pictures of what differs."""
     check: CheckName = "visual_difference"
     problems: list[str] = []
+    missing: list[str] = []
     evidence: dict[str, Any] = {"limit": DIFFERENT_SHARE, "visible_step": VISIBLE_STEP}
     drawn: dict[str, bytes] = {}
     for window in ("desktop", "mobile"):
-        live, draft = seen.pictures.get(window), seen.pictures.get(f"draft-{window}")
-        if live is None or draft is None:
-            which = "live page" if live is None else "draft"
-            page = seen.pages if live is None else seen.pages.get("draft", {})
-            why = page.get(window, {}).get("picture_error") or seen.silence("desktop") or seen.lost or "no reason known"
-            problems.append(f"There is no {window} picture of the {which}: {why.removesuffix('.')}")
+        if why := seen.no_picture(window) or seen.no_picture(window, draft=True):
+            (problems if why.by_page else missing).append(why.why)
             continue
+        live, draft = seen.pictures[window], seen.pictures[f"draft-{window}"]
         # Where it was pictured twice, what differs is what differs both times.
         lives = [live, *(again for again in [seen.pictures.get(f"again-{window}")] if again is not None)]
         share, marked = min((compared(one, draft) for one in lives), key=lambda found: found[0])
@@ -43,8 +41,9 @@ def visual_difference(seen: Seen) -> tuple[CheckResult, dict[str, bytes]]:
             problems.append(f"{100 * share:.1f} % of the {window} picture differs from the approved draft")
             drawn[f"difference-{window}"] = marked
     if silence := seen.unreachable():
-        return failed(check, silence), {}
-    return judged(check, problems, "The live page looks like the draft that was approved.", **evidence), drawn
+        return unseen(check, silence), {}
+    well = "The live page looks like the draft that was approved."
+    return judged(check, problems, well, missing=missing, **evidence), drawn
 
 
 def compared(one: bytes, other: bytes) -> tuple[float, bytes]:

@@ -31,16 +31,16 @@ class Limits:
     does is looked at as it stands after `load`.
     """
 
-    # Whatever a page does in one window.
+    # Whatever a page does in one window. The four that there are at most (a desk, a telephone, the form, a desk again)
+    # take all of it only on a machine at its end, and then fit into a browser's life but for its start.
     view: float = 60.0
-    # To answer, and as long again to load: visitors of a slower one are gone. Three visits that take all of it fit
-    # into a browser's life.
+    # To answer, and as long again to load: visitors of a slower one are gone.
     load: float = 15.0
     quiet: float = 0.5
     # After the load event: pages that load forever in the background are looked at nevertheless.
     settle: float = 5.0
     # One question to the page; a page whose scripts keep its thread busy longer than this cannot be used either.
-    answer: float = 10.0
+    answer: float = 15.0
     picture: float = 20.0
     # From pressing the button to the answer of whoever takes the form.
     form: float = 15.0

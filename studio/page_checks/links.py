@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 
@@ -17,7 +17,7 @@ from studio.mail.addresses import checked_address
 from studio.outbound import OutboundClient
 from studio.page_checks.limits import Limits
 from studio.page_checks.origins import origin
-from studio.page_checks.results import CheckResult, counted, failed, judged
+from studio.page_checks.results import CheckResult, counted, judged, unseen
 from studio.page_checks.seen import Seen
 from studio.parallel import side_by_side
 from studio.pinned_network import Endpoint
@@ -32,8 +32,53 @@ _CLOSED_TO_PROGRAMS = frozenset({401, 402, 403, 405, 406, 407, 418, 429, 451, 50
 _TELEPHONE = frozenset("0123456789+-.() ;=")
 # No visit of a person is counted for it (`web.visitors`).
 _AGENT = "Greenlight/1.0 (headless; checks a page of this studio)"
-# Nothing that a visitor follows away from the page.
-_OTHERS = frozenset({"sms", "javascript", "data", "blob", "about"})
+# Not of our own server, which lets a check in as it lets anybody in: a page that it cannot serve is not there.
+_CLOSED_TO_PEOPLE = frozenset({503})
+# What a browser does by itself, and the programs that pages of products hand over to; anything else is a slip.
+_OTHERS = frozenset(
+    {
+        "about",
+        "blob",
+        "bitcoin",
+        "callto",
+        "data",
+        "ethereum",
+        "facetime",
+        "fb-messenger",
+        "feed",
+        "ftp",
+        "geo",
+        "im",
+        "intent",
+        "irc",
+        "ircs",
+        "itms",
+        "itms-apps",
+        "javascript",
+        "lightning",
+        "line",
+        "magnet",
+        "maps",
+        "market",
+        "matrix",
+        "msteams",
+        "sgnl",
+        "sip",
+        "sips",
+        "skype",
+        "slack",
+        "sms",
+        "spotify",
+        "tg",
+        "threema",
+        "viber",
+        "webcal",
+        "weixin",
+        "whatsapp",
+        "xmpp",
+        "zoommtg",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -46,17 +91,29 @@ class Follow:
 
     def status(self, url: str, seconds: float) -> int:
         """Return the status with which an address is answered in the end; raise `OutboundRefused`, `OutboundFailed`."""
-        parts = urlsplit(url)
-        if (parts.hostname or "", parts.port or 0) not in self.own:
+        if not self.is_own(url):
             return self.outbound.get(url, max_bytes=_BYTES, timeout=seconds).status
-        # The guard knows no addresses of this machine. A redirect is an answer: it may lead anywhere.
+        status, onwards = self._own_answer(url, seconds)
+        if onwards is None:
+            return status
+        # One redirect, to the form in which the page has its address; where our own lead on and on, that is an answer.
+        return self._own_answer(onwards, seconds)[0] if self.is_own(onwards) else self.status(onwards, seconds)
+
+    def is_own(self, url: str) -> bool:
+        """Say whether an address is one of the studio's own pages on this machine."""
+        parts = urlsplit(origin(url))
+        return (parts.hostname or "", parts.port or 0) in self.own
+
+    def _own_answer(self, url: str, seconds: float) -> tuple[int, str | None]:
+        """Return the status of an address of this machine, which the guard knows none of, and where it redirects to."""
         try:
             with (
                 httpx.Client(trust_env=False, follow_redirects=False, timeout=seconds) as client,
                 client.stream("GET", url, headers={"User-Agent": _AGENT}) as answer,
             ):
-                return answer.status_code
-        except httpx.HTTPError as exc:
+                onwards = answer.headers.get("Location") if answer.is_redirect else None
+                return answer.status_code, urljoin(url, onwards) if onwards else None
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
             raise OutboundFailed(f"{url} did not answer: {exc}.", reason="broken") from exc
 
 
@@ -64,16 +121,16 @@ def broken_links(seen: Seen, follow: Follow) -> CheckResult:
     """Pass where every link that was followed is answered, every part of the page is there, every address is one."""
     check: CheckName = "broken_links"
     if silence := seen.silence("desktop", "links"):
-        return failed(check, silence)
+        return unseen(check, silence)
     links = seen.desktop["links"]
     here = origin(seen.final_url or seen.url)
-    outward = [link for link in links if link["fragment"] is None and urlsplit(link["url"]).scheme in ("http", "https")]
+    outward = [link for link in links if link["fragment"] is None and origin(link["url"])]
     outward.sort(key=lambda link: origin(link["url"]) != here)
     followed = _followed(outward[:MAX_LINKS], follow)
     wrong = [{**link, "why": why} for link in links if (why := _wrong_by_itself(link)) is not None]
     wrong += [{**link, "status": status, "why": why} for link, status, why in followed if why is not None]
     unasked = len(outward) - len(followed)
-    closed = [link["url"] for link, status, _ in followed if status in _CLOSED_TO_PROGRAMS]
+    closed = [link["url"] for link, status, why in followed if why is None and status in _CLOSED_TO_PROGRAMS]
     more = f"; {counted(unasked, 'link')} more were not followed" if unasked else ""
     return judged(
         check,
@@ -119,7 +176,8 @@ def _answer(address: str, follow: Follow, seconds: float) -> tuple[int | None, s
         return None, f"is refused by the guard: {exc.message.removesuffix('.')}"
     except OutboundFailed as exc:
         return None, f"does not answer: {exc.message.removesuffix('.')}"
-    if status < 400 or status in _CLOSED_TO_PROGRAMS:
+    closed = _CLOSED_TO_PROGRAMS - _CLOSED_TO_PEOPLE if follow.is_own(address) else _CLOSED_TO_PROGRAMS
+    if status < 400 or status in closed:
         return status, None
     return status, f"is answered with status {status}"
 
@@ -141,7 +199,8 @@ def _wrong_by_itself(link: Mapping[str, Any]) -> str | None:
         return None if fits else "is no telephone number"
     if scheme in ("http", "https"):
         return None if origin(link["url"]) else "is no address"
-    return None if scheme in _OTHERS or scheme.isalpha() else "is no address"
+    known = scheme in _OTHERS or scheme.startswith("web+")
+    return None if known else "is no address, or one for a program that hardly anybody has"
 
 
 def _no_mail(address: str) -> str | None:

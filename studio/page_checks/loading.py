@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.job_types import CheckName
 from studio.page_checks.recording import REFUSED
-from studio.page_checks.results import CheckResult, counted, failed, judged
+from studio.page_checks.results import CheckResult, counted, judged, unseen
 from studio.page_checks.seen import Seen, requests_of
 
 # On an ordinary mobile connection (9 Mbit/s by Lighthouse's "slow 4G" upper figure) 2 MB take some two seconds, which
@@ -23,7 +23,7 @@ def console_errors(seen: Seen) -> CheckResult:
     """Pass where no script failed and none complained."""
     check: CheckName = "console_errors"
     if silence := seen.silence("desktop"):
-        return failed(check, silence)
+        return unseen(check, silence)
     # That a request failed is told by `failed_requests`, once.
     messages = [one for one in seen.desktop["messages"] if not one["text"].startswith("Failed to load resource")]
     uncaught = sum(one["kind"] == "uncaught" for one in messages)
@@ -42,18 +42,26 @@ def failed_requests(seen: Seen) -> CheckResult:
     """Pass where everything that the page asked for came."""
     check: CheckName = "failed_requests"
     if silence := seen.silence("desktop"):
-        return failed(check, silence)
+        return unseen(check, silence)
     requests = requests_of(seen.desktop)
-    wrong = [{**one, "why": why} for one in requests if (why := _why(seen, one)) is not None]
+    # The browser asks again for what was refused, and a page may show one picture twice.
+    wrong = list(
+        {(one["url"], why): {**one, "why": why} for one in requests if (why := _why(seen, one)) is not None}.values()
+    )
+    missing: list[str] = []
     problems = [f"{one['url']} {one['why']}" for one in wrong]
-    if not seen.desktop["loaded"]:
+    if not seen.desktop["loaded"] and wrong:
         problems.append("The page never ends loading")
+    elif not seen.desktop["loaded"]:
+        # All that it asked for came: it was not the page that was waited for.
+        missing.append("The page did not end loading in the time that the browser had for it")
     return judged(
         check,
         problems,
         f"All of {counted(len(requests), 'request')} were answered."
         if len(requests) > 1
         else "The page asks for nothing but itself, and that came.",
+        missing=missing,
         requests=len(requests),
         failed=[{name: one[name] for name in ("url", "kind", "status", "why")} for one in wrong],
     )
@@ -76,7 +84,7 @@ def page_weight(seen: Seen) -> CheckResult:
     """Pass where the page, as it comes over the wire, is light enough for a telephone."""
     check: CheckName = "page_weight"
     if silence := seen.silence("desktop"):
-        return failed(check, silence)
+        return unseen(check, silence)
     requests = requests_of(seen.desktop)
     total = sum(one["bytes"] for one in requests)
     largest = max(requests, key=lambda one: one["bytes"], default=None)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from studio.addresses import DEFAULT_PORTS
-from studio.pinned_network import Endpoint
-from studio.settings import Settings
+from studio.addresses import DEFAULT_PORTS, literal_address, parse_url, require_public
+from studio.errors import InvalidInput, OutboundRefused
+
+if TYPE_CHECKING:
+    from studio.pinned_network import Endpoint
+    from studio.settings import Settings
 
 
 def origin(url: str) -> str:
@@ -29,18 +33,37 @@ def public_origin(settings: Settings) -> str:
     return origin(settings.pages_base_url or settings.app_base_url or "")
 
 
-def own_endpoints(settings: Settings) -> dict[Endpoint, Endpoint]:
-    """Return the studio's own hosts and ports that lie on this machine, each with the loopback address it is at.
+def own_endpoints(settings: Settings, url: str) -> dict[Endpoint, Endpoint]:
+    """Return the host and port of published pages, where they lie on this machine, with the loopback address.
 
-    One with a name of the internet is looked up and checked like any other site.
+    Only for a check of one of these pages, `url`: anybody else's could send requests to the studio from within.
+    Pages with a name of the internet are looked up and checked like any other site.
     """
-    found: dict[Endpoint, Endpoint] = {}
-    for address in (settings.pages_base_url, settings.app_base_url):
-        parts = urlsplit(origin(address or ""))
-        loopback = _loopback(parts.hostname or "")
-        if loopback is not None and parts.port is not None:
-            found[parts.hostname or "", parts.port] = (loopback, parts.port)
-    return found
+    own = public_origin(settings)
+    if not own or origin(url) != own:
+        return {}
+    parts = urlsplit(own)
+    loopback = _loopback(parts.hostname or "")
+    if loopback is None or parts.port is None:
+        return {}
+    return {(parts.hostname or "", parts.port): (loopback, parts.port)}
+
+
+def require_visitable(settings: Settings, url: str) -> None:
+    """Raise `InvalidInput` for an address that no check will ever visit, as far as that shows without looking it up."""
+    if origin(url) and origin(url) == public_origin(settings):
+        return
+    try:
+        target = parse_url(url)
+        if literal_address(target.host) is not None:
+            require_public(target.host, target.host)
+    except OutboundRefused as exc:
+        raise InvalidInput(exc.message, exc.remedy) from exc
+    if target.port not in DEFAULT_PORTS.values():
+        raise InvalidInput(
+            f"The address is on port {target.port}; pages are only visited on the ports 80 and 443.",
+            "Give the address of a public page, without a port.",
+        )
 
 
 def published_project(settings: Settings, url: str) -> UUID | None:

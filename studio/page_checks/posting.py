@@ -14,7 +14,8 @@ from uuid import UUID
 
 from studio.database.connection import Connection
 from studio.job_types import CHECKS, CheckName
-from studio.page_checks.results import CheckResult, failed, judged, not_applicable
+from studio.page_checks.causes import cause_of
+from studio.page_checks.results import CheckResult, failed, judged, not_applicable, unseen
 from studio.page_checks.seen import Seen
 
 
@@ -46,13 +47,18 @@ def form_post(seen: Seen, *, own: bool, asked: bool, arrival: Arrival) -> CheckR
         return not_applicable(
             check, "The page is on somebody else's site, whose form is only sent where this check is asked for by name."
         )
+    known = seen.desktop.get("forms")
+    if known is not None and not known["count"]:
+        return failed(check, "There is no form.", forms=0)
     if silence := seen.silence("form"):
-        return failed(check, silence)
+        return unseen(check, silence)
     form = seen.pages["form"]
     evidence: dict[str, Any] = {
         name: form.get(name)
         for name in ("action", "method", "filled", "posted_to", "posted_by", "status", "answered_at", "shows")
     }
+    if cause := cause_of(form.get("unfilled")):
+        return unseen(check, cause._replace(why=f"The form could not be filled in and sent: {cause.why}"), **evidence)
     if not form["sent"]:
         return failed(check, f"The form could not be sent: {form['why']}.", **evidence)
     problems: list[str] = []

@@ -1,21 +1,29 @@
 """What a page asks for, gets and complains of while it is visited. Runs in the browser's process.
 
 Requests are told by the browser's own protocol, which knows what came over the wire, also of an answer that never
-ended; frames in processes of their own are only seen by Playwright, so theirs are added from there.
+ended; frames of other sites, which have processes of their own, are only seen by Playwright: theirs are added from
+there.
 """
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+
+from studio.egress.connection import OURS
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession, Page
+    from playwright.sync_api import Request as PlaywrightRequest
+    from playwright.sync_api import Response as PlaywrightResponse
 
 # Said of an unencrypted request, which the guard itself answers; of an encrypted one only the guard's list tells.
 REFUSED = "the guard refuses this address"
+_UNREACHED = "nobody could be reached there"
+# What is no request to anybody.
+_WITHIN = ("data", "blob", "about")
 # A page may ask for and say as much as it likes; beyond this nobody counts on.
 MAX_REQUESTS = 2000
 MAX_MESSAGES = 200
@@ -25,7 +33,10 @@ URL_CHARS = 500
 
 @dataclass
 class Request:
-    """One request: `bytes` came over the wire, `error` is why it failed, `ended` whether it is over."""
+    """One request: `bytes` came over the wire, `error` is why it failed, `ended` whether it is over.
+
+    `framed` says that it is that of a frame within the page.
+    """
 
     url: str
     kind: str
@@ -37,6 +48,12 @@ class Request:
     error: str | None = None
     ended: bool = False
     main: bool = False
+    framed: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it has in common with the same request as somebody else saw it."""
+        return self.method, self.url.partition("#")[0]
 
 
 @dataclass
@@ -46,6 +63,8 @@ class Recording:
     requests: dict[str, Request] = field(default_factory=dict)
     messages: list[dict[str, str]] = field(default_factory=list)
     changed_at: float = field(default_factory=time.monotonic)
+    _main_frame: str = ""
+    _framed: dict[PlaywrightRequest, Request] = field(default_factory=dict)
 
     def attach(self, page: Page, session: CDPSession) -> None:
         """Listen to the page and to its protocol session."""
@@ -55,18 +74,23 @@ class Recording:
         session.on("Network.loadingFinished", self._finished)
         session.on("Network.loadingFailed", self._failed)
         session.send("Network.enable")
+        self._main_frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
         page.on("console", lambda message: self._say(message.type, message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self._say("uncaught", str(error)))
-        page.on("requestfailed", self._failed_elsewhere)
+        page.on("request", self._sent_by_frame)
+        page.on("response", self._answered_to_frame)
+        page.on("requestfinished", self._ended_elsewhere)
+        page.on("requestfailed", self._ended_elsewhere)
 
     def begin(self) -> None:
         """Forget what an earlier page of the same tab did."""
         self.requests.clear()
+        self._framed.clear()
         self.messages.clear()
 
     def busy(self) -> int:
         """Return how many requests are under way."""
-        return sum(not request.ended for request in self.requests.values())
+        return sum(not request.ended for request in self._all())
 
     def quiet_for(self) -> float:
         """Return for how many seconds no request has begun or ended."""
@@ -74,8 +98,9 @@ class Recording:
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as it is now, in the order in which it was asked for."""
+        self._weigh()
         return {
-            "requests": [dict(vars(request)) for request in self.requests.values()],
+            "requests": [dict(vars(request)) for request in self._all()],
             "messages": list(self.messages),
         }
 
@@ -90,21 +115,23 @@ class Recording:
             self.requests[f"{key}/{len(self.requests)}"] = before
         elif len(self.requests) >= MAX_REQUESTS:
             return
-        if urlsplit(request["url"]).scheme in ("data", "blob", "about"):
+        if request["url"].partition(":")[0] in _WITHIN:
             return
         self.requests[key] = Request(
             url=request["url"][:URL_CHARS],
             kind=str(event.get("type", "Other")),
             method=request["method"],
             main=event.get("type") == "Document" and event.get("requestId") == event.get("loaderId"),
+            # A worker's has none.
+            framed=event.get("frameId", self._main_frame) != self._main_frame,
         )
 
     def _answered(self, event: dict[str, Any]) -> None:
         if request := self.requests.get(event["requestId"]):
             request.status = event["response"]["status"]
             headers = {name.lower(): value for name, value in event["response"].get("headers", {}).items()}
-            if headers.get("x-greenlight") == "refused":
-                request.error = REFUSED
+            if said := headers.get(OURS.lower()):
+                request.error = REFUSED if said == "403" else _UNREACHED
 
     def _received(self, event: dict[str, Any]) -> None:
         if request := self.requests.get(event["requestId"]):
@@ -125,13 +152,68 @@ class Recording:
             request.ended = True
             request.error = str(event.get("blockedReason") or event.get("errorText") or "failed")[:TEXT_CHARS]
 
-    def _failed_elsewhere(self, request: Any) -> None:
+    def _sent_by_frame(self, request: PlaywrightRequest) -> None:
+        from playwright.sync_api import Error
+
+        try:
+            within = request.frame.parent_frame is not None
+        except Error:
+            # A worker's, or that of a window that is not there yet.
+            return
+        if within and len(self._framed) < MAX_REQUESTS and request.url.partition(":")[0] not in _WITHIN:
+            self.changed_at = time.monotonic()
+            kind = request.resource_type.capitalize()
+            self._framed[request] = Request(request.url[:URL_CHARS], kind, request.method, framed=True)
+
+    def _answered_to_frame(self, answer: PlaywrightResponse) -> None:
+        if known := self._framed.get(answer.request):
+            known.status = answer.status
+            if said := answer.headers.get(OURS.lower()):
+                known.error = REFUSED if said == "403" else _UNREACHED
+
+    def _ended_elsewhere(self, request: PlaywrightRequest) -> None:
+        error = str(request.failure)[:TEXT_CHARS] if request.failure else None
+        if known := self._framed.get(request):
+            self.changed_at = time.monotonic()
+            known.ended, known.error = True, known.error or error
+            return
         url = request.url[:URL_CHARS]
-        if not any(known.url == url for known in self.requests.values()) and len(self.requests) < MAX_REQUESTS:
-            error = str(request.failure or "failed")[:TEXT_CHARS]
+        if error and not any(one.url == url for one in self.requests.values()) and len(self.requests) < MAX_REQUESTS:
             self.requests[f"elsewhere/{len(self.requests)}"] = Request(
                 url, request.resource_type, request.method, error=error, ended=True
             )
+
+    def _all(self) -> list[Request]:
+        """Return every request once. Of a frame that moved to another process the protocol only saw the beginning."""
+        seen: dict[tuple[str, str], deque[Request]] = defaultdict(deque)
+        for one in self.requests.values():
+            if one.framed:
+                seen[one.key].append(one)
+        more: list[Request] = []
+        for one in self._framed.values():
+            if not (same := seen[one.key]):
+                more.append(one)
+                continue
+            known = same.popleft()
+            known.bytes = max(known.bytes, one.bytes)
+            if one.ended and not known.ended:
+                known.status, known.error, known.ended = one.status or known.status, one.error, True
+        return [*self.requests.values(), *more][:MAX_REQUESTS]
+
+    def _weigh(self) -> None:
+        """Ask how much came for the frames whose processes told nothing of it."""
+        from playwright.sync_api import Error
+
+        told = {one.key for one in self.requests.values() if one.framed and one.bytes}
+        for request, one in self._framed.items():
+            if one.key in told or not one.ended or one.error:
+                continue
+            try:
+                sizes = request.sizes()
+            except Error:
+                # The frame, or the page, is gone, and with it whoever knew.
+                continue
+            one.bytes = max(0, sizes["responseBodySize"]) + max(0, sizes["responseHeadersSize"])
 
     def _say(self, kind: str, text: str) -> None:
         if len(self.messages) < MAX_MESSAGES:

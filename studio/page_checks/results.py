@@ -1,14 +1,16 @@
-"""What a check says of a page: passed, failed or not applicable, in one sentence, with what was measured."""
+"""What a check says of a page: passed, failed, not measured or not applicable, in a sentence, with its evidence."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from studio.job_types import CheckName
+from studio.page_checks.causes import Cause
 from studio.text import clip, one_line, storable_json
 
-Outcome = Literal["passed", "failed", "not applicable"]
+Outcome = Literal["passed", "failed", "not measured", "not applicable"]
 
 # A page decides what stands in the evidence, and a row has to stay readable: of a list its first entries are kept,
 # of a text its beginning.
@@ -53,12 +55,31 @@ def not_applicable(check: CheckName, summary: str, **evidence: Any) -> CheckResu
     return CheckResult(check, "not applicable", summary, evidence)
 
 
-def judged(check: CheckName, problems: list[str], well: str, **evidence: Any) -> CheckResult:
-    """Return a failed result that names the first problem and how many more there are, or a passed one: `well`."""
+def not_measured(check: CheckName, summary: str, **evidence: Any) -> CheckResult:
+    """Return the result of a check whose evidence the browser could not take; it says nothing of the page."""
+    return CheckResult(check, "not measured", summary, evidence)
+
+
+def unseen(check: CheckName, cause: Cause, **evidence: Any) -> CheckResult:
+    """Return the result of a check that had nothing to judge: failed where that is the page's own doing."""
+    return (failed if cause.by_page else not_measured)(check, f"{cause.why.rstrip('.')}.", **evidence)
+
+
+def judged(
+    check: CheckName, problems: list[str], well: str, *, missing: Sequence[str] = (), **evidence: Any
+) -> CheckResult:
+    """Return a failed result that names the first problem and how many more there are, or a passed one: `well`.
+
+    `missing` says what could not be measured: without a problem that leaves the check open.
+    """
+    if missing:
+        evidence["not_measured"] = list(missing)
+    if missing and not problems:
+        return not_measured(check, f"{missing[0].rstrip('.')}.", **evidence)
     if not problems:
         return passed(check, well, **evidence)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    told = clip(problems[0], SUMMARY_CHARS - len(more) - 1).removesuffix(".")
+    told = clip(problems[0], SUMMARY_CHARS - len(more) - 1).rstrip(".")
     return failed(check, f"{told}{more}.", problems=problems, **evidence)
 
 

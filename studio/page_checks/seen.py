@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from studio.addresses import DEFAULT_PORTS
+from studio.page_checks.causes import Cause, cause_of
 
 
 @dataclass(frozen=True)
@@ -36,45 +37,68 @@ class Seen:
         """Where the page was in the end; None where nothing answered."""
         return self.desktop.get("final_url") if self.desktop.get("reached") else None
 
-    def unreachable(self) -> str | None:
-        """Return why nothing could be looked at, as a sentence; None where the page has answered."""
+    def unreachable(self) -> Cause | None:
+        """Return why nothing could be looked at; None where the page has answered."""
         if self.desktop.get("reached"):
             return None
         hops = self.desktop.get("hops") or [self.url]
         for hop in reversed([self.url, *hops]):
             if why := self.why_refused(hop):
-                return f"The guard does not let {hop} be visited: {why}"
+                allowed = (
+                    "" if _port(hop) in DEFAULT_PORTS.values() else " Only the web's ports 80 and 443 are visited."
+                )
+                return Cause(f"The guard does not let {hop} be visited: {why}{allowed}", by_page=True)
         if self.lost:
-            return f"The page could not be looked at: {self.lost}"
+            return Cause(f"The page could not be looked at: {self.lost}", by_page=False)
         return _unreached(self.desktop)
 
     def why_refused(self, url: str) -> str | None:
         """Return why the guard refuses the address, None where it does not."""
         try:
-            parts = urlsplit(url)
-            port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+            host, port = urlsplit(url).hostname, _port(url)
         except ValueError:
             return None
-        return self.refused.get((parts.hostname or "", port))
+        return self.refused.get((host or "", port))
 
-    def silence(self, window: str, *answers: str) -> str | None:
+    def silence(self, window: str, *answers: str) -> Cause | None:
         """Return why one of the `answers` of the page in this window is missing; None where all are there."""
         page = self.pages.get(window)
         if page is None:
-            return self.lost or "The page was not looked at."
+            return Cause(self.lost or "The page was not looked at", by_page=False)
         if not page.get("reached"):
             return _unreached(page)
-        if page.get("silent"):
-            return f"The page keeps the browser so busy that it answers nothing: {page['silent']}."
+        if silent := cause_of(page.get("silent")):
+            told = "keeps the browser so busy that it answers nothing" if silent.by_page else "answered nothing in time"
+            return Cause(f"The page {told}: {silent.why}", silent.by_page)
         for name in answers:
             if name not in page:
-                return f"The page did not let itself be looked at: {page.get(f'{name}_error') or 'no answer'}."
+                why = cause_of(page.get(f"{name}_error")) or Cause(self.lost or "the browser had no time for it", False)
+                return Cause(f"The page did not let itself be looked at: {why.why}", why.by_page)
         return None
 
+    def no_picture(self, window: str, *, draft: bool = False) -> Cause | None:
+        """Return why there is no picture of the page in this window, or of its draft there; None where there is one."""
+        name = f"draft-{window}" if draft else window
+        if name in self.pictures:
+            return None
+        page = self.pages.get(name) or {}
+        why = cause_of(page.get("picture_error")) or self.silence(name) or self.silence(window)
+        why = why or Cause(self.lost or "the browser had no time for it", by_page=False)
+        which = " of the draft" if draft else ""
+        # What keeps the approved page from being drawn is nothing that the live one does.
+        return Cause(f"There is no {window} picture{which}: {why.why.rstrip('.')}", why.by_page and not draft)
 
-def _unreached(page: Mapping[str, Any]) -> str:
-    why = str(page.get("error") or "nothing answered").removesuffix(".")
-    return f"The page could not be reached: {why}."
+
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+
+
+def _unreached(page: Mapping[str, Any]) -> Cause:
+    if ended := cause_of(page.get("ended")):
+        return Cause(f"The page could not be looked at: {ended.why}", ended.by_page)
+    why = str(page.get("error") or "nothing answered").rstrip(".")
+    return Cause(f"The page could not be reached: {why}", by_page=True)
 
 
 def requests_of(page: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

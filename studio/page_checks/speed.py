@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.job_types import CheckName
-from studio.page_checks.results import CheckResult, failed, judged
+from studio.page_checks.results import CheckResult, judged, unseen
 from studio.page_checks.seen import Seen
 
 # What Google calls good (web.dev/articles/vitals). Total blocking time stands in for the delay of real visitors'
@@ -24,7 +24,7 @@ def web_vitals(seen: Seen) -> CheckResult:
     """Pass where all three lie within what is called good."""
     check: CheckName = "web_vitals"
     if silence := seen.silence("desktop", "vitals"):
-        return failed(check, silence)
+        return unseen(check, silence)
     # A machine that had other things to do makes a page slow, and none makes it faster than it is.
     vitals, again = seen.desktop["vitals"], seen.desktop.get("vitals_again") or seen.desktop["vitals"]
     blocking = min(blocked_ms(vitals), blocked_ms(again))

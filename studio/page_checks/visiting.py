@@ -7,12 +7,13 @@ brings was made by the page, so whoever reads it trusts none of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from studio.errors import OutboundFailed
 from studio.page_checks import filling
+from studio.page_checks.causes import cause
 from studio.page_checks.isolated import Isolated, axe, script
 from studio.page_checks.limits import DESKTOP, MOBILE, PICTURE_HEIGHT, Limits, Window
 from studio.page_checks.recording import Recording
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 SMALLEST_TEXT = 12
 SMALLEST_TARGET = 24
 DRAFT = "draft.html"
+# The windows of a visit, in their order. Each is done by itself, so that none is lost with the next.
+PARTS = ("desktop", "mobile", "form", "again")
 
 _AXE = """axe.run(document, { iframes: false, resultTypes: ['violations', 'incomplete'] }).then((found) => ({
   version: axe.version,
@@ -41,77 +44,98 @@ _A_MOMENT = 50
 
 
 def visit(pages: Pages, task: dict[str, Any]) -> dict[str, Any]:
-    """Visit `task["url"]` for `task["checks"]`; return what was seen. The pictures are attached by their names.
+    """Visit `task["url"]` for `task["checks"]` in one window, which `task["part"]` names; the pictures are attached.
 
-    The task further holds `limits`; for the form `post` (the address to leave, and the origins it may be left at;
-    null where it is not to be left); for the comparison `policy`, with which the file `draft.html` is drawn (null
-    where there is none to compare with). What is seen is also kept piece by piece, for the case that the browser
-    does not live to tell all of it.
+    The parts are `PARTS`, in their order. The task further holds `limits`; for the form `post` (the address to leave,
+    and the origins it may be left at); for the comparison `policy`, with which the file `draft.html` is drawn (null
+    where there is none to compare with). What is seen is kept piece by piece, for the case that the browser does not
+    live to tell all of it; so is every part by itself.
     """
     tour = _Tour(pages, task)
-    tour.desktop()
-    if tour.reached and tour.checks & {"screenshot", "mobile_responsive", "visual_difference"}:
-        tour.mobile()
-    return tour.seen
+    parts: dict[str, Callable[[], None]] = {
+        "desktop": tour.desktop,
+        "mobile": tour.mobile,
+        "form": tour.form,
+        "again": tour.again,
+    }
+    parts[task["part"]]()
+    return {}
+
+
+def is_wanted(task: Mapping[str, Any], seen: Mapping[str, Any], part: str) -> bool:
+    """Say whether a part is to be done, after what was seen before it."""
+    checks, desktop = set(task["checks"]), seen.get("desktop") or {}
+    if part == "desktop":
+        return True
+    if not desktop.get("reached"):
+        return False
+    if part == "mobile":
+        return bool(checks & {"screenshot", "mobile_responsive", "visual_difference"})
+    if part == "form":
+        forms = desktop.get("forms")
+        return "form_post" in checks and bool(task["post"]) and (forms is None or forms["count"] > 0)
+    vitals = desktop.get("vitals")
+    return vitals is not None and is_slow(vitals)
 
 
 class _Tour:
     def __init__(self, pages: Pages, task: dict[str, Any]) -> None:
         self.checks = set(task["checks"])
-        self.seen: dict[str, Any] = {}
         self._pages = pages
         self._task = task
         self._url: str = task["url"]
         self._limits = Limits(**task["limits"])
 
-    @property
-    def reached(self) -> bool:
-        """Whether the page has answered."""
-        return bool(self.seen["desktop"]["reached"])
-
     def desktop(self) -> None:
-        """Look at the page, draw its draft, and send its form, all in one tab; each only where it is asked for."""
-        self._desktop()
-        vitals = self.seen["desktop"].get("vitals")
-        if vitals and is_slow(vitals):
-            with self._tab(DESKTOP) as tab:
-                tab.world.observe()
-                again = tab.go(self._url)
-                if again["reached"]:
-                    tab.ask(again, "vitals")
-            if "vitals" in again:
-                self._keep("desktop", {**self.seen["desktop"], "vitals_again": again["vitals"]})
-
-    def _desktop(self) -> None:
+        """Look at the page as a laptop shows it, and at its draft."""
         with self._tab(DESKTOP) as tab:
             tab.world.observe()
             seen = tab.go(self._url)
             if seen["reached"]:
+                # Taking a picture moves what these have measured.
+                if "web_vitals" in self.checks:
+                    tab.ask(seen, "vitals")
+                if self.checks & {"screenshot", "visual_difference"}:
+                    tab.picture(seen, self._pages, "desktop")
                 for name, wanted in _QUESTIONS.items():
                     if not wanted or self.checks & wanted:
                         tab.ask(seen, name)
                 if "accessibility" in self.checks:
                     tab.examine(seen)
-                if self.checks & {"screenshot", "visual_difference"}:
-                    tab.picture(seen, self._pages, "desktop")
-            self._keep("desktop", seen)
-            if self.reached:
+            self._pages.keep("desktop", seen)
+            if seen["reached"]:
                 self._draft(tab, DESKTOP)
-                if "form_post" in self.checks and self._task.get("post"):
-                    self._keep("form", self._form(tab))
 
     def mobile(self) -> None:
         """Look at the page and its draft as a telephone shows them."""
         with self._tab(MOBILE) as tab:
             seen = tab.go(self._url)
             if seen["reached"]:
+                tab.picture(seen, self._pages, "mobile")
                 if "mobile_responsive" in self.checks:
                     tab.ask(seen, "document")
                     tab.ask(seen, "layout")
-                tab.picture(seen, self._pages, "mobile")
-            self._keep("mobile", seen)
+            self._pages.keep("mobile", seen)
             if seen["reached"]:
                 self._draft(tab, MOBILE)
+
+    def form(self) -> None:
+        """Fill in the form and send it."""
+        with self._tab(DESKTOP) as tab:
+            tab.spare()
+            seen = tab.go(self._url)
+            if seen["reached"] and not seen.get("silent"):
+                seen |= filling.fill_and_send(tab.view, self._task["post"], self._limits)
+            self._pages.keep("form", seen)
+
+    def again(self) -> None:
+        """Measure once more how quick the page is."""
+        with self._tab(DESKTOP) as tab:
+            tab.world.observe()
+            seen = tab.go(self._url)
+            if seen["reached"]:
+                tab.ask(seen, "vitals")
+            self._pages.keep("again", seen)
 
     def _draft(self, tab: _Tab, window: Window) -> None:
         """Draw the approved page at the live page's address, with its own policy, and nothing from the network."""
@@ -122,24 +146,13 @@ class _Tour:
             drawn = tab.go(self._url)
             if drawn["reached"]:
                 tab.picture(drawn, self._pages, f"draft-{window.name}")
-        self._keep("draft", {**self.seen.get("draft", {}), window.name: drawn})
+        self._pages.keep(f"draft-{window.name}", drawn)
         pictures = self._pages.attachments
         if pictures.get(f"{window.name}.png") != pictures.get(f"draft-{window.name}.png"):
             # The first time that a browser draws with a typeface of the system it may take another one for it.
             again = tab.go(self._url)
             if again["reached"]:
                 tab.picture(again, self._pages, f"again-{window.name}")
-
-    def _form(self, tab: _Tab) -> dict[str, Any]:
-        tab.spare()
-        seen = tab.go(self._url)
-        if seen["reached"] and not seen.get("silent"):
-            seen |= filling.fill_and_send(tab.view.page, self._task["post"], self._limits)
-        return seen
-
-    def _keep(self, name: str, seen: dict[str, Any]) -> None:
-        self.seen[name] = seen
-        self._pages.keep(name, seen)
 
     @contextmanager
     def _tab(self, window: Window) -> Iterator[_Tab]:
@@ -172,7 +185,8 @@ class _Tab:
             arrival = self.view.go(url, answer_seconds=self._limits.load, settle_seconds=self._limits.load)
         except Error as exc:
             # Its process has ended: it took all the memory, or all the time, that there was.
-            return {"reached": False, "hops": [url], "error": _reason(exc)} | self.recording.as_json()
+            ended = cause(exc, self.view).as_json()
+            return {"reached": False, "hops": [url], "ended": ended} | self.recording.as_json()
         seen: dict[str, Any] = {
             "reached": arrival.status is not None,
             "status": arrival.status,
@@ -214,7 +228,7 @@ class _Tab:
             # The next page of this tab is drawn under the same conditions as this one was.
             page.emulate_media(reduced_motion="no-preference")
         except Error as exc:
-            seen["picture_error"] = _reason(exc)
+            seen["picture_error"] = cause(exc, self.view).as_json()
             return
         pages.attach(f"{name}.png", picture)
 
@@ -249,15 +263,28 @@ class _Tab:
         page, limits = self.view.page, self._limits
         try:
             # A page whose own scripts never let go of its thread answers no question either.
-            page.wait_for_function("true", timeout=limits.answer * 1000)
+            self._answering()
             end = time.monotonic() + limits.settle
             while time.monotonic() < end and (self.recording.busy() or self.recording.quiet_for() < limits.quiet):
                 page.wait_for_timeout(_A_MOMENT)
         except Error as exc:
-            seen["silent"] = _reason(exc)
+            seen["silent"] = cause(exc, self.view).as_json()
             return
         self._ask(seen, "fonts", _FONTS)
         self._ask(seen, "still", _STILL)
+
+    def _answering(self) -> None:
+        """Wait until the page's thread is free; where it only lacks the processor, as long as there is time at all."""
+        from playwright.sync_api import TimeoutError
+
+        while True:
+            try:
+                self.view.page.wait_for_function("true", timeout=self._limits.answer * 1000)
+            except TimeoutError:
+                if self.view.busy():
+                    raise
+            else:
+                return
 
     def _ask(self, seen: dict[str, Any], name: str, *parts: str) -> None:
         from playwright.sync_api import Error
@@ -272,18 +299,12 @@ class _Tab:
                 SMALLEST_TARGET=SMALLEST_TARGET,
             )
         except (Error, OutboundFailed) as exc:
-            seen[f"{name}_error"] = _reason(exc)
+            seen[f"{name}_error"] = cause(exc, self.view).as_json()
 
 
 # What is asked of the page, and by which checks; the document itself always.
 _QUESTIONS: dict[str, set[str]] = {
     "document": set(),
-    "vitals": {"web_vitals"},
     "forms": {"waitlist_form", "form_post"},
     "links": {"broken_links"},
 }
-
-
-def _reason(error: Exception) -> str:
-    """Return the first line of what Playwright says, without its own call's name and log."""
-    return str(error).split("\nCall log")[0].split(": ", 1)[-1].split("\n")[0].strip()[:300]

@@ -11,7 +11,8 @@ from uuid import UUID
 from studio import assets, memory, project_events
 from studio.claims import Claim, Json
 from studio.database.connection import Connection
-from studio.job_types import BrowserPayload
+from studio.errors import BrowserUnavailable
+from studio.job_types import CHECKS, BrowserPayload
 from studio.outbound import OutboundClient
 from studio.page_checks import drafts, follow_up
 from studio.page_checks.checking import Checked, Wanted, Way, check_page
@@ -54,17 +55,26 @@ class PageCheck:
     def look(self) -> Json:
         """Look at the page in a browser; return each check's result, and where its pictures are kept.
 
-        Raise `BrowserUnavailable` where no browser can be started; a page that cannot be looked at is a result.
+        Raise `BrowserUnavailable` where no browser can be started, or where it had too little time and another attempt
+        is left; a page that cannot be looked at is a result.
         """
         draft = drafts.approved(
             self.claim.db, self.settings, self.storage(), self.project_id, self.url, self.payload.publication_no
         )
         wanted = Wanted(self.url, self.payload.checks, self.claim.job_id, draft.html, draft.why_not)
         self.progress.log(f"Looking at {self.url} for {', '.join(self.payload.checks)}", url=self.url)
-        way = self.way or Way.guarded(self.settings, self.outbound(), self.limits or Limits())
+        # What an attempt before this one has left is not what this one sends.
+        self._arrival()
+        way = self.way or Way.guarded(self.settings, self.outbound(), self.limits or Limits(), self.url)
         checked = check_page(self.settings, wanted, way=way, arrival=self._arrival, limits=self.limits)
         for result in checked.results:
             self.progress.log(f"{result.check} {result.outcome}: {result.line}", check=result.check)
+        job = self.claim.job
+        if checked.not_measured and job.attempts < job.max_attempts:
+            raise BrowserUnavailable(
+                f"The browser had too little time for {', '.join(checked.not_measured)}.",
+                "It is tried again; where it stays so, give it more time with GREENLIGHT_BROWSER_SECONDS.",
+            )
         pictures = {name: self._keep(name, data) for name, data in checked.pictures.items()}
         return {
             "url": self.url,
@@ -80,11 +90,8 @@ class PageCheck:
         results = looked["results"]
         failed = [result["check"] for result in results if result["outcome"] == "failed"]
         asked = sum(result["outcome"] != "not applicable" for result in results)
-        said = (
-            f"All {asked} checks of {looked['url']} passed."
-            if not failed
-            else f"{len(failed)} of {asked} checks of {looked['url']} failed: {', '.join(failed)}."
-        )
+        unmeasured = [result["check"] for result in results if result["outcome"] == "not measured"]
+        said = _said(looked["url"], asked, failed, unmeasured)
         conn.execute(
             "insert into public.page_checks (job_id, project_id, url, final_url, publication_no, passed, results,"
             " desktop_asset_id, mobile_asset_id) values (%s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)"
@@ -122,6 +129,7 @@ class PageCheck:
                 "publication_no": looked["publication_no"],
                 "passed": looked["passed"],
                 "failed": failed,
+                "not_measured": unmeasured,
             },
         )
         return {"said": said, "failed": failed, "passed": looked["passed"]}
@@ -131,6 +139,8 @@ class PageCheck:
         number = looked["publication_no"]
         if number is None or not recorded["failed"]:
             return {"rollback": None}
+        if self.payload.publication_no is None and set(self.payload.checks) != set(CHECKS):
+            return {"rollback": "Not offered: somebody looked at a part of the page by hand."}
         if looked["final_url"] is None:
             return {"rollback": "Not offered: nothing answered, and would not answer with an earlier page either."}
         offered = follow_up.offer_rollback(
@@ -172,3 +182,14 @@ class PageCheck:
             if kept:
                 result["evidence"]["pictures"] = kept
         return results
+
+
+def _said(url: str, asked: int, failed: list[str], unmeasured: list[str]) -> str:
+    """Return what came of the checks in a sentence or two; what was not measured has not failed."""
+    if not failed and not unmeasured:
+        return f"All {asked} checks of {url} passed."
+    told = [f"{len(failed)} of {asked} checks of {url} failed: {', '.join(failed)}."] if failed else []
+    if unmeasured:
+        rest = "" if failed else "; none failed"
+        told.append(f"{len(unmeasured)} of {asked} checks of {url} were not measured: {', '.join(unmeasured)}{rest}.")
+    return " ".join(told)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
 
 from studio.claims import Json
-from studio.model.answers import Passage
+from studio.model.answers import FetchedPage, Passage
 from studio.packets.fields import Source
 from studio.reports import charts, checking, writing
 from studio.reports.checking import Checked
@@ -17,11 +18,22 @@ from studio.reports.claims import Material, Stated
 from studio.reports.model import Claim, Contradiction, Question, Report, ReportSource
 from studio.reports.quotes import PageText
 from studio.reports.searching import Findings
-from studio.reports.snapshots import Snapshot
+from studio.reports.snapshots import MOST_CHARS, Snapshot
 from studio.reports.wording import say
 from studio.text import clip
 
 Pages = Mapping[str, tuple[Snapshot, PageText]]
+
+
+class Answered(BaseModel):
+    """What the research of a question answered, as it is kept before any of its pages is stored."""
+
+    notes: str
+    passages: list[Passage]
+    pages: list[FetchedPage]
+    searches: int
+    model: str
+    at: datetime
 
 
 class Brought(BaseModel):
@@ -35,15 +47,29 @@ class Brought(BaseModel):
     at: datetime
 
 
-def brought(found: Findings, fetched: Sequence[Snapshot]) -> Json:
-    """Return the checkpoint of a question's research."""
+def answered(found: Findings) -> Json:
+    """Return the checkpoint of what was paid for, with the texts of its pages as far as they are kept."""
+    # One character more than is kept shows that a text was cut.
+    pages = [replace(page, text=page.text and page.text[: MOST_CHARS + 1]) for page in found.pages]
+    return Answered(
+        notes=found.notes,
+        passages=list(found.passages),
+        pages=pages,
+        searches=found.searches,
+        model=found.model,
+        at=datetime.now(UTC),
+    ).model_dump(mode="json")
+
+
+def brought(found: Answered, fetched: Sequence[Snapshot]) -> Json:
+    """Return the checkpoint of a question's research, its pages stored."""
     return Brought(
         notes=found.notes,
         passages=[{"url": one.url, "title": one.title, "quote": one.quote, "tool": one.tool} for one in found.passages],
         fetched=list(fetched),
         searches=found.searches,
         model=found.model,
-        at=datetime.now(UTC),
+        at=found.at,
     ).model_dump(mode="json")
 
 

@@ -28,7 +28,7 @@ from studio.progress import Progress
 from studio.projects import Project
 from studio.reports import assembly, checking, claims, contradictions, recording, snapshots
 from studio.reports.assembly import Brought
-from studio.reports.checking import Verdict
+from studio.reports.checking import Checked, Verdict
 from studio.reports.claims import Stated
 from studio.reports.model import Claim, Report
 from studio.reports.paid import PaidCalls, in_batches
@@ -135,12 +135,12 @@ class Generation:
             [[Stated.model_validate(one) for one in its or ()] for its in stated], self._pages(taken), language
         )
 
-        def second_reading(number: int, standing: Sequence[Claim]) -> Callable[[], Json]:
+        def second_reading(number: int, standing: Sequence[Checked]) -> Callable[[], Json]:
             return (lambda: paid.review(number, standing)) if standing else list
 
         second = in_batches(
             [
-                second_reading(number, [one.claim for one in its if one.claim.outcome == "supported"])
+                second_reading(number, [one for one in its if one.claim.outcome == "supported"])
                 for number, its in enumerate(by_question, 1)
             ],
             CALLS_AT_ONCE,

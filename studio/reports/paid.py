@@ -17,10 +17,12 @@ from studio.model.spend import Spender
 from studio.parallel import side_by_side
 from studio.progress import Progress
 from studio.reports import assembly, checking, claims, contradictions, planning, searching, writing
+from studio.reports.assembly import Answered
+from studio.reports.checking import Checked
 from studio.reports.contradictions import FoundContradiction
 from studio.reports.model import Claim
 from studio.reports.snapshots import Keeper
-from studio.reports.writing import ReportText
+from studio.reports.writing import ReportText, SentenceVerdict
 
 if TYPE_CHECKING:
     from studio.model.client import Model
@@ -47,14 +49,20 @@ class PaidCalls:
         return self.held.once(planning.STEP, lambda: planning.plan(*self._asking, facts, slides))
 
     def look_up(self, number: int, facts: dict[str, Any], keeper: Keeper) -> Json:
-        """Return what the research of a question has brought; the pages that were fetched for it are stored."""
+        """Return what the research of a question has brought; the pages that were fetched for it are stored.
+
+        What was paid for is kept before the pages are stored, so that a storage that fails costs no second answer.
+        """
         step = f"research/{number}"
 
-        def paid() -> Json:
-            found = searching.look_up(*self._asking, step, facts)
+        def stored() -> Json:
+            given = self.held.once(
+                f"{step}/answer", lambda: assembly.answered(searching.look_up(*self._asking, step, facts))
+            )
+            found = Answered.model_validate(given)
             return assembly.brought(found, keeper.keep_fetched(found.pages))
 
-        return self.held.once(step, paid)
+        return self.held.once(step, stored)
 
     def state(self, number: int, facts: dict[str, Any], shown: Sequence[dict[str, Any]]) -> Json:
         """Return the statements that the pages make to a question, None where no answer was usable."""
@@ -65,7 +73,7 @@ class PaidCalls:
             f"Question {number} has no statements",
         )
 
-    def review(self, number: int, standing: Sequence[Claim]) -> Json:
+    def review(self, number: int, standing: Sequence[Checked]) -> Json:
         """Return the second reading of a question's claims, None where none was usable."""
         step = f"check/{number}"
         return self._once(
@@ -85,7 +93,7 @@ class PaidCalls:
         return [FoundContradiction.model_validate(one) for one in found or ()]
 
     def write(self, questions: Sequence[str], standing: Sequence[Claim]) -> ReportText | None:
-        """Return the report's words, None where no answer was usable."""
+        """Return the report's words as far as a second reading confirms them, None without a usable answer."""
         step = "write/text"
         listed = [{"question": number, "text": text} for number, text in enumerate(questions, 1)]
         facts = {"topic": self.topic, "questions": listed}
@@ -94,7 +102,20 @@ class PaidCalls:
             lambda: writing.write(*self._asking, step, facts, standing)[0].model_dump(mode="json"),
             "The statements stand for themselves",
         )
-        return None if given is None else ReportText.model_validate(given)
+        if given is None:
+            return None
+        text = writing.carried(ReportText.model_validate(given), self.topic, standing)
+        items = writing.items(text, self.topic, standing)
+        if not items:
+            return text
+        step = "write/check"
+        verdicts = self._once(
+            step,
+            lambda: [one.model_dump() for one in writing.review(*self._asking, step, self.topic, items)],
+            "The written text has no second reading, and the statements stand for themselves",
+        )
+        given = [SentenceVerdict.model_validate(one) for one in verdicts or ()]
+        return writing.confirmed(text, self.topic, items, given)
 
     def _once(self, step: str, ask: Callable[[], Json], without: str) -> Json:
         def paid() -> Json:

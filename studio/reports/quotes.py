@@ -6,6 +6,7 @@ import functools
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Iterator
 
 from studio.text import storable
 
@@ -25,6 +26,21 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\u2066-\u2069\u202a-\u202e\uf
 # place of one that could close its block.
 _FOLDED = str.maketrans({char: group[0] for group in ("'’‘‚ʼ′", '"“”„«»″', "-‐‑‒–—−", "<‹") for char in group})
 _OUTER = '"“”„«»…'
+# Letters of these scripts stand beside each other without a word's being cut.
+_CLOSE = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\uff00-\uffef\U00020000-\U0003ffff]"
+)
+_MAGNITUDES = frozenset("千천万萬만百十億亿억兆조")
+_HYPHENS, _SIGNS = frozenset("-‐‑"), frozenset("-–−")
+_ONE_NUMBER = re.compile(r"(?<!\d)\d{1,3}(?: \d{3})+(?!\d)|\d+(?:[.,'’٫٬．，]\d+)+")
+# No number is longer.
+_NUMBER_CHARS = 40
+# A quote that stands inside other words so often, and never by itself, is not looked for any further.
+_MOST_PLACES = 1000
+# Normalizing takes the square of a run of marks; no script puts so many on a letter.
+_MOST_MARKS = 30
+_FIRST_MARK, _LAST_MARK = 0x300, 0x1FFFF
 
 
 class PageText:
@@ -42,6 +58,11 @@ class PageText:
         return [space.start() for space in _EMPTY_SPACE.finditer(self._folded)]
 
     @functools.cached_property
+    def _gaps(self) -> list[int]:
+        """Where each space that was taken out would stand in the tight text."""
+        return [place - count for count, place in enumerate(self._empty_spaces)]
+
+    @functools.cached_property
     def _tight(self) -> str:
         return _EMPTY_SPACE.sub("", self._folded)
 
@@ -52,47 +73,105 @@ class PageText:
     def find(self, quote: str) -> str | None:
         """Return the page's own words that are `quote`, None where they do not stand on it.
 
-        They differ from `quote` in white space and in the shape of quotation marks and dashes, if at all.
+        They differ from `quote` in white space and in the shape of quotation marks and dashes, if at all, and neither
+        begin nor end inside a word or a number: "12 million" does not stand in "112 million".
         """
-        wanted = bare(quote)
-        if not wanted:
-            return None
-        words = self._find(wanted)
-        if words is None and (_INVISIBLE.search(wanted) or _INVISIBLE.search(self.text)):
-            words = self._visible._find(_INVISIBLE.sub("", wanted))
-        return words
-
-    def _find(self, wanted: str) -> str | None:
-        if wanted in self.text:
-            return wanted
-        wanted = wanted.translate(_FOLDED)
-        if (begin := self._folded.find(wanted)) >= 0:
-            return self.text[begin : begin + len(wanted)]
-        tight = _EMPTY_SPACE.sub("", wanted)
-        begin = self._tight.find(tight) if tight else -1
-        if begin < 0:
-            return None
-        # Where each space that was taken out would stand in the tight text.
-        gaps = [place - count for count, place in enumerate(self._empty_spaces)]
-        last = begin + len(tight) - 1
-        return self.text[begin + bisect_right(gaps, begin) : last + bisect_right(gaps, last) + 1]
+        text, begin, end = self._placed(quote)
+        return text[begin:end] if end else None
 
     def around(self, quote: str, chars: int) -> str:
         """Return the quote with what stands before and after it on the page, `chars` in all, cut between words."""
-        words = self.find(quote)
-        if words is None:
+        text, first, end = self._placed(quote)
+        if not end:
             return ""
-        middle = self.text.find(words) + len(words) // 2
-        begin = max(0, middle - chars // 2)
-        part = self.text[begin : begin + chars]
+        begin = max(0, (first + end) // 2 - chars // 2)
+        part = text[begin : begin + chars]
         if begin:
             part = part[part.find(" ") + 1 :]
         return part
 
+    def _placed(self, quote: str) -> tuple[str, int, int]:
+        """Return the text in which a quote stands, and where it begins and ends; 0 and 0 where it does not stand."""
+        wanted = bare(quote)
+        if not wanted:
+            return self.text, 0, 0
+        place = self._place(wanted)
+        if place is None and (_INVISIBLE.search(wanted) or _INVISIBLE.search(self.text)):
+            wanted = _INVISIBLE.sub("", wanted)
+            if wanted and (place := self._visible._place(wanted)) is not None:
+                return self._visible.text, *place
+        return self.text, *(place or (0, 0))
+
+    def _place(self, wanted: str) -> tuple[int, int] | None:
+        size = len(wanted)
+        for text, words in ((self.text, wanted), (self._folded, wanted.translate(_FOLDED))):
+            for begin in _places(text, words):
+                if self._apart(begin, begin + size):
+                    return begin, begin + size
+        tight = _EMPTY_SPACE.sub("", wanted.translate(_FOLDED))
+        if not tight:
+            return None
+        for found in _places(self._tight, tight):
+            last = found + len(tight) - 1
+            begin, end = found + bisect_right(self._gaps, found), last + bisect_right(self._gaps, last) + 1
+            if self._apart(begin, end):
+                return begin, end
+        return None
+
+    def _apart(self, begin: int, end: int) -> bool:
+        """Whether what stands between two places neither begins nor ends inside a word or a number."""
+        return not _inside(self.text, begin) and not _inside(self.text, end)
+
+
+def _places(text: str, words: str) -> Iterator[int]:
+    begin = -1
+    for _ in range(_MOST_PLACES):
+        begin = text.find(words, begin + 1)
+        if begin < 0:
+            return
+        yield begin
+
+
+def _inside(text: str, place: int) -> bool:
+    """Whether a cut of `text` at `place` would cut a word or a number."""
+    left = _INVISIBLE.sub("", text[max(0, place - _NUMBER_CHARS) : place])
+    right = _INVISIBLE.sub("", text[place : place + _NUMBER_CHARS])
+    if not left or not right:
+        return False
+    before, after = left[-1], right[0]
+    if before.isdigit() and (after.isdigit() or after in _MAGNITUDES):
+        return True
+    if any(number.start() < len(left) < number.end() for number in _ONE_NUMBER.finditer(left + right)):
+        return True
+    if before in _SIGNS and after.isdigit():
+        return len(left) == 1 or not left[-2].isalnum()
+    if before in _HYPHENS:
+        return len(left) > 1 and left[-2].isalpha() and after.isalpha()
+    if after in _HYPHENS:
+        return len(right) > 1 and before.isalpha() and right[1].isalpha()
+    return _of_a_word(before) and _of_a_word(after) and not _CLOSE.match(before) and not _CLOSE.match(after)
+
+
+def _of_a_word(char: str) -> bool:
+    return char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M"
+
+
+@functools.cache
+def _crowd() -> re.Pattern[str]:
+    """Return what finds a run of too many marks, its first ones as a group."""
+    marks = (chr(code) for code in range(_FIRST_MARK, _LAST_MARK) if unicodedata.category(chr(code))[0] == "M")
+    every = re.escape("".join(marks))
+    return re.compile(f"([{every}]{{{_MOST_MARKS}}})[{every}]+")
+
+
+def composed(text: str) -> str:
+    """Return `text` in Unicode's composed form, in linear time: of a run of marks the first ones are kept."""
+    return text if text.isascii() else unicodedata.normalize("NFC", _crowd().sub(r"\1", text))
+
 
 def squeezed(text: str) -> str:
     """Return `text` in Unicode's composed form, every run of white space as one space."""
-    return " ".join(unicodedata.normalize("NFC", storable(text)).split())
+    return " ".join(composed(storable(text)).split())
 
 
 def bare(quote: str) -> str:

@@ -21,6 +21,7 @@ from studio.packets import versions
 from studio.packets.phase1 import BrandKit
 from studio.project_events import record as record_event
 from studio.reports.model import Claim, Report
+from studio.reports.quotes import composed
 from studio.reports.snapshots import Keeper, Snapshot
 from studio.settings import Settings
 from studio.tasks import forget_task, log_task
@@ -41,7 +42,7 @@ THUMBNAIL_SIZE = (320, 240)
 
 def slug(text: str, chars: int, joint: str = "-") -> str:
     """Return `text` as a part of a name: its letters and figures in lower case, in whatever script, joined."""
-    plain = unicodedata.normalize("NFC", text).lower()
+    plain = composed(text).lower()
     kept = "".join(char if unicodedata.category(char)[0] in "LNM" else " " for char in plain)
     name = joint.join(kept.split())[:chars]
     while len(name.encode()) > SLUG_BYTES:

@@ -36,6 +36,10 @@ _SENTENCES: dict[str, dict[str, str]] = {
         "en": "The second reading passed it over.",
         "de": "Die zweite Lesung hat sie übergangen.",
     },
+    "figures_unread": {
+        "en": "It has a figure, and no second reading has confirmed it.",
+        "de": "Sie enthält eine Zahl, und keine zweite Lesung hat sie bestätigt.",
+    },
     "page_changed": {
         "en": "The page, fetched after the search, does not contain these words; only the search's own passage does.",
         "de": "Die Seite, nach der Suche abgerufen, enthält diese Worte nicht; nur die Fundstelle der Suche tut es.",
@@ -87,9 +91,10 @@ _SENTENCES: dict[str, dict[str, str]] = {
         "de": "Seiten, die größer sind als das, was aufbewahrt wird: {count}. Geprüft wurde nur ihr Anfang.",
     },
     "limit_no_second": {
-        "en": "Questions without a usable second reading: {count}. Their statements were checked by their words and"
-        " figures alone.",
-        "de": "Fragen ohne brauchbare zweite Lesung: {count}. Ihre Aussagen sind nur an Worten und Zahlen geprüft.",
+        "en": "Questions without a usable second reading: {count}. Their statements were checked by their words"
+        " alone, and those with figures are marked.",
+        "de": "Fragen ohne brauchbare zweite Lesung: {count}. Ihre Aussagen sind nur an ihren Worten geprüft,"
+        " und die mit Zahlen sind gekennzeichnet.",
     },
     "limit_carries": {
         "en": "The check shows that a quote carries its statement, not that the page is right.",

@@ -46,6 +46,7 @@ COMPOSERS: dict[str, Composer] = {
     "QuoteReview": report.review,
     "ContradictionFindings": report.contradictions,
     "ReportText": report.text,
+    "SentenceReview": report.text_review,
 }
 
 _SHORT = ("title", "name", "headline", "heading", "label", "subject", "tagline", "topic", "keyword", "cta", "query")

@@ -66,11 +66,20 @@ class Look:
         return [found for found in self.results if found.outcome == "failed"]
 
     @property
+    def not_measured(self) -> list[Found]:
+        """The checks for which the browser had too little time."""
+        return [found for found in self.results if found.outcome == "not measured"]
+
+    @property
     def verdict(self) -> str:
-        """How many checks passed or failed, in words."""
+        """How many checks passed or failed, or were not measured, in words."""
         passed = sum(found.outcome == "passed" for found in self.results)
+        asked = passed + len(self.failed) + len(self.not_measured)
+        open_ones = f"{len(self.not_measured)} not measured" if self.not_measured else ""
         if self.failed:
-            return f"{len(self.failed)} of {passed + len(self.failed)} checks failed"
+            return ", ".join(filter(None, (f"{len(self.failed)} of {asked} checks failed", open_ones)))
+        if open_ones:
+            return f"{passed} of {asked} checks passed, {open_ones}"
         return f"{passed} {'check' if passed == 1 else 'checks'} passed"
 
 
@@ -175,6 +184,10 @@ def _rollbacks(db: Database, jobs: list[Job], rows: list[dict[str, Any]]) -> dic
     )
     by_job = {row["job"]: row for row in asked}
     by_number = {row["publication_no"]: row for row in asked if isinstance(row["publication_no"], int)}
-    failed = {row["job_id"]: row["publication_no"] for row in rows if not row["passed"]}
+    failed = {
+        row["job_id"]: row["publication_no"]
+        for row in rows
+        if any(entry.get("outcome") == "failed" for entry in objects(row["results"]))
+    }
     offered = {job.id: by_job.get(str(job.id)) or by_number.get(failed.get(job.id) or 0) for job in jobs}
     return {job: Rollback(row["id"], row["title"], row["status"]) for job, row in offered.items() if row is not None}

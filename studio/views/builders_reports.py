@@ -10,6 +10,7 @@ from uuid import UUID
 
 from studio.builders import REPORT, SLIDES, SLIDES_LIMIT, SLIDES_MINIMUM
 from studio.database.connection import Database
+from studio.operations.wording import several
 from studio.queue import Job
 from studio.views import builders
 from studio.views.builders import Stored, objects, said, text, whole
@@ -95,6 +96,16 @@ class Listed:
     def title(self) -> str:
         """The report's title, before there is one its topic, in one line."""
         return builders.title(self.report.title if self.report is not None else self.topic, "Report")
+
+    @property
+    def length(self) -> str | None:
+        """How many pages it has, and how many were asked for where nothing was found to fill them; None before."""
+        made = self.report
+        if made is None:
+            return None
+        if made.nothing_found and made.pages < self.max_slides:
+            return f"{made.pages} of the {self.max_slides} pages asked for, as nothing was found"
+        return several(made.pages, "page")
 
 
 @dataclass(frozen=True)

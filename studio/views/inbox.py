@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, Literal, LiteralString
 from uuid import UUID
 
-from studio import approvals, outcomes, permissions, projects, queue
+from studio import approvals, outcomes, permissions, projects, queue, rollbacks
 from studio.approvals import Approval
+from studio.builders import CHECK
 from studio.database.connection import Database
 from studio.errors import NotFound
 from studio.mail import sequences
@@ -19,6 +20,7 @@ from studio.packets import versions
 from studio.packets.versions import PacketVersion
 from studio.projects import Project
 from studio.queue import Job
+from studio.rollbacks import Evidence
 
 Kind = Literal["gates", "actions", "high"]
 KINDS: tuple[Kind, ...] = ("gates", "actions", "high")
@@ -106,6 +108,8 @@ class Counts:
 class Asked:
     """One approval. `packet` is the version it rests on, `latest` the number of the newest of that phase.
 
+    Where it asks to go back to an earlier page, it rests on no packet but on `evidence`; its job is None where that is
+    away.
     `refusal` says why approving it would be refused now, `recipients` how many people its mails would go to now,
     `asset` which file it pins, `live_already` whether everybody sees that page already. `by_kill` says that the end of
     the project has denied it. `successor` is the pending approval that has taken its place. Of a decided one
@@ -115,6 +119,7 @@ class Asked:
     approval: Approval
     project: Project
     packet: PacketVersion | None
+    evidence: Evidence | None
     latest: int | None
     budget: Budget | None
     refusal: str | None
@@ -183,7 +188,9 @@ def asked(db: Database, owner: str, approval_id: UUID) -> Asked:
     """Return an owner's approval; raise `NotFound`, also for somebody else's."""
     approval = approvals.of_owner(db, owner, approval_id)
     project = projects.get(db, approval.project_id)
-    packet = versions.get(db, approval.packet_version_id) if approval.packet_version_id else None
+    evidence = _evidence(db, approval)
+    rests = approval.packet_version_id if evidence is None else None
+    packet = versions.get(db, rests) if rests else None
     outcome = outcomes.outcome_of(db, approval)
     pends = approval.status == "pending"
     with db.connection() as conn:
@@ -195,6 +202,7 @@ def asked(db: Database, owner: str, approval_id: UUID) -> Asked:
         approval=approval,
         project=project,
         packet=packet,
+        evidence=evidence,
         latest=_latest(db, project.id, approval.phase),
         budget=budget,
         refusal=refusal,
@@ -205,6 +213,17 @@ def asked(db: Database, owner: str, approval_id: UUID) -> Asked:
         outcome=outcome,
         job=_job(db, approval, outcome),
     )
+
+
+def _evidence(db: Database, approval: Approval) -> Evidence | None:
+    found = rollbacks.evidence_of(approval.action_type, approval.payload)
+    if found is None or found.job_id is None:
+        return found
+    there = db.fetch_one(
+        "select from public.agent_jobs where id = %s and project_id = %s and job_type = %s",
+        [found.job_id, approval.project_id, CHECK],
+    )
+    return found if there is not None else Evidence(None, found.failed)
 
 
 def _refusal(db: Database, approval: Approval, project: Project) -> str | None:

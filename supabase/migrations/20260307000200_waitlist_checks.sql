@@ -40,6 +40,9 @@ begin
       and status = 'running') then
     return false;
   end if;
+  -- What checks have left that ended before they could look for it.
+  delete from waitlist_checks w where not exists (
+    select from agent_jobs j where j.id = w.job_id and j.status = 'running');
   insert into waitlist_checks (job_id, project_id, email, source, consent)
     values (p_job_id, p_project_id, p_email, p_source, p_consent)
     on conflict (job_id) do update set email = excluded.email, source = excluded.source,

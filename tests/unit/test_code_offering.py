@@ -92,3 +92,6 @@ def test_what_an_agent_does_is_shown_without_secrets_and_bulk() -> None:
     assert "hunter2" not in shown
     assert "AAAA" not in shown
     assert len(shown) < 2 * SHOWN_CHARS
+    quiet.tool_call("write", input={"content": "c" * 500, "file_path": "a.py", "hunter2-hunter2": 1})
+    given = told.calls[-1][1]["input"]
+    assert list(given) == ["•••", "file_path", "content"]

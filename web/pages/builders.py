@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from studio import builders, events
+from studio import builders, events, pages
 from studio.job_types import CHECKS
 from studio.operations import traces
 from studio.projects import Project
@@ -174,9 +174,13 @@ def check_part(project: OwnProject, check_id: UUID, owner: SignedIn, request: Re
 
 def _check(here: StudioSite, project: Project, found: PageCheck) -> dict[str, Any]:
     look = found.look
+    with here.db.connection() as conn:
+        live = pages.current(conn, project.id) if project.status != "killed" else None
     evidence = [] if look is None else [(one.check, shown) for one in look.results for shown in one.pictures]
     return {
         "check": found,
+        # Of a look at a publication: the number of what the world sees now, None where it sees nothing.
+        "live_no": None if live is None else live.publication_no,
         "desktop": None if look is None or look.desktop is None else _picture(here, "desktop", look.desktop),
         "mobile": None if look is None or look.mobile is None else _picture(here, "mobile", look.mobile),
         "pictures": [_picture(here, shown.name, shown.file, name) for name, shown in evidence],

@@ -8,6 +8,7 @@ is what the tools have told it. The application is real: it runs on Python's sta
 | `player` | the turns: look, write, run, mend, report |
 | `transcript` | what was called so far, and what came back |
 | `kinds` | which of three kinds of product an idea asks for |
+| `parts` | which parts of a request are clearly in it |
 | `product` | the product's name, words, colours and folder |
 | `files` | its files, from `templates` |
 | `report` | what is said at the end |

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from studio.sandbox import words
 from studio.sandbox.code.product import Product
+from studio.sandbox.code.speech import say
 
 # In the order of writing: what must hold, then what makes it hold.
 TESTS = ("tests/__init__.py", "tests/running.py", "tests/test_store.py", "tests/test_app.py", "Makefile", ".gitignore")
@@ -123,6 +124,7 @@ def _names(product: Product) -> dict[str, object]:
     return {
         **{one.name: getattr(product, one.name) for one in dataclasses.fields(product)},
         "opening": words.shortened(" ".join(product.idea.split()), _LONGEST_IDEA),
+        "starter": say(product.language, f"kind_{product.kind}"),
         "radius": radius,
         "art_radius": art_radius,
         "hero_vw": round(5.6 * size, 1),

@@ -94,6 +94,17 @@ def wants_waitlist(texts: Sequence[str]) -> bool:
     return any(_WAITLIST.search(text) for text in texts)
 
 
+def without_waitlist(text: str) -> tuple[str, bool]:
+    """Return a text without the words that ask for a list of addresses, and whether it has any."""
+    rest, count = _WAITLIST.subn(" ", text)
+    return rest, count > 0
+
+
+def is_beyond(text: str) -> bool:
+    """Say whether a text speaks of what a first version of these kinds has nothing for."""
+    return _BEYOND.search(text) is not None
+
+
 def heading_of(kind: Kind, idea: str, language: Language) -> str:
     """Return what the list holds in the idea's own words ("Power tools"), empty where they do not say it clearly."""
     text = words.plain(idea)

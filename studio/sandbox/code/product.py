@@ -15,7 +15,7 @@ from studio.brand.colors import contrast, mix, readable
 from studio.brand.look import look
 from studio.brand.palette import Palette, turned
 from studio.sandbox import synthesis, words
-from studio.sandbox.code import kinds
+from studio.sandbox.code import kinds, parts
 from studio.sandbox.code.kinds import Kind
 from studio.sandbox.code.speech import product_text, say
 from studio.sandbox.facts import Facts
@@ -40,11 +40,17 @@ _LONGEST_HEADLINE = 90
 _LONGEST_SUB = 220
 _MOST_MISSING = 8
 _MOST_REQUEST = 240
+# Of a request of thousands of words a reader is told this much of what is not there, and how much more there is.
+_MOST_PARTS = 40
+_LONGEST_PART = 160
 
 
 @dataclass(frozen=True)
 class Product:
-    """Everything the files are made of. `folder` is empty at the root; what is `taken` was there before and stays."""
+    """Everything the files are made of. `folder` is empty at the root; what is `taken` was there before and stays.
+
+    `met` are the parts of the request that are clearly in it. `missing` begins with the others, `unmet` in number.
+    """
 
     kind: Kind
     language: Language
@@ -55,6 +61,8 @@ class Product:
     request: str
     heading: str
     able: tuple[str, ...]
+    met: tuple[str, ...]
+    unmet: int
     missing: tuple[str, ...]
     waitlist: bool
     text: dict[str, str]
@@ -106,17 +114,22 @@ def product_of(facts: Facts, readme: str | None = None) -> Product:
     settled = page.inks.palette
     folder = _folder(taken)
     able = [text[f"able_{number}"] for number in (1, 2, 3)]
+    name = words.clip_words(words.plain(page.name), _LONGEST_NAME) or headline
+    heading = kinds.heading_of(kind, reading.text, language)
+    asked = parts.parts_of(request, able, [heading, name], waitlist=waitlist)
     return Product(
         kind=kind,
         language=language,
-        name=words.clip_words(words.plain(page.name), _LONGEST_NAME) or headline,
+        name=name,
         headline=headline,
         sub=sub or text["sub"],
         idea=reading.text,
         request=words.clip_words(" ".join(request.split()), _MOST_REQUEST),
-        heading=kinds.heading_of(kind, reading.text, language) or text["heading"],
+        heading=heading or text["heading"],
         able=tuple([*able, say(language, "able_waitlist")] if waitlist else able),
-        missing=tuple(_missing(kind, language, scope, deferred, waitlist=waitlist)),
+        met=tuple(words.clip_words(part, _LONGEST_PART) for part in asked.met),
+        unmet=len(asked.unmet),
+        missing=tuple(_missing(kind, language, asked.unmet, scope, deferred, waitlist=waitlist)),
         waitlist=waitlist,
         text=text,
         drawing=motifs.drawing(first, ""),
@@ -151,13 +164,27 @@ def _opening(facts: Facts) -> tuple[str, str]:
 
 
 def _missing(
-    kind: Kind, language: Language, scope: Sequence[str], deferred: Sequence[str], *, waitlist: bool
+    kind: Kind,
+    language: Language,
+    unmet: Sequence[str],
+    scope: Sequence[str],
+    deferred: Sequence[str],
+    *,
+    waitlist: bool,
 ) -> Iterator[str]:
-    """Yield what the product does not do: wishes first, what everybody expects last."""
+    """Yield what the product does not do: what was asked for first, then wishes, what everybody expects last."""
+    yield from (words.clip_words(part, _LONGEST_PART) for part in unmet[:_MOST_PARTS])
+    if len(unmet) > _MOST_PARTS:
+        yield say(language, "missing_more", count=len(unmet) - _MOST_PARTS)
     suffix = "_tracker" if kind == "tracker" else ""
     usual = [say(language, f"missing_accounts{suffix}"), say(language, f"missing_mail{suffix}")]
     open_wishes = [*kinds.unfulfilled(kind, scope, waitlist=waitlist), *deferred]
-    wishes = [wish for wish in words.unique(map(words.plain, open_wishes)) if not _says_nothing(wish, language)]
+    told = {words.folded(part) for part in unmet}
+    wishes = [
+        wish
+        for wish in words.unique(map(words.plain, open_wishes))
+        if not _says_nothing(wish, language) and words.folded(wish) not in told
+    ]
     yield from wishes[: _MOST_MISSING - len(usual)]
     yield from usual
 

@@ -23,6 +23,8 @@ def final(
     """Return the last text. `wanted` are the files that were to be written; `runs` of the tests and `builds` follow."""
     language = made.language
     parts = [_written(made, past, wanted)]
+    if made.request and all(past.written(path) for path in wanted):
+        parts.append(_followed(made))
     if made.folder and any(past.written(path) for path in wanted):
         parts.append(say(language, "own_folder", folder=made.folder))
     parts.append(_tested(made, past, runs))
@@ -51,8 +53,19 @@ def _written(made: Product, past: Transcript, wanted: Mapping[str, str]) -> str:
         count=len(there),
         where=say(language, "where", folder=made.folder) if made.folder else "",
         lines=sum(wanted[path].count("\n") for path in there),
-        request=quoted((made.request or made.headline).rstrip(". "), language),
     )
+
+
+def _followed(made: Product) -> str:
+    """Return which parts of the request are in it; that all of it is only where each part is."""
+    language = made.language
+    request = quoted(made.request.rstrip(". "), language)
+    if not made.met:
+        return say(language, "follows_nothing" if made.unmet else "asked", request=request)
+    if not made.unmet:
+        return say(language, "follows", request=request)
+    lines = "\n".join(f"- {part}" for part in made.met)
+    return f"{say(language, 'follows_part', request=request)}\n{lines}"
 
 
 def _tested(made: Product, past: Transcript, runs: Sequence[Made]) -> str:

@@ -60,6 +60,21 @@ def review(facts: Facts) -> dict[str, Any]:
     return {"verdicts": verdicts}
 
 
+def text_review(facts: Facts) -> dict[str, Any]:
+    """Return the answer to a `SentenceReview` schema: whether all words of a sentence stand in its claims."""
+    given = facts.given("sentences")
+    verdicts: list[dict[str, Any]] = []
+    for one in given if isinstance(given, list) else []:
+        if not isinstance(one, dict):
+            continue
+        its = one.get("claims")
+        told = " ".join(str(claim) for claim in its) if isinstance(its, list) else ""
+        said = str(one.get("text") or "")
+        supported = said.rstrip("….") in told or words.stems(said) <= words.stems(f"{told} {facts.text('topic')}")
+        verdicts.append({"sentence": one.get("sentence"), "supported": supported})
+    return {"verdicts": verdicts}
+
+
 def contradictions(_facts: Facts) -> dict[str, Any]:
     """Return the answer to a `ContradictionFindings` schema: this model cannot tell, and says none."""
     return {"contradictions": []}

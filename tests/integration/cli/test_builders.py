@@ -143,8 +143,18 @@ def test_a_report_is_listed_shown_and_saved(
     target = tmp_path / "mine.pdf"
     assert greenlight("report", "download", job, "-o", target, "--json").json == {"file": str(target), "bytes": 15}
     assert target.read_bytes() == (tmp_path / "tool-rental.pdf").read_bytes()
+    target.write_bytes(b"mine")
+    greenlight("report", "download", job, "-o", target).fails("is there already", "--output", "--force")
+    assert target.read_bytes() == b"mine"
+    assert "Wrote" in greenlight("report", "download", job, "-o", target, "--force").out
+    assert target.read_bytes() == (tmp_path / "tool-rental.pdf").read_bytes()
     greenlight("report", "download", job, "-o", tmp_path).fails("cannot be written")
     greenlight("report", "download", made.report_job("failed")).fails("its job is failed", "greenlight jobs show")
+
+
+def test_a_report_that_found_nothing_tells_how_much_had_been_asked_for(greenlight: Greenlight, made: Made) -> None:
+    shown = greenlight("report", "show", made.report(nothing_found=True, pages=3))
+    assert "3 of the 12 pages asked for, as nothing was found" in shown.said
 
 
 def test_a_file_that_was_changed_is_not_saved(greenlight: Greenlight, db: Database, made: Made, tmp_path: Path) -> None:
@@ -164,6 +174,9 @@ def test_a_look_is_listed_shown_and_its_pictures_saved(greenlight: Greenlight, m
     assert "No page has been looked at yet" in greenlight("check", "list", made.project).said
     job = made.check()
     approval = made.rollback(job)
+    asked = greenlight("approvals", "show", approval)
+    assert f"greenlight check show {job}" in asked.out
+    assert f"greenlight pages list {made.project}" in asked.out
     assert "3 of 6 checks failed" in greenlight("check", "list", made.project).out
     shown = greenlight("check", "show", job, "--output", tmp_path / "shots")
     for text in ("main > table.prices", "not applicable", f"greenlight approvals show {approval}", "color-contrast"):

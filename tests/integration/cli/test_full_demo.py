@@ -16,6 +16,38 @@ from tests.support.queue import make_project
 from tests.support.web import web_settings
 
 
+def test_what_was_made_is_shown_whole_and_what_is_missing_by_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(full_demo.out, "_width", 80)
+    kept = tmp_path / ("a folder of a long name " * 5)
+    pictures = [str(kept / "files" / f"{name}.png") for name in ("desktop", "mobile")]
+    result = {
+        "published": True,
+        "mails": {},
+        "decks": 1,
+        "files": 2,
+        "code": None,
+        "report": None,
+        "page_check": {"passed": True, "checks": {"meta_tags": "passed"}, "pictures": pictures},
+        "missing": [
+            "phase 0: A logo (No image model (none is set).)",
+            "phase 1: A poster (No image model (none is set).)",
+            "phase 1: A deck (Too long.)",
+            "Ads have no account (see its settings).",
+        ],
+    }
+    full_demo._show(kept, result)
+    lines = [line[len("page check") + 2 :] for line in capsys.readouterr().out.splitlines() if line]
+    assert lines[0] == str(kept / "page.html")
+    assert lines[-5:] == [
+        *pictures,
+        "phase 0: A logo; phase 1: A poster (No image model (none is set).)",
+        "phase 1: A deck (Too long.)",
+        "Ads have no account (see its settings).",
+    ]
+
+
 def test_demos_that_end_in_the_same_second_keep_apart(db: Database, tmp_path: Path) -> None:
     settings = web_settings(tmp_path / "data")
     folders = []

@@ -71,7 +71,7 @@ def settings(site: SampleSite, tmp_path_factory: pytest.TempPathFactory) -> Sett
 
 @pytest.fixture(scope="package")
 def way(settings: Settings, site: SampleSite) -> Way:
-    guarded = Way.guarded(settings, OutboundClient(allow={(NEIGHBOUR, 80): site.endpoint}), LIMITS)
+    guarded = Way.guarded(settings, OutboundClient(allow={(NEIGHBOUR, 80): site.endpoint}), LIMITS, site.url)
     return replace(guarded, resolve=with_own_origins(guarded.resolve, {(NEIGHBOUR, 80): site.endpoint}))
 
 

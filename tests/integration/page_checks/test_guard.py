@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import socket
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from studio.browser.session import browser_session
+from studio.egress import with_own_origins
+from studio.errors import OutboundRefused
 from studio.job_types import CHECKS, CheckName
+from studio.outbound import OutboundClient
 from studio.page_checks.checking import Checked, Wanted, Way, check_in
 from studio.page_checks.limits import Limits
 from studio.page_checks.origins import own_endpoints, published_project
 from studio.settings import Settings
-from tests.integration.page_checks.conftest import NEIGHBOUR, Check
+from tests.integration.page_checks.conftest import LIMITS, NEIGHBOUR, Check
 from tests.integration.page_checks.test_samples import of
 from tests.support.local_web import closed_port
 from tests.support.page_samples import SampleSite
@@ -32,7 +36,7 @@ def outcomes(checked: Checked) -> set[str]:
         ("http://10.0.0.1/", r"not public \(private\)"),
         ("http://169.254.169.254/latest/meta-data/", r"not public \(link-local\)"),
         ("https://[::1]/", r"not public \(loopback\)"),
-        ("http://93.184.216.34:8080/", "port 8080"),
+        ("http://93.184.216.34:8080/", "port 8080.*Only the web's ports 80 and 443 are visited"),
         ("http://localhost/", "local network"),
         ("private.html", r"http://10\.0\.0\.1/ be visited: .*not public \(private\)"),
         ("metadata.html", r"http://169\.254\.169\.254/latest/ be visited: .*not public \(link-local\)"),
@@ -43,10 +47,12 @@ def test_a_refused_address_is_a_failed_check_that_says_why(check: Check, page: s
     assert len(checked.results) == len(CHECKS)
     assert outcomes(checked) == {"failed"}
     assert (checked.final_url, dict(checked.pictures)) == (None, {})
-    for result in checked.results:
-        assert result.summary.startswith("The guard does not let ")
-        assert re.search(told, result.summary), result.summary
-        assert result.evidence["hops"]
+    first, *others = checked.results
+    assert first.summary.startswith("The guard does not let ")
+    assert re.search(told, first.summary), first.summary
+    assert first.evidence["hops"]
+    # One reason is told once.
+    assert {(result.summary, str(result.evidence)) for result in others} == {("The page could not be visited.", "{}")}
 
 
 def test_nobody_on_this_machine_hears_of_it(check: Check, site: SampleSite) -> None:
@@ -64,6 +70,31 @@ def test_the_picture_that_a_page_may_not_have_is_not_asked_for_and_named(check: 
     (refused,) = result.evidence["failed"]
     assert refused["url"] == "http://10.0.0.1/drill.png"
     assert "refused by the guard" in refused["why"]
+
+
+def test_somebody_elses_page_reaches_nothing_of_the_studios_own(settings: Settings, site: SampleSite) -> None:
+    url = f"http://{NEIGHBOUR}/prying.html?{site.url}"
+    way = Way.guarded(settings, OutboundClient(allow={(NEIGHBOUR, 80): site.endpoint}), LIMITS, url)
+    way = replace(way, resolve=with_own_origins(way.resolve, {(NEIGHBOUR, 80): site.endpoint}))
+    site.redirects |= {"/onwards.png": f"{site.url}/canary.png", "/onwards.html": f"{site.url}/good.html?canary"}
+    before = (list(site.signups), site.asked.count("/good.html"))
+    with browser_session(settings, resolve=way.resolve, max_bytes=LIMITS.bytes) as session:
+
+        def checked(page: str) -> Checked:
+            wanted = Wanted(page, ("failed_requests",), uuid4())
+            return check_in(session, settings, wanted, way=way, arrival=lambda: None, limits=LIMITS)
+
+        (asked,) = checked(url).results
+        (led,) = checked(f"http://{NEIGHBOUR}/onwards.html").results
+    assert asked.outcome == led.outcome == "failed"
+    refused = {one["url"]: one["why"] for one in asked.evidence["failed"]}
+    assert set(refused) == {f"{site.url}/join", f"{site.url}/canary.png"}
+    assert all("refused by the guard" in why for why in refused.values())
+    assert led.summary.startswith(f"The guard does not let {site.url}/good.html?canary be visited")
+    assert (site.signups, site.asked.count("/good.html")) == before
+    assert "/canary.png" not in site.asked
+    with pytest.raises(OutboundRefused):
+        way.follow.status(f"{site.url}/good.html", 1.0)
 
 
 def test_a_redirect_within_reason_is_followed_and_told(check: Check, site: SampleSite) -> None:
@@ -93,6 +124,7 @@ def test_a_page_that_keeps_its_thread_to_itself_is_given_up(check: Check) -> Non
     quick = Limits(load=1.0, answer=0.5, view=4.0, settle=0.2)
     checked = check("spinning.html", "meta_tags", "accessibility", limits=quick)
     assert outcomes(checked) == {"failed"}
+    assert "to itself" in checked.results[0].summary, checked.results[0].summary
 
 
 def test_fifty_megabytes_are_told_and_not_waited_for(settings: Settings, way: Way, site: SampleSite) -> None:
@@ -124,10 +156,13 @@ def test_somebody_elses_form_is_only_sent_where_that_is_asked_for(check: Check, 
 
 def test_which_addresses_of_this_machine_are_the_studios_own() -> None:
     settings = Settings(pages_base_url="http://127.0.0.1:8001", app_base_url="http://localhost:8000/studio")
-    assert own_endpoints(settings) == {
-        ("127.0.0.1", 8001): ("127.0.0.1", 8001),
-        ("localhost", 8000): ("127.0.0.1", 8000),
-    }
+    own = {("127.0.0.1", 8001): ("127.0.0.1", 8001)}
+    assert own_endpoints(settings, "http://127.0.0.1:8001/launch/x") == own
+    for other in ("http://localhost:8000/studio", "https://example.org/", "http://127.0.0.1/", "http://[bad/"):
+        assert own_endpoints(settings, other) == {}
+    # Where pages are served by the app itself, they are where it is.
+    together = Settings(app_base_url="http://localhost:8000/studio")
+    assert own_endpoints(together, "http://localhost:8000/") == {("localhost", 8000): ("127.0.0.1", 8000)}
     project = uuid4()
     assert published_project(settings, f"http://127.0.0.1:8001/launch/{project}") == project
     for other in (
@@ -139,5 +174,5 @@ def test_which_addresses_of_this_machine_are_the_studios_own() -> None:
     ):
         assert published_project(settings, other) is None
     public = Settings(pages_base_url="https://pages.example.org")
-    assert own_endpoints(public) == {}
+    assert own_endpoints(public, "https://pages.example.org/") == {}
     assert published_project(public, f"https://pages.example.org:443/launch/{project}") == project

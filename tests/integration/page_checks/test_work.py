@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from studio import assets
+from studio.claims import Claim
+from studio.errors import BrowserUnavailable
 from studio.job_types import CHECKS
 from studio.page_checks import asking, drafts
 from studio.page_checks.work import PageCheck
+from studio.views import builders_checks as views
 from tests.integration.page_checks.conftest import LIMITS
 from tests.integration.page_checks.published import NOBODY, Published
 
@@ -85,6 +91,44 @@ def test_a_page_that_is_not_what_was_approved_fails_and_the_way_back_is_offered(
     drawn = difference["evidence"]["pictures"]["difference-desktop"]
     assert project.storage.read(drawn["storage_path"])[:4] == b"\x89PNG"
     assert difference["evidence"]["desktop"]["different_share"] > 0.01
+
+
+def test_what_the_browser_had_no_time_for_is_tried_again_and_no_failure(project: Published) -> None:
+    project.publish()
+    page = project.publish()
+    claim = project.asked(page, "screenshot", "meta_tags")
+    hurried = replace(LIMITS, picture=0.001)
+    pictures = "select count(*) from project_assets where kind = 'page_picture' and project_id = %s"
+    with pytest.raises(BrowserUnavailable, match="too little time for screenshot"):
+        project.check(claim, hurried).look()
+    assert project.one(pictures, project.id) == 0
+
+    last = Claim(claim.db, replace(claim.job, attempts=claim.job.max_attempts))
+    done = run(project.check(last, hurried))
+    told = {result["check"]: result["outcome"] for result in done["looked"]["results"]}
+    assert told == {"screenshot": "not measured", "meta_tags": "passed"}
+    summary = done["looked"]["results"][0]["summary"]
+    assert summary == "There is no desktop picture: the browser had too little time for it."
+    assert (done["looked"]["passed"], done["recorded"]["failed"], offers(project)) == (False, [], [])
+    value = project.one(
+        "select value from agent_memory where key = 'qa_check_127.0.0.1' and project_id = %s", project.id
+    )
+    assert value == f"1 of 2 checks of {page.live_url} were not measured: screenshot; none failed."
+    look = views.page_check(project.db, project.id, claim.job_id).look
+    assert look is not None
+    assert (look.verdict, look.failed) == ("1 of 2 checks passed, 1 not measured", [])
+
+
+def test_a_part_looked_at_by_hand_offers_no_way_back(project: Published) -> None:
+    page = project.publish()
+    claim = project.asked(page, "meta_tags")
+    by_hand = project.check(claim, LIMITS)
+    by_hand = replace(by_hand, payload=by_hand.payload.model_copy(update={"publication_no": None}))
+    looked = {"publication_no": page.publication_no, "final_url": page.live_url}
+    with project.db.transaction() as conn:
+        followed = by_hand.follow_up(conn, looked, {"failed": ["meta_tags"]})
+    assert "by hand" in followed["rollback"]
+    assert offers(project) == []
 
 
 def test_which_draft_a_publication_is_compared_with(project: Published) -> None:

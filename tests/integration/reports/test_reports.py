@@ -14,9 +14,10 @@ import pytest
 
 from studio import memory
 from studio.database.connection import Database
-from studio.errors import BudgetExhausted, ModelUnavailable, PermissionRefused
+from studio.errors import BudgetExhausted, ModelUnavailable, PermissionRefused, StorageUnavailable
 from studio.model import spend
 from studio.reports.model import Report
+from studio.reports.snapshots import Keeper
 from tests.support.model import Recorder, model_settings, open_model
 from tests.support.phase0 import events, rows
 from tests.support.reports import ASKED, PAGES, QUESTIONS, TOPIC, Reporting, asked_for, write_pages
@@ -282,10 +283,55 @@ def test_an_answer_that_fits_nothing_costs_only_what_it_would_have_said(
     report = studio.report(until="render", slides=3)
     sandbox.clear()
     assert not report.nothing_found
-    assert {one.confidence for one in report.claims} <= {60}
+    assert {(one.outcome, one.confidence) for one in report.claims} == {("supported", 60), ("marked", 30)}
+    assert all(one.outcome == "marked" for one in report.claims if "62 %" in one.statement)
     assert any("without a usable second reading" in limit for limit in report.limits)
     assert report.title == TOPIC
-    assert [sentence.text for sentence in report.summary] == [one.statement for one in report.claims[:4]]
+    assert [sentence.text for sentence in report.summary] == [
+        one.statement for one in report.claims if one.outcome == "supported"
+    ][:4]
+
+
+def test_written_text_without_a_second_reading_gives_way_to_the_statements(
+    studio: Reporting, sandbox: SandboxThread
+) -> None:
+    text = {
+        "title": "Tool libraries are going out of business",
+        "summary": [{"text": "Tool libraries lend no drills to neighbours.", "claims": [1, 2, 3, 4]}],
+        "headings": [{"question": 1, "text": "Tool libraries lend no drills", "claims": [1, 2, 3, 4]}],
+        "next_steps": [],
+        "charts": [],
+    }
+    sandbox.fault("text", text=json.dumps(text), match='"title":"ReportText"')
+    sandbox.fault("not_json", match='"title":"SentenceReview"', times=10)
+    report = studio.report(until="render", slides=3)
+    sandbox.clear()
+    assert report.title == TOPIC
+    assert {one.text for one in report.summary} <= {one.statement for one in report.claims}
+    assert report.summary
+    assert [one.heading for one in report.questions] == [one.text for one in report.questions]
+
+
+def test_pages_that_cannot_be_stored_cost_no_second_answer(
+    studio: Reporting, sandbox: SandboxThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = studio.asked(studio.project(), slides=3)
+    keep, refused = Keeper.keep, []
+
+    def refuse_once(keeper: Keeper, *args: Any, **options: Any) -> Any:
+        if not refused:
+            refused.append(args[0])
+            raise StorageUnavailable("The storage does not answer.", "Try again.")
+        return keep(keeper, *args, **options)
+
+    monkeypatch.setattr(Keeper, "keep", refuse_once)
+    with pytest.raises(StorageUnavailable):
+        studio.steps(lost, until="snapshots")
+    asked = asked_for(sandbox)
+    outputs = studio.steps(studio.reclaimed(lost), until="snapshots")
+    assert refused
+    assert asked_for(sandbox) == asked
+    assert {one["url"] for one in outputs["research"][0]["fetched"]} >= set(refused)
 
 
 def test_a_project_that_is_not_active_has_no_reports(studio: Reporting, sandbox: SandboxThread, db: Database) -> None:

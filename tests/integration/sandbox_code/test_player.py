@@ -270,6 +270,38 @@ def test_an_edit_that_does_not_help_is_no_success() -> None:
     assert f"“Ran 9 tests in 0.1s FAILED (failures=1) {player.FAILING}”" in run.said
 
 
+@pytest.mark.parametrize(
+    ("request_", "inside", "absent"),
+    [
+        (
+            "A list of tools, who has them, and a button to ask for one",
+            ["A list of tools"],
+            ["who has them", "a button to ask for one"],
+        ),
+        ("Same branch twice", [], ["Same branch twice"]),
+        ("Build a list of tools without a search. At most 3 tools!", [], ["Build a list of tools without a search"]),
+    ],
+)
+def test_what_was_asked_for_and_is_not_there_is_said(request_: str, inside: list[str], absent: list[str]) -> None:
+    run = _play(opening(TOOLS, name="Tool library", request=request_))
+    assert "It follows the request" not in run.said
+    assert "a starter, an app in which" in run.said
+    before, _, after = run.said.partition("Not there:\n")
+    assert [line[2:] for line in before.splitlines() if line.startswith("- ")] == inside
+    missing = [line[2:] for line in after.splitlines() if line.startswith("- ")]
+    assert missing[: len(absent)] == absent
+    readme = next(given["content"] for name, given, _, _ in run.calls if given.get("file_path") == "README.md")
+    assert "does not follow all of that" in readme
+    assert all(f"- {part}\n" in readme for part in absent)
+
+
+def test_only_a_request_that_is_met_in_each_part_is_said_to_be_followed() -> None:
+    run = _play(opening(TOOLS, name="Tool library", request="Build a list of tools, with a search and a waitlist."))
+    assert "It follows the request “Build a list of tools, with a search and a waitlist”" in run.said
+    many = _play(opening(TOOLS, request="; ".join(f"wish {'x' * number}" for number in range(2, 60))))
+    assert "- And 18 more parts of the request" in many.said
+
+
 def test_only_the_code_agent_is_played() -> None:
     assert _play(opening(TOOLS), system="You are a gardener.").tools == []
 

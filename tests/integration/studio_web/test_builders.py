@@ -11,8 +11,10 @@ import httpx
 import pytest
 
 from studio import lifecycle
+from studio import pages as publications
 from studio.code import local_repository
 from studio.storage import storage_from_settings
+from studio.text import sha256_hex
 from tests.integration.studio_web.conftest import Desk
 from tests.integration.studio_web.holdings import company
 from tests.integration.studio_web.test_pages_project import Reader, harmless, read
@@ -178,7 +180,8 @@ def test_a_report_is_shown_with_every_claim_its_quote_and_its_source(desk: Desk,
 
 
 def test_a_report_that_found_nothing_says_so(desk: Desk, made: Made) -> None:
-    shown = page(desk, made, "reports", made.report(nothing_found=True, contradictions=0))
+    shown = page(desk, made, "reports", made.report(nothing_found=True, contradictions=0, pages=3))
+    assert "3 of the 12 pages asked for, as nothing was found" in shown.text
     assert "Nothing was found that could be quoted" in shown.text
     assert "nothing found" in read(desk.ada, f"/projects/{made.project}").text
 
@@ -213,6 +216,32 @@ def test_a_look_is_shown_with_its_evidence_and_pictures(desk: Desk, made: Made) 
     # Another look at the same publication finds that the question waits already.
     assert show(desk, made, "checks", made.check())["rollbackApprovalId"] == str(approval)
     assert show(desk, made, "checks", made.check(publication_no=4))["rollbackApprovalId"] is None
+
+
+def test_going_back_rests_on_the_check_that_failed_and_on_no_packet(desk: Desk, made: Made) -> None:
+    job = made.check()
+    inbox = read(desk.ada, f"/inbox/{made.rollback(job)}")
+    assert f"/projects/{made.project}/checks/{job}" in hrefs(inbox)
+    assert "Fits a phone" in inbox.text
+    rests = inbox.text.partition("What it rests on")[2].partition("What a yes does")[0]
+    assert "acket" not in rests
+
+
+@pytest.mark.parametrize("live", [None, 3, 4])
+def test_a_look_at_a_page_that_is_gone_says_so(desk: Desk, made: Made, live: int | None) -> None:
+    for number in range(1, (live or 0) + 1):
+        html = f"<p>{number}"
+        with desk.db.transaction() as conn:
+            publications.publish(
+                conn, made.project, asset_id=None, content_hash=sha256_hex(html), html=html, approval_id=None,
+                base_url="https://pages.test",
+            )  # fmt: skip
+    shown = page(desk, made, "checks", made.check(publication_no=3))
+    says = {None: "no page is published now", 3: "", 4: "publication 4 is live now"}[live]
+    opens = {None: "Open its address", 3: "Open the page", 4: "Open what is published now"}[live]
+    assert ("is not what the world sees any more" in shown.text) == bool(says)
+    assert says in shown.text
+    assert opens in shown.text
 
 
 def _policy(desk: Desk, made: Made, job: UUID) -> str:

@@ -134,13 +134,18 @@ def supported() -> Checked:
         ([verdict("no"), verdict("yes")], "removed", checking.REMOVED),
         ([], "marked", checking.MARKED),
         ([verdict("yes", claim=2)], "marked", checking.MARKED),
-        (None, "supported", checking.WORDS_ALONE),
     ],
 )
 def test_a_second_reading_lowers(verdicts: list[Verdict] | None, outcome: str, confidence: int) -> None:
     (claim,) = judged([supported()], verdicts, "en")
     assert (claim.outcome, claim.confidence) == (outcome, confidence)
     assert (claim.reason is None) == (outcome == "supported")
+
+
+def test_words_alone_are_less_sure() -> None:
+    one = checked("Lendly is a tool library.", "Lendly is a tool library that lends drills to neighbours.")
+    (claim,) = judged([one], None, "en")
+    assert (claim.outcome, claim.confidence, claim.reason) == ("supported", checking.WORDS_ALONE, None)
 
 
 def test_a_second_reading_never_raises() -> None:
@@ -163,6 +168,32 @@ def test_what_stands_in_another_language_needs_the_second_reading() -> None:
     assert judged([one], [verdict("yes")], "de")[0].outcome == "supported"
     (alone,) = judged([one], None, "de")
     assert (alone.outcome, "keine zweite Lesung" in str(alone.reason)) == ("marked", True)
+
+
+def test_without_a_second_reading_a_claim_with_a_figure_is_marked() -> None:
+    fell = checked("Its revenue fell by 12 %.", "Its revenue rose by 12 %.", "Its revenue rose by 12 %.")
+    (claim,) = judged([fell], None, "en")
+    assert (claim.outcome, claim.reason) == ("marked", "It has a figure, and no second reading has confirmed it.")
+
+
+def test_the_second_reading_is_shown_what_stands_around_a_quote() -> None:
+    page = "Filler words. " * 100 + "It is a myth that drinking coffee cures cancer in adults. " + "More words. " * 100
+    one = checked("Drinking coffee cures cancer in adults.", "drinking coffee cures cancer in adults", page)
+    asked: list[Any] = []
+
+    class Heard(Exception):
+        """The call was made."""
+
+    class Model:
+        def structured(self, call: Any, *_: Any) -> Any:
+            asked.append(call)
+            raise Heard
+
+    with pytest.raises(Heard):
+        checking.review(Model(), None, None, "check/1", "Coffee", [one])  # type: ignore[arg-type]
+    assert "It is a myth that drinking coffee" in asked[0].prompt
+    assert "denies" in asked[0].system
+    assert 500 < len(one.context) < 700
 
 
 # --- what they stand on

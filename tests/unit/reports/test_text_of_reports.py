@@ -10,7 +10,19 @@ from studio.reports.charts import ProposedChart, ProposedDatum, charts
 from studio.reports.contradictions import FoundContradiction, contradictions
 from studio.reports.model import Claim
 from studio.reports.recording import slug
-from studio.reports.writing import WrittenHeading, WrittenSentence, headings, sentences, summary, title
+from studio.reports.writing import (
+    ReportText,
+    SentenceVerdict,
+    WrittenHeading,
+    WrittenSentence,
+    carried,
+    confirmed,
+    headings,
+    items,
+    sentences,
+    summary,
+    title,
+)
 
 
 def claim(number: int, statement: str, *, outcome: Any = "supported", question: int = 1, **changes: Any) -> Claim:
@@ -136,6 +148,41 @@ def test_a_sentence_rests_on_claims_that_stand_or_is_dropped() -> None:
 def test_without_a_sentence_that_stands_the_surest_statements_are_the_summary() -> None:
     kept = summary([sentence("It will grow by 20 %.", 1)], CLAIMS)
     assert [(one.text, one.claims) for one in kept] == [(CLAIMS[1].statement, (1,)), (CLAIMS[2].statement, (2,))]
+
+
+def written(**parts: Any) -> ReportText:
+    return ReportText(**{"title": "Drills", "summary": [], "headings": [], "next_steps": [], "charts": [], **parts})
+
+
+def test_what_speaks_of_another_matter_than_its_claims_is_dropped() -> None:
+    food = {1: claim(1, "The market for dog food grew to 4 billion euros in 2023.")}
+    cats = "Cats are extinct in Germany and every competitor has gone bankrupt."
+    assert sentences([sentence(cats, 1)], food, 6) == ()
+    assert [one.text for one in summary([sentence(cats, 1)], food)] == [food[1].statement]
+    heading = WrittenHeading(question=1, text="Cats are extinct", claims=[1])
+    assert headings([heading], ["How large is it?"], food) == {1: "How large is it?"}
+    assert title("Cats are extinct", "Dog food", food.values()) == "Dog food"
+    whole = written(title="Cats are extinct", summary=[sentence(cats, 1)], headings=[heading])
+    assert carried(whole, "Dog food", list(food.values())) == written(title="Dog food")
+
+
+def test_only_what_a_second_reading_confirms_is_kept() -> None:
+    standing = [CLAIMS[1], CLAIMS[2]]
+    text = written(
+        title="Lendly lent no drills",
+        summary=[sentence("Lendly lent drills to nobody.", 1), sentence(CLAIMS[1].statement, 1)],
+        headings=[WrittenHeading(question=1, text="Lendly lent drills", claims=[1])],
+        next_steps=[sentence("Ask members of Lendly what they pay a month.", 2)],
+    )
+    shown = items(text, "Drills", standing)
+    # A claim's own words have been read already.
+    assert [one.place for one in shown] == [("title", 0), ("summary", 0), ("headings", 0), ("next_steps", 0)]
+    said = {1: False, 2: False, 3: True}
+    kept = confirmed(text, "Drills", shown, [SentenceVerdict(sentence=n, supported=ok) for n, ok in said.items()])
+    assert kept == written(title="Drills", summary=[text.summary[1]], headings=text.headings)
+    twice = [SentenceVerdict(sentence=3, supported=ok) for ok in (True, False, True)]
+    assert confirmed(text, "Drills", shown, twice).headings == []
+    assert confirmed(text, "Drills", shown, []) == written(title="Drills", summary=[text.summary[1]])
 
 
 def test_a_heading_answers_its_own_question() -> None:
