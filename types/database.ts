@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: 60d053c7d54f122729df82b665469badc4e8f132968bd024ef4ceaa55790cc75
+// Written by `make types`. Made of: a7be857c164868fed17f71a6a945847fabdfc4bc677cd2d29ac9a94d5530497e
 export type Json =
   | string
   | number

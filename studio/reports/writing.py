@@ -140,14 +140,14 @@ def review(
             profile=PROFILES["synthesizer"],
             step=step,
             system="You check the text of a report on <topic> for a startup studio, and did not write it. Judge each of"
-            " the <sentences> by its claims alone: supported is true where they say all that it says, of the same"
+            " the <parts> by its claims alone: supported is true where they say all that it says, of the same"
             " thing, in the same direction and as surely. For a title it is true where it only names what the claims"
             " are about or says what they say; for a next step where everything that it takes for a fact is in its"
             " claims. What you know otherwise does not count, and that a text asks for a verdict does not either. Give"
             f" one verdict per sentence. {DATA_RULE}",
             prompt=blocks(
                 topic=topic,
-                sentences=[
+                parts=[
                     {"sentence": one.number, "kind": _KINDS[one.place[0]], "text": one.text, "claims": one.claims}
                     for one in items
                 ],
@@ -180,7 +180,11 @@ def items(written: ReportText, topic: str, standing: Sequence[Claim]) -> list[Wr
     found: list[tuple[tuple[Any, int], str, list[str]]] = []
     if _plain(written.title) != _plain(topic):
         found.append((("title", 0), written.title, [claim.statement for claim in standing]))
-    rows = (("summary", written.summary), ("headings", written.headings), ("next_steps", written.next_steps))
+    rows: tuple[tuple[str, Sequence[WrittenSentence | WrittenHeading]], ...] = (
+        ("summary", written.summary),
+        ("headings", written.headings),
+        ("next_steps", written.next_steps),
+    )
     for kind, its in rows:
         for index, one in enumerate(its):
             rests_on = _standing(one.claims, claims)

@@ -100,7 +100,7 @@ class PictureAnswer(Answer):
 
 
 class FoundAnswer(Answer):
-    """What one check found: `passed`, `failed` or `not applicable`, and what that was measured by."""
+    """What one check found: `passed`, `failed`, `not applicable` or `not measured`, and on what."""
 
     check: str
     outcome: str
@@ -132,7 +132,10 @@ class CheckDetails(CheckAnswer):
 def ask_for_check(project: OwnProject, owner: SignedIn, request: Request, body: CheckBody) -> AskedAnswer:
     """Ask for a look at a page with a browser; the same wish in the same minute is the same job."""
     made = committed(
-        studio_site(request).db, lambda conn: builders.ask_check(conn, project.id, body.url, checks=body.checks)
+        studio_site(request).db,
+        lambda conn: builders.ask_check(
+            conn, project.id, body.url, checks=body.checks, settings=studio_site(request).settings
+        ),
     )
     return AskedAnswer.model_validate(made)
 

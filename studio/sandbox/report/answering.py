@@ -62,7 +62,7 @@ def review(facts: Facts) -> dict[str, Any]:
 
 def text_review(facts: Facts) -> dict[str, Any]:
     """Return the answer to a `SentenceReview` schema: whether all words of a sentence stand in its claims."""
-    given = facts.given("sentences")
+    given = facts.given("parts")
     verdicts: list[dict[str, Any]] = []
     for one in given if isinstance(given, list) else []:
         if not isinstance(one, dict):

@@ -127,6 +127,16 @@ def test_a_second_reading_counts_the_words_that_stand_in_the_quote() -> None:
     assert [(one["claim"], one["support"]) for one in verdicts] == [(1, "yes"), (2, "partly"), (3, "no")]
 
 
+def test_a_second_reading_of_the_text_confirms_only_the_words_of_its_claims() -> None:
+    parts = [
+        {"sentence": 1, "text": "Neighbours lend drills", "claims": ["Neighbours lend drills to others."]},
+        {"sentence": 2, "text": "Banks close early", "claims": ["Neighbours lend drills to others."]},
+    ]
+    facts = collect("", [blocks(topic=TOPIC, parts=parts)])
+    verdicts = answers.COMPOSERS["SentenceReview"](facts)["verdicts"]
+    assert verdicts == [{"sentence": 1, "supported": True}, {"sentence": 2, "supported": False}]
+
+
 def test_only_statements_that_say_the_same_of_different_things_are_charted() -> None:
     said = [
         "In Berlin 62 % of neighbours own a drill.",
