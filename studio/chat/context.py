@@ -63,7 +63,7 @@ order by phase desc
 """
 _ACTIONS = """
 select action_type, title, phase, public.action_refusal(%(project)s, action_type) as not_possible
-from public.action_types order by phase nulls last, action_type
+from public.action_types where pins <> 'publication' order by phase nulls last, action_type
 """
 
 

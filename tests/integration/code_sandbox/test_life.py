@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -136,24 +137,31 @@ def test_where_the_kernel_does_not_count_processes_the_watch_does(notes: list[st
     assert "Everything that ran was ended" in notes[-1]
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for the name of a socket, which a test's own may not."""
+    with tempfile.TemporaryDirectory(prefix="g", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 def test_what_one_that_was_killed_has_left_is_swept_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    left = [tmp_path / f"greenlight-{name}-dead" for name in ("code", "registries")]
+    monkeypatch.setattr(tempfile, "tempdir", str(short_folder))
+    left = [short_folder / f"greenlight-{name}-dead" for name in ("code", "registries")]
     for folder in left:
         folder.mkdir()
         (folder / "lock").touch()
     # What ran there may have put a pipe in its place: nobody may wait for it.
-    odd = tmp_path / "greenlight-code-odd"
+    odd = short_folder / "greenlight-code-odd"
     odd.mkdir()
     os.mkfifo(odd / "lock")
     with Sandbox("none", LIMITS, registry_hosts=["packages.test"], note=lambda _: None) as first:
         assert not any(folder.exists() for folder in left)
         with Sandbox("none", LIMITS, registry_hosts=["packages.test"], note=lambda _: None):
-            assert len(list(tmp_path.glob("greenlight-registries-*"))) == 2
+            assert len(list(short_folder.glob("greenlight-registries-*"))) == 2
         assert first.run(["pwd"], seconds=60).exit_code == 0
-    assert not list(tmp_path.iterdir())
+    assert not list(short_folder.iterdir())
 
 
 def test_without_a_sandbox_the_tree_still_ends_and_the_environment_is_clean(
