@@ -80,11 +80,28 @@ def current(conn: Connection, project_id: UUID) -> PublishedPage | None:
     return _publication(row) if row else None
 
 
-def rollback(conn: Connection, project_id: UUID, *, to: int | None = None, by: str) -> PublishedPage:
-    """Publish an earlier publication again, in the caller's transaction: number `to`, or the one before the current.
+def held(conn: Connection, project_id: UUID) -> PublishedPage | None:
+    """Return what `current` returns, and let nobody publish or go back until the caller's transaction ends."""
+    conn.execute("select from public.projects where id = %s for no key update", [project_id])
+    return current(conn, project_id)
 
-    Called again it goes back further. Raise `Conflict` where there is nothing to go back to and where the project
-    is killed, whose page nobody sees any more, `NotFound` where there is no such project.
+
+def before(conn: Connection, project_id: UUID) -> PublishedPage | None:
+    """Return the publication that a rollback leads to where none is named; None where there is none."""
+    row = conn.execute(
+        "select * from public.page_publications where project_id = %(project)s"
+        " and publication_no = public.publication_before(%(project)s)",
+        {"project": project_id},
+    ).fetchone()
+    return _publication(row) if row else None
+
+
+def rollback(conn: Connection, project_id: UUID, *, to: int | None = None, by: str) -> PublishedPage:
+    """Publish an earlier publication again, in the caller's transaction: number `to`, or what was live `before`.
+
+    Called again it goes back further, and never to a page that was taken back in between. Raise `Conflict` where there
+    is nothing to go back to and where the project is killed, whose page nobody sees any more, `NotFound` where there
+    is no such project.
     """
     with translated():
         row = conn.execute("select * from public.roll_back_page(%s, %s, %s)", [project_id, by, to]).fetchone()

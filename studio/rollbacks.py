@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from studio import pages
 from studio.approvals import hold_active_project
 from studio.database.connection import Connection
 from studio.errors import PermissionRefused
@@ -63,24 +64,16 @@ def propose_rollback(
         return answer("refused", None, exc.message)
     if (why := refusal(conn, project_id, ACTION)) is not None:
         return answer("refused", None, why)
-    now = conn.execute(
-        "select publication_no, restores_no from public.page_publications"
-        " where project_id = %s and withdrawn_at is null",
-        [project_id],
-    ).fetchone()
-    if now is None or now["publication_no"] != publication_no:
+    now = pages.current(conn, project_id)
+    if now is None or now.publication_no != publication_no:
         return answer("refused", None, f"Publication {publication_no} is not what the world sees any more.")
-    target = conn.execute(
-        "select publication_no, content_hash, published_at from public.page_publications"
-        " where project_id = %s and restores_no is null and publication_no < %s order by publication_no desc limit 1",
-        [project_id, now["restores_no"] or publication_no],
-    ).fetchone()
+    target = pages.before(conn, project_id)
     if target is None:
         return answer("refused", None, "There is no earlier page to go back to.")
     said = _said(conn, project_id, publication_no)
     if said is not None:
         return answer(*said)
-    to: int = target["publication_no"]
+    to = target.publication_no
     checks = ", ".join(name.replace("_", " ") for name in failed)
     description = clip(
         storable(f"The check of publication {publication_no} failed: {checks}. This puts publication {to} out again."),
@@ -90,9 +83,9 @@ def propose_rollback(
         "from": publication_no,
         "to": to,
         "failed": list(failed),
-        "content_hash": target["content_hash"],
+        "content_hash": target.content_hash,
         "executes": {
-            "page": f"publication {to}, as it was published on {target['published_at']:%Y-%m-%d}",
+            "page": f"publication {to}, as it was published on {target.published_at:%Y-%m-%d}",
             "instead_of": f"publication {publication_no}",
             "failed_checks": list(failed),
         },
@@ -104,7 +97,7 @@ def propose_rollback(
         " content_hash, agent_source) values (%s, 1, %s, %s, 'medium', 'execution', %s, %s::jsonb, %s, 'page_check')"
         " on conflict (project_id, action_type) where type = 'execution' and status = 'pending' do nothing"
         " returning id",
-        [project_id, TITLE, description, ACTION, json.dumps(payload), target["content_hash"]],
+        [project_id, TITLE, description, ACTION, json.dumps(payload), target.content_hash],
     ).fetchone()
     if row is None:
         return answer("pending", None, "Somebody else has just asked the same.")

@@ -52,11 +52,11 @@ def list_pages(project: ProjectArgument, as_json: JsonFlag = False) -> None:
 def rollback(
     project: ProjectArgument,
     to: Annotated[
-        int | None, typer.Option(min=1, help="The publication to go back to; by default the last one.")
+        int | None, typer.Option(min=1, help="The publication to go back to; by default what was live before.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Publish an earlier page again."""
+    """Publish an earlier page again; by itself it never comes to one that was taken back."""
     with open_database() as (db, settings):
         found = projects.get(db, parse_id(project, "PROJECT"))
         with db.transaction() as conn:

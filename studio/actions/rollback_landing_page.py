@@ -12,17 +12,26 @@ from studio.page_checks import asking
 
 
 def perform(context: ActionContext) -> Outcome:
-    """Go back from the approved publication to the approved one, in one transaction; raise where either has changed."""
+    """Put out the approved publication instead of the one that the approval names, while nobody else can publish.
+
+    Raise `InvalidInput` where the world sees another page by now, or the one to go back to has not the approved bytes.
+    """
     came_from, to = (_number(context, name) for name in ("from", "to"))
 
     def go_back(conn: Connection) -> dict[str, Any]:
-        now = pages.current(conn, context.project_id)
+        # Before the look: what somebody else is just publishing was never weighed against the earlier page.
+        now = pages.held(conn, context.project_id)
         if now is None or now.publication_no != came_from:
             raise InvalidInput(
                 f"The page has changed since: publication {came_from} is not what the world sees.",
                 "Look at the page as it is now.",
             )
         page = pages.rollback(conn, context.project_id, to=to, by=f"approval {context.approved.id}")
+        if page.content_hash != context.approved.content_hash:
+            # It went out in this transaction alone, which ends with this.
+            raise InvalidInput(
+                f"Publication {to} is not the page that was approved: its hash differs.", "Have the page checked again."
+            )
         asking.after_publication(conn, page)
         return {
             "live_url": page.live_url,

@@ -164,10 +164,42 @@ def test_a_rollback_to_a_rollback_is_one_to_what_it_brought_back(database: Datab
     assert (back.restores_no, live(database, project)) == (1, "A")
 
 
+def test_no_rollback_leads_to_a_page_that_was_taken_back(database: Database, project: UUID) -> None:
+    for html in ("A", "B"):
+        publish(database, project, html)
+    assert rollback(database, project).restores_no == 1
+    publish(database, project, "C")
+    assert (rollback(database, project).restores_no, live(database, project)) == (1, "A")
+    with pytest.raises(Conflict, match="no earlier"):
+        rollback(database, project)
+    publish(database, project, "D")
+    # Who names a page wants it after all; from then on it counts again, and what was live before it as well.
+    rollback(database, project, to=2)
+    publish(database, project, "E")
+    assert (rollback(database, project).restores_no, live(database, project)) == (2, "B")
+    assert (rollback(database, project).restores_no, live(database, project)) == (1, "A")
+
+
+def test_a_rollback_skips_what_was_skipped_before(database: Database, project: UUID) -> None:
+    for html in ("A", "B", "C"):
+        publish(database, project, html)
+    rollback(database, project, to=1)
+    publish(database, project, "D")
+    assert (rollback(database, project).restores_no, live(database, project)) == (1, "A")
+    rollback(database, project, to=3)
+    assert (rollback(database, project).restores_no, live(database, project)) == (1, "A")
+
+
 def test_a_rollback_to_what_is_live_changes_nothing(database: Database, project: UUID) -> None:
     publish(database, project, "A")
     assert rollback(database, project, to=1).publication_no == 1
     assert len(pages.history(database, project)) == 1
+    publish(database, project, "B")
+    rollback(database, project)
+    publish(database, project, "C")
+    assert rollback(database, project, to=1).publication_no == 5
+    # By whichever of its numbers.
+    assert [rollback(database, project, to=number).publication_no for number in (1, 3, 5)] == [5, 5, 5]
 
 
 def test_there_is_nothing_to_go_back_to(database: Database, project: UUID) -> None:

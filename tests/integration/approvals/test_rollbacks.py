@@ -97,6 +97,19 @@ def test_after_a_way_back_the_next_leads_further(company: Company) -> None:
     assert approvals.get(company.db, offer.approval_id).payload["to"] == 1
 
 
+def test_a_page_that_was_taken_back_is_not_offered(company: Company) -> None:
+    for html in ("<p>one", "<p>two"):
+        publish(company, html)
+    with company.db.transaction() as conn:
+        pages.rollback(conn, company.id, by=FOUNDER)
+    publish(company, "<p>three")
+    offer = offered(company, 4)
+    assert offer.approval_id is not None
+    asked = approvals.get(company.db, offer.approval_id)
+    assert (asked.payload["from"], asked.payload["to"]) == (4, 1)
+    assert asked.content_hash == sha256_hex("<p>one")
+
+
 @pytest.mark.parametrize("status", ["paused", "killed"])
 def test_a_project_that_rests_is_asked_nothing(company: Company, status: str) -> None:
     for html in ("<p>one", "<p>two"):

@@ -53,6 +53,18 @@ def test_a_page_is_listed_and_rolled_back(greenlight: Greenlight, db: Database, 
     assert found[0]["published_by"] == "local-owner"
 
 
+def test_a_page_that_was_taken_back_does_not_come_back_by_itself(
+    greenlight: Greenlight, db: Database, project: UUID
+) -> None:
+    for html in ("A", "B"):
+        publish(db, project, html)
+    assert greenlight("pages", "rollback", project).code == 0
+    publish(db, project, "C")
+    back = greenlight("pages", "rollback", project)
+    assert (back.code, "Publication 1 is live" in back.out, live(db, project)) == (0, True, "A")
+    greenlight("pages", "rollback", project).fails("no earlier publication", "greenlight pages list")
+
+
 def test_the_page_of_a_killed_project_does_not_come_back(greenlight: Greenlight, db: Database, project: UUID) -> None:
     for html in ("A", "B"):
         publish(db, project, html)
