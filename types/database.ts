@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: a7be857c164868fed17f71a6a945847fabdfc4bc677cd2d29ac9a94d5530497e
+// Written by `make types`. Made of: e99ec4e5bb1329045dc756857f193f711c51dec0a951d735319a25ff7798dc69
 export type Json =
   | string
   | number
@@ -4249,6 +4249,7 @@ export type Database = {
         Args: { p_limit?: number; p_older_than: string }
         Returns: number
       }
+      publication_before: { Args: { p_project_id: string }; Returns: number }
       publish_page: {
         Args: {
           p_approval_id?: string

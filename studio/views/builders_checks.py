@@ -50,7 +50,10 @@ class Rollback:
 
 @dataclass(frozen=True)
 class Look:
-    """What a browser saw. `final_url` is where the address led, `publication_no` which publication it was then."""
+    """What a browser saw. `final_url` is where the address led, `publication_no` which publication it was then.
+
+    `passed` where a check applies to the page, each that does was measured, and none failed.
+    """
 
     final_url: str | None
     publication_no: int | None
@@ -62,7 +65,7 @@ class Look:
 
     @property
     def failed(self) -> list[Found]:
-        """The checks that did not pass."""
+        """The checks that failed; one that was not measured is none of them."""
         return [found for found in self.results if found.outcome == "failed"]
 
     @property
@@ -75,6 +78,8 @@ class Look:
         """How many checks passed or failed, or were not measured, in words."""
         passed = sum(found.outcome == "passed" for found in self.results)
         asked = passed + len(self.failed) + len(self.not_measured)
+        if not asked:
+            return "None of the checks applies to this page"
         open_ones = f"{len(self.not_measured)} not measured" if self.not_measured else ""
         if self.failed:
             return ", ".join(filter(None, (f"{len(self.failed)} of {asked} checks failed", open_ones)))

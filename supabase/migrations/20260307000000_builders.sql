@@ -127,8 +127,8 @@ create index page_checks_by_desktop on public.page_checks (desktop_asset_id);
 create index page_checks_by_mobile on public.page_checks (mobile_asset_id);
 comment on table public.page_checks is 'What a browser found on a page, each check with its evidence.';
 comment on column public.page_checks.results is
-  '[{check, outcome: passed|failed|not applicable|not measured, summary, evidence}]. A page passes where every check '
-  'that applies was measured, and none failed.';
+  '[{check, outcome: passed|failed|not applicable|not measured, summary, evidence}]. A page passes where a check '
+  'applies to it, each that does was measured, and none failed.';
 
 -- ------------------------------------------------------------------------------------------- who may read
 

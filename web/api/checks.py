@@ -40,7 +40,8 @@ class CheckBody(Body):
 class CheckAnswer(Answer):
     """A wish for a look at a page and what came of it. What was found is null until the browser has ended.
 
-    A page has `passed` where no check failed.
+    A page has `passed` where a check applies to it, each that does was measured, and none failed. `failed` and
+    `not_measured` name the checks that keep it from that; both are empty as well where none applies.
     """
 
     job_id: UUID
@@ -51,6 +52,7 @@ class CheckAnswer(Answer):
     completed_at: datetime | None
     passed: bool | None = None
     failed: list[str] | None = None
+    not_measured: list[str] | None = None
     final_url: str | None = None
     publication_no: int | None = None
     checked_at: datetime | None = None
@@ -72,6 +74,7 @@ class CheckAnswer(Answer):
         if look is not None:
             answer.passed = look.passed
             answer.failed = [found.check for found in look.failed]
+            answer.not_measured = [found.check for found in look.not_measured]
             answer.final_url = look.final_url
             answer.publication_no = look.publication_no
             answer.checked_at = look.checked_at

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from studio import lifecycle
+from studio import lifecycle, rollbacks
 from studio import pages as publications
 from studio.code import local_repository
 from studio.storage import storage_from_settings
@@ -62,6 +62,14 @@ def page(desk: Desk, made: Made, kind: str, job: UUID) -> Reader:
 
 def hrefs(found: Reader) -> list[str]:
     return [link["href"] for link in found.all("a") if "href" in link]
+
+
+def page_out(desk: Desk, made: Made, html: str) -> None:
+    with desk.db.transaction() as conn:
+        publications.publish(
+            conn, made.project, asset_id=None, content_hash=sha256_hex(html), html=html, approval_id=None,
+            base_url="https://pages.test",
+        )  # fmt: skip
 
 
 # --- asking
@@ -218,6 +226,14 @@ def test_a_look_is_shown_with_its_evidence_and_pictures(desk: Desk, made: Made) 
     assert show(desk, made, "checks", made.check(publication_no=4))["rollbackApprovalId"] is None
 
 
+def test_what_was_not_measured_is_named_and_has_not_failed(desk: Desk, made: Made) -> None:
+    results = [{"check": "screenshot", "outcome": "passed"}, {"check": "meta_tags", "outcome": "not measured"}]
+    job = made.check(results=results)
+    [listed] = desk.ada.get(f"/api/projects/{made.project}/checks").json()["checks"]
+    for told in (listed, show(desk, made, "checks", job)):
+        assert (told["passed"], told["failed"], told["notMeasured"]) == (False, [], ["meta_tags"])
+
+
 def test_going_back_rests_on_the_check_that_failed_and_on_no_packet(desk: Desk, made: Made) -> None:
     job = made.check()
     inbox = read(desk.ada, f"/inbox/{made.rollback(job)}")
@@ -227,15 +243,22 @@ def test_going_back_rests_on_the_check_that_failed_and_on_no_packet(desk: Desk, 
     assert "acket" not in rests
 
 
+def test_what_a_newer_page_has_ended_says_so(desk: Desk, made: Made) -> None:
+    approval = made.rollback(made.check())
+    for number in range(1, 5):
+        page_out(desk, made, f"<p>{number}")
+    with desk.db.transaction() as conn:
+        rollbacks.end_outdated(conn, made.project)
+    for path in (f"/inbox/{approval}", "/inbox"):
+        shown = read(desk.ada, path).text
+        assert "nother page" in shown
+        assert "ewer question" not in shown
+
+
 @pytest.mark.parametrize("live", [None, 3, 4])
 def test_a_look_at_a_page_that_is_gone_says_so(desk: Desk, made: Made, live: int | None) -> None:
     for number in range(1, (live or 0) + 1):
-        html = f"<p>{number}"
-        with desk.db.transaction() as conn:
-            publications.publish(
-                conn, made.project, asset_id=None, content_hash=sha256_hex(html), html=html, approval_id=None,
-                base_url="https://pages.test",
-            )  # fmt: skip
+        page_out(desk, made, f"<p>{number}")
     shown = page(desk, made, "checks", made.check(publication_no=3))
     says = {None: "no page is published now", 3: "", 4: "publication 4 is live now"}[live]
     opens = {None: "Open its address", 3: "Open the page", 4: "Open what is published now"}[live]
