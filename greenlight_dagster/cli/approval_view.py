@@ -43,12 +43,17 @@ def packet_of(db: Database, approval: Approval) -> PacketVersion | None:
 
 
 def see_also(approval: Approval) -> list[str]:
-    """Return the lines that lead to the evidence of an approval to go back to an earlier page; none for others."""
+    """Return the lines that lead to the evidence of an approval to go back to an earlier page; none for others.
+
+    Where the studio itself has ended it, they say why.
+    """
     evidence = rollbacks.evidence_of(approval.action_type, approval.payload)
     if evidence is None:
         return []
+    ended = approval.status == "revised" and approval.decided_by == "system"
+    why = ["Another page was published before anybody decided, so nothing is left to decide."] if ended else []
     check = [] if evidence.job_id is None else [f"See what failed: greenlight check show {evidence.job_id}"]
-    return [*check, f"See what was published: greenlight pages list {approval.project_id}"]
+    return [*why, *check, f"See what was published: greenlight pages list {approval.project_id}"]
 
 
 def panel(db: Database, approval: Approval) -> Panel:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from studio import queue
+from studio import queue, rollbacks
 from studio.database.connection import Connection
 from studio.job_types import CHECKS, CheckName
 from studio.page_checks.origins import require_visitable
@@ -47,7 +47,11 @@ def ask(
 
 
 def after_publication(conn: Connection, page: PublishedPage) -> Enqueued:
-    """Enqueue the check of what has just been published, in the transaction that published it."""
+    """Enqueue the check of what has just been published, in the transaction that published it.
+
+    A question about the page that was live until now ends with it.
+    """
+    rollbacks.end_outdated(conn, page.project_id)
     return ask(
         conn,
         page.project_id,

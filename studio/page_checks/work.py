@@ -14,8 +14,9 @@ from studio.database.connection import Connection
 from studio.errors import BrowserUnavailable
 from studio.job_types import CHECKS, BrowserPayload
 from studio.outbound import OutboundClient
-from studio.page_checks import drafts, follow_up
+from studio.page_checks import drafts
 from studio.page_checks.checking import Checked, Wanted, Way, check_page
+from studio.page_checks.follow_up import helpless, offer_rollback
 from studio.page_checks.limits import Limits
 from studio.page_checks.posting import Arrived, take_arrival
 from studio.progress import Progress
@@ -88,10 +89,13 @@ class PageCheck:
     def record(self, conn: Connection, looked: Json) -> Json:
         """Write the check's row, remember it and tell the project, in the caller's transaction."""
         results = looked["results"]
-        failed = [result["check"] for result in results if result["outcome"] == "failed"]
-        asked = sum(result["outcome"] != "not applicable" for result in results)
-        unmeasured = [result["check"] for result in results if result["outcome"] == "not measured"]
-        said = _said(looked["url"], asked, failed, unmeasured)
+        named = {
+            outcome: [result["check"] for result in results if result["outcome"] == outcome]
+            for outcome in ("passed", "failed", "not measured")
+        }
+        failed, unmeasured = named["failed"], named["not measured"]
+        passed = bool(named["passed"]) and not failed and not unmeasured
+        said = _said(looked["url"], sum(map(len, named.values())), failed, unmeasured)
         conn.execute(
             "insert into public.page_checks (job_id, project_id, url, final_url, publication_no, passed, results,"
             " desktop_asset_id, mobile_asset_id) values (%s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)"
@@ -102,11 +106,12 @@ class PageCheck:
                 looked["url"],
                 looked["final_url"],
                 looked["publication_no"],
-                looked["passed"],
+                passed,
                 json.dumps(results),
                 *(looked["pictures"].get(name, {}).get("asset_id") for name in ("desktop", "mobile")),
             ],
         )
+        self._forget_other_pictures(conn, looked["pictures"])
         # One whose check died before it could look for it.
         take_arrival(conn, self.claim.job_id)
         memory.remember(
@@ -127,31 +132,36 @@ class PageCheck:
                 "job_id": str(self.claim.job_id),
                 "url": looked["url"],
                 "publication_no": looked["publication_no"],
-                "passed": looked["passed"],
+                "passed": passed,
                 "failed": failed,
                 "not_measured": unmeasured,
             },
         )
-        return {"said": said, "failed": failed, "passed": looked["passed"]}
+        return {"said": said, "failed": failed, "passed": passed}
 
     def follow_up(self, conn: Connection, looked: Json, recorded: Json) -> Json:
-        """Offer to go back where a publication's check failed; return what became of it."""
-        number = looked["publication_no"]
-        if number is None or not recorded["failed"]:
+        """Offer to go back where a publication's check failed; return what became of it, or why it is not offered."""
+        number, failed = looked["publication_no"], recorded["failed"]
+        if number is None or not failed:
             return {"rollback": None}
         if self.payload.publication_no is None and set(self.payload.checks) != set(CHECKS):
-            return {"rollback": "Not offered: somebody looked at a part of the page by hand."}
-        if looked["final_url"] is None:
-            return {"rollback": "Not offered: nothing answered, and would not answer with an earlier page either."}
-        offered = follow_up.offer_rollback(
-            conn,
-            self.project_id,
-            publication_no=number,
-            failed=recorded["failed"],
-            job_id=self.claim.job_id,
-        )
+            offered = "Not offered: somebody looked at a part of the page by hand."
+        elif why := helpless(looked["results"], failed, looked["final_url"]):
+            offered = f"Not offered: {why}."
+        else:
+            offered = offer_rollback(
+                conn, self.project_id, publication_no=number, failed=failed, job_id=self.claim.job_id
+            )
         self.progress.log(f"Rollback: {offered}")
         return {"rollback": offered}
+
+    def _forget_other_pictures(self, conn: Connection, kept: Json) -> None:
+        """Drop what an attempt has kept that was killed before its checkpoint; `assets.sweep` takes the files."""
+        conn.execute(
+            "delete from public.project_assets where project_id = %s and kind = %s and metadata ->> 'job_id' = %s"
+            " and id <> all(%s::uuid[])",
+            [self.project_id, KIND, str(self.claim.job_id), [picture["asset_id"] for picture in kept.values()]],
+        )
 
     def _arrival(self) -> Arrived | None:
         arrived = self.claim.write(lambda conn: take_arrival(conn, self.claim.job_id))
@@ -185,7 +195,9 @@ class PageCheck:
 
 
 def _said(url: str, asked: int, failed: list[str], unmeasured: list[str]) -> str:
-    """Return what came of the checks in a sentence or two; what was not measured has not failed."""
+    """Return what came of the `asked` checks that apply, in a sentence or two; what was not measured has not failed."""
+    if not asked:
+        return f"None of the checks applies to {url}."
     if not failed and not unmeasured:
         return f"All {asked} checks of {url} passed."
     told = [f"{len(failed)} of {asked} checks of {url} failed: {', '.join(failed)}."] if failed else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,13 +11,15 @@ import pytest
 
 from studio import assets
 from studio.claims import Claim
-from studio.errors import BrowserUnavailable
-from studio.job_types import CHECKS
+from studio.errors import BrowserUnavailable, NotFound
+from studio.job_types import CHECKS, CheckName
 from studio.page_checks import asking, drafts
 from studio.page_checks.work import PageCheck
+from studio.pages import PublishedPage
 from studio.views import builders_checks as views
 from tests.integration.page_checks.conftest import LIMITS
 from tests.integration.page_checks.published import NOBODY, Published
+from tests.support.model import Recorder
 
 
 def run(check: PageCheck) -> dict[str, Any]:
@@ -124,11 +127,102 @@ def test_a_part_looked_at_by_hand_offers_no_way_back(project: Published) -> None
     claim = project.asked(page, "meta_tags")
     by_hand = project.check(claim, LIMITS)
     by_hand = replace(by_hand, payload=by_hand.payload.model_copy(update={"publication_no": None}))
-    looked = {"publication_no": page.publication_no, "final_url": page.live_url}
+    looked = seen(page, ("meta_tags", "failed"))
     with project.db.transaction() as conn:
         followed = by_hand.follow_up(conn, looked, {"failed": ["meta_tags"]})
     assert "by hand" in followed["rollback"]
     assert offers(project) == []
+
+
+def seen(page: PublishedPage, *outcomes: tuple[CheckName, str], status: int = 200, **changed: Any) -> dict[str, Any]:
+    """Return what a browser would have brought home of a page."""
+    results = [
+        {"check": check, "outcome": outcome, "summary": "As told.", "evidence": {"status": status}}
+        for check, outcome in outcomes
+    ]
+    looked = {"url": page.live_url, "final_url": page.live_url, "publication_no": page.publication_no}
+    return {**looked, "passed": False, "results": results, "pictures": {}, **changed}
+
+
+@pytest.mark.parametrize(
+    ("failed", "changed", "why"),
+    [
+        (["screenshot", "meta_tags"], {"status": 502}, "answered with status 502, which is no page's doing"),
+        (["screenshot", "meta_tags"], {"status": 429}, "answered with status 429, which is no page's doing"),
+        (["screenshot"], {"final_url": None}, "nothing answered"),
+        (["web_vitals"], {}, "only web_vitals failed, whose times may be those of the machine"),
+        (["meta_tags", "web_vitals"], {}, None),
+        (["screenshot"], {}, None),
+    ],
+)
+def test_a_way_back_is_offered_only_where_it_may_help(
+    project: Published, failed: list[CheckName], changed: dict[str, Any], why: str | None
+) -> None:
+    project.publish("<p>One")
+    page = project.publish("<p>Two")
+    check = project.check(project.asked(page), LIMITS)
+    outcomes = [(name, "failed" if name in failed else "passed") for name in CHECKS]
+    looked = seen(page, *outcomes, **changed)
+    with project.db.transaction() as conn:
+        followed = check.follow_up(conn, looked, check.record(conn, looked))["rollback"]
+    assert len(offers(project)) == (why is None)
+    assert followed.startswith("Not offered: " if why else "It waits for a decision.")
+    assert why is None or why in followed
+    assert isinstance(check.progress, Recorder)
+    assert [said for said, _ in check.progress.logs] == [f"Rollback: {followed}"]
+
+
+def test_where_no_check_applies_nothing_has_passed(project: Published) -> None:
+    page = project.publish()
+    check = project.check(project.asked(page), LIMITS)
+    # However the browser's part of it sums up.
+    looked = seen(page, ("visual_difference", "not applicable"), ("form_post", "not applicable"), passed=True)
+    with project.db.transaction() as conn:
+        recorded = check.record(conn, looked)
+    said = f"None of the checks applies to {page.live_url}."
+    assert recorded == {"said": said, "failed": [], "passed": False}
+    assert project.one("select passed from page_checks where project_id = %s", project.id) is False
+    assert project.one("select value from agent_memory where project_id = %s and key like 'qa_%%'", project.id) == said
+    told = project.db.fetch_one(
+        "select message, data from project_events where project_id = %s and event_type = 'page.checked'", [project.id]
+    )
+    assert told is not None
+    assert (told["message"], told["data"]["passed"]) == (said, False)
+    look = views.page_check(project.db, project.id, check.claim.job_id).look
+    assert look is not None
+    assert look.verdict == "None of the checks applies to this page"
+
+
+def test_what_a_killed_attempt_has_kept_goes(project: Published) -> None:
+    page = project.publish()
+    claims = [project.asked(page), project.asked(page, "meta_tags")]
+
+    def keep(claim: Claim, data: bytes) -> assets.Asset:
+        return assets.store(
+            claim.write,
+            project.storage,
+            project.id,
+            phase=None,
+            kind="page_picture",
+            path=f"{project.id}/qa/{str(claim.job_id)[:8]}-desktop.png",
+            data=data,
+            filename="desktop.png",
+            mime_type="image/png",
+            metadata={"job_id": str(claim.job_id)},
+            created_by="qa",
+        )
+
+    lost, kept, others = keep(claims[0], b"lost"), keep(claims[0], b"kept"), keep(claims[1], b"another's")
+    looked = seen(page, ("meta_tags", "passed"), pictures={"desktop": {"asset_id": str(kept.id)}})
+    with project.db.transaction() as conn:
+        project.check(claims[0], LIMITS).record(conn, looked)
+    left = {row["id"] for row in project.db.fetch_all("select id from project_assets where kind = 'page_picture'")}
+    assert {kept.id, others.id} <= left
+    assert lost.id not in left
+    assets.sweep(project.db, project.storage, older_than=timedelta(0))
+    with pytest.raises(NotFound):
+        project.storage.read(lost.storage_path)
+    assert project.storage.read(kept.storage_path) == b"kept"
 
 
 def test_which_draft_a_publication_is_compared_with(project: Published) -> None:
