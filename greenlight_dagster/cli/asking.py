@@ -1,8 +1,12 @@
-"""What `greenlight code`, `report` and `check` have in common: saying what was asked, and waiting for it."""
+"""What `greenlight code`, `report` and `check` have in common: asking, saying what was asked, and waiting for it.
+
+A value that cannot be used is a wrong call, with exit code 2; what could not be done with good ones ends with 1.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -10,12 +14,14 @@ from uuid import UUID
 import typer
 from rich.markup import escape
 
+from greenlight_dagster.cli.context import open_database, parse_id
 from greenlight_dagster.cli.output import EXIT_INTERRUPTED, INTERRUPTS, err, out, plain, print_json
 from greenlight_dagster.cli.pickup import require_pickup
 from greenlight_dagster.cli.tailing import follow_job
-from studio import events, queue
+from studio import events, projects, queue
 from studio.database.connection import Connection, Database
 from studio.errors import InvalidInput
+from studio.projects import Project
 from studio.queue import Enqueued, Job
 from studio.settings import Settings
 from studio.text import printable
@@ -28,6 +34,30 @@ LimitOption = Annotated[int, typer.Option(min=1, max=1000, help="How many.")]
 _SAID = {"created": "Queued", "revived": "Queued again", "existing": "Asked just before"}
 
 
+@contextmanager
+def wrong_call() -> Iterator[None]:
+    """End a call whose values cannot be used as typer ends one that it refuses itself."""
+    try:
+        yield
+    except InvalidInput as exc:
+        raise typer.BadParameter(str(exc)) from exc
+
+
+@contextmanager
+def open_project(project: str) -> Iterator[tuple[Database, Settings, Project]]:
+    """Lend the studio's database with the settings and the project that an argument names; raise `NotFound`."""
+    with wrong_call():
+        project_id = parse_id(project, "PROJECT")
+    with open_database() as (db, settings):
+        yield db, settings, projects.get(db, project_id)
+
+
+def job_named(text: str) -> UUID:
+    """Return the id of a result's job as an argument gives it."""
+    with wrong_call():
+        return parse_id(text, "ID")
+
+
 def ask(db: Database, wish: Callable[[Connection], Enqueued]) -> Enqueued:
     """Return what became of a wish, in a transaction of its own."""
 
@@ -35,7 +65,8 @@ def ask(db: Database, wish: Callable[[Connection], Enqueued]) -> Enqueued:
         with db.transaction() as conn:
             return wish(conn)
 
-    return queue.transiently(once)
+    with wrong_call():
+        return queue.transiently(once)
 
 
 def tell(asked: Enqueued, show: str, as_json: bool) -> None:

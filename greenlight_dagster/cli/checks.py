@@ -13,16 +13,18 @@ from greenlight_dagster.cli.asking import (
     ask,
     heading,
     job_json,
+    job_named,
     job_rows,
+    open_project,
     say,
     tell,
     watch,
     write,
 )
-from greenlight_dagster.cli.context import open_database, parse_id
+from greenlight_dagster.cli.context import open_database
 from greenlight_dagster.cli.output import JsonFlag, out, plain, print_json, print_table
 from greenlight_dagster.cli.projects import ProjectArgument
-from studio import assets, builders, projects
+from studio import assets, builders
 from studio.database.connection import Database
 from studio.errors import Conflict, InvalidInput
 from studio.job_types import CHECKS
@@ -52,25 +54,24 @@ def check_page(
     watching: WatchFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Have a browser look at a page, on a desk and on a phone; with --watch exit 1 also where a check failed."""
+    """Have a browser look at a page, on a desk and on a phone; with --watch exit 1 also unless it passes."""
     wanted = None if checks is None else [name.strip() for given in checks for name in given.split(",") if name.strip()]
-    with open_database() as (db, settings):
-        found = projects.get(db, parse_id(project, "PROJECT"))
-        asked = ask(db, lambda conn: builders.ask_check(conn, found.id, url, checks=wanted))
+    with open_project(project) as (db, settings, found):
+        asked = ask(db, lambda conn: builders.ask_check(conn, found.id, url, checks=wanted, settings=settings))
         if not watching:
             tell(asked, "check show", as_json)
             return
         watch(db, settings, asked, lambda: _show(views.page_check(db, None, asked.job_id), as_json), as_json)
         look = views.page_check(db, None, asked.job_id).look
-    if look is None or not look.passed:
+    # Of a page to which none of the checks applies nothing is known.
+    if look is None or not look.passed or not any(one.outcome == "passed" for one in look.results):
         raise typer.Exit(1)
 
 
 @app.command("list", epilog="Example: greenlight check list 7b0e1c9a-…")
 def list_checks(project: ProjectArgument, limit: LimitOption = 30, as_json: JsonFlag = False) -> None:
     """List the looks at a project's pages, newest first."""
-    with open_database() as (db, _):
-        found = projects.get(db, parse_id(project, "PROJECT"))
+    with open_project(project) as (db, _, found):
         listed = views.page_checks(db, found.id, limit)
     if as_json:
         print_json([_json(one) for one in listed])
@@ -97,13 +98,14 @@ def list_checks(project: ProjectArgument, limit: LimitOption = 30, as_json: Json
 def show(
     check: Annotated[str, typer.Argument(metavar="ID", help="The id of its job.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Save the pictures in this folder as well.")
+        Path | None,
+        typer.Option("--output", "-o", file_okay=False, help="Save the pictures in this folder as well."),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show what a browser found on a page, check by check with its evidence."""
     with open_database() as (db, settings):
-        found = views.page_check(db, None, parse_id(check, "ID"))
+        found = views.page_check(db, None, job_named(check))
         saved = [] if output is None else _save(db, settings, found, output)
     _show(found, as_json, saved)
 

@@ -13,15 +13,17 @@ from greenlight_dagster.cli.asking import (
     ask,
     heading,
     job_json,
+    job_named,
     job_rows,
+    open_project,
     say,
     tell,
     watch,
 )
-from greenlight_dagster.cli.context import open_database, parse_id
+from greenlight_dagster.cli.context import open_database
 from greenlight_dagster.cli.output import JsonFlag, out, plain, print_json, print_table
 from greenlight_dagster.cli.projects import ProjectArgument
-from studio import builders, projects
+from studio import builders
 from studio.database.connection import Database
 from studio.model.spend import usd
 from studio.operations.wording import several
@@ -57,8 +59,7 @@ def generate(
     as_json: JsonFlag = False,
 ) -> None:
     """Have an agent write code on a new branch; nothing is merged."""
-    with open_database() as (db, settings):
-        found = projects.get(db, parse_id(project, "PROJECT"))
+    with open_project(project) as (db, settings, found):
         asked = ask(
             db,
             lambda conn: builders.ask_code(
@@ -74,8 +75,7 @@ def generate(
 @app.command("list", epilog="Example: greenlight code list 7b0e1c9a-…")
 def list_code(project: ProjectArgument, limit: LimitOption = 30, as_json: JsonFlag = False) -> None:
     """List what agents have written for a project, newest first."""
-    with open_database() as (db, settings):
-        found = projects.get(db, parse_id(project, "PROJECT"))
+    with open_project(project) as (db, settings, found):
         listed = views.generations(db, found.id, limit)
     if as_json:
         print_json([_json(one, views.where(settings, one)) for one in listed])
@@ -105,7 +105,7 @@ def show(
 ) -> None:
     """Show what an agent has written: its branch, how to get it, its files and what its tests say."""
     with open_database() as (db, settings):
-        _show(db, settings, parse_id(generation, "ID"), as_json)
+        _show(db, settings, job_named(generation), as_json)
 
 
 def _show(db: Database, settings: Settings, job_id: UUID, as_json: bool) -> None:

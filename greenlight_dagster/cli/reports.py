@@ -14,16 +14,18 @@ from greenlight_dagster.cli.asking import (
     ask,
     heading,
     job_json,
+    job_named,
     job_rows,
+    open_project,
     say,
     tell,
     watch,
     write,
 )
-from greenlight_dagster.cli.context import open_database, parse_id
+from greenlight_dagster.cli.context import open_database
 from greenlight_dagster.cli.output import JsonFlag, out, plain, print_json, print_table
 from greenlight_dagster.cli.projects import ProjectArgument
-from studio import assets, builders, projects
+from studio import assets, builders
 from studio.builders import ReportFormat
 from studio.database.connection import Database
 from studio.errors import Conflict
@@ -52,8 +54,7 @@ def generate(
     as_json: JsonFlag = False,
 ) -> None:
     """Have a topic researched on the web and made into a report; what it states rests on quotes."""
-    with open_database() as (db, settings):
-        found = projects.get(db, parse_id(project, "PROJECT"))
+    with open_project(project) as (db, settings, found):
         asked = ask(
             db,
             lambda conn: builders.ask_report(
@@ -69,8 +70,7 @@ def generate(
 @app.command("list", epilog="Example: greenlight report list 7b0e1c9a-…")
 def list_reports(project: ProjectArgument, limit: LimitOption = 30, as_json: JsonFlag = False) -> None:
     """List a project's reports, newest first."""
-    with open_database() as (db, _):
-        found = projects.get(db, parse_id(project, "PROJECT"))
+    with open_project(project) as (db, _, found):
         listed = views.reports(db, found.id, limit)
     if as_json:
         print_json([_json(one) for one in listed])
@@ -99,21 +99,24 @@ def list_reports(project: ProjectArgument, limit: LimitOption = 30, as_json: Jso
 def show(report: ReportArgument, as_json: JsonFlag = False) -> None:
     """Show what a report states with the quotes it rests on, what was removed from it, and its sources."""
     with open_database() as (db, _):
-        _show(db, parse_id(report, "ID"), as_json)
+        _show(db, job_named(report), as_json)
 
 
 @app.command(epilog="Example: greenlight report download 0f3c5a7e-… -o tools.pdf")
 def download(
     report: ReportArgument,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; by default named after the report, here.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", dir_okay=False, help="The file to write; by default named after the report, here."
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Save a report as a file; one that is there is replaced with --force only."""
     with open_database() as (db, settings):
-        listed = views.report(db, None, parse_id(report, "ID")).listed
+        listed = views.report(db, None, job_named(report)).listed
         if listed.report is None or listed.report.file is None:
             raise Conflict(
                 f"This report is not there: its job is {listed.job.status}.",

@@ -7,14 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from studio import queue, rollbacks
+from studio.builders import CHECK
 from studio.database.connection import Connection
 from studio.job_types import CHECKS, CheckName
 from studio.page_checks.origins import require_visitable
 from studio.pages import PublishedPage
 from studio.queue import Enqueued, NewJob
 from studio.settings import Settings, get_settings
-
-JOB_TYPE = "browser.check_page"
 
 
 def ask(
@@ -43,7 +42,7 @@ def ask(
     }
     if publication_no is not None:
         payload["publicationNo"] = publication_no
-    return queue.enqueue(conn, NewJob(JOB_TYPE, project_id, payload))
+    return queue.enqueue(conn, NewJob(CHECK, project_id, payload))
 
 
 def after_publication(conn: Connection, page: PublishedPage) -> Enqueued:

@@ -10,7 +10,7 @@ from studio.database.connection import Database
 
 @dataclass(frozen=True)
 class Possible:
-    """An action that the studio can propose, what it needs, and why the project may not do it now (`refusal`)."""
+    """An action that limits decide on, what it needs, and why the project may not do it now (`refusal`)."""
 
     action_type: str
     title: str
@@ -34,10 +34,14 @@ class Ending:
 
 
 def possible(db: Database, project_id: UUID) -> list[Possible]:
-    """Return every action there is, in the order of the phases."""
+    """Return the actions that limits and a packet decide on, in the order of the phases.
+
+    To go back to an earlier page is none: no permission opens it, a failed check offers it, and it always waits for a
+    person's yes.
+    """
     rows = db.fetch_all(
         "select action_type, title, phase, risk, needs_permission, needs_ads_cap, needs_repo, needs_shared_runtime,"
-        " public.action_refusal(%s, action_type) as refusal from public.action_types"
+        " public.action_refusal(%s, action_type) as refusal from public.action_types where pins <> 'publication'"
         " order by phase nulls first, action_type",
         [project_id],
     )

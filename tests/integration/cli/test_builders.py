@@ -60,20 +60,11 @@ def test_what_is_asked_for_is_queued_and_can_be_followed(greenlight: Greenlight,
     ("arguments", "said"),
     [
         (["code", "generate", NOBODY, "List"], "no project"),
-        (["code", "generate", "{project}", " "], "is empty"),
-        (["code", "generate", "{project}", "List", "--branch", "a..b"], "name of a branch"),
-        (["code", "generate", "{project}", "List", "--repo", "https://example.org/x"], "names no repository"),
         (["code", "show", NOBODY], "no code generation"),
-        (["code", "show", "x"], "is not a UUID"),
         (["code", "list", NOBODY], "no project"),
-        (["report", "generate", "{project}", "ab"], "too short"),
-        (["report", "generate", "{project}", "Tools", "--format", "docx"], "no report format 'docx'"),
         (["report", "show", NOBODY], "no report"),
         (["report", "download", NOBODY], "no report"),
         (["check", "page", "{project}"], "no published page"),
-        (["check", "page", "{project}", "ftp://example.org"], "none of a page on the web"),
-        (["check", "page", "{project}", "https://example.org/", "--checks", "axe"], "no check 'axe'"),
-        (["check", "page", "{project}", "https://example.org/", "--checks", ","], "No check is named"),
         (["check", "show", NOBODY], "no page check"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -84,8 +75,35 @@ def test_what_cannot_be_done_is_one_sentence(
     greenlight(*[argument.format(project=project) for argument in arguments]).fails(said)
 
 
-def test_a_number_of_slides_beyond_the_bounds_is_a_wrong_call(greenlight: Greenlight, project: UUID) -> None:
-    greenlight("report", "generate", project, "Tools", "--slides", 31).fails(code=2)
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["code", "generate", "x", "List"], "is not a UUID"),
+        (["code", "generate", "{project}", " "], "is empty"),
+        (["code", "generate", "{project}", "List", "--branch", "a..b"], "name of a branch"),
+        (["code", "generate", "{project}", "List", "--repo", "https://example.org/x"], "names no repository"),
+        (["code", "show", "x"], "is not a UUID"),
+        (["code", "list", "x"], "is not a UUID"),
+        (["code", "list", "{project}", "--limit", "0"], "--limit"),
+        (["report", "generate", "{project}", "ab"], "too short"),
+        (["report", "generate", "{project}", "Tools", "--format", "docx"], "no report format 'docx'"),
+        (["report", "generate", "{project}", "Tools", "--slides", "31"], "--slides"),
+        (["report", "show", "x"], "is not a UUID"),
+        (["report", "download", "x"], "is not a UUID"),
+        (["report", "download", NOBODY, "-o", "/tmp"], "is a directory"),
+        (["check", "page", "{project}", "ftp://example.org"], "none of a page on the web"),
+        (["check", "page", "{project}", "https://example.org/", "--checks", "axe"], "no check 'axe'"),
+        (["check", "page", "{project}", "https://example.org/", "--checks", ","], "No check is named"),
+        (["check", "show", "x"], "is not a UUID"),
+        (["check", "show", NOBODY, "-o", "/etc/passwd"], "is a file"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_value_that_cannot_be_used_is_a_wrong_call(
+    greenlight: Greenlight, db: Database, project: UUID, arguments: list[str], said: str
+) -> None:
+    greenlight(*[argument.format(project=project) for argument in arguments]).fails(said, code=2)
+    assert queue.find(db, project_id=project) == []
 
 
 def test_code_is_listed_and_shown(greenlight: Greenlight, made: Made) -> None:
@@ -148,7 +166,7 @@ def test_a_report_is_listed_shown_and_saved(
     assert target.read_bytes() == b"mine"
     assert "Wrote" in greenlight("report", "download", job, "-o", target, "--force").out
     assert target.read_bytes() == (tmp_path / "tool-rental.pdf").read_bytes()
-    greenlight("report", "download", job, "-o", tmp_path).fails("cannot be written")
+    greenlight("report", "download", job, "-o", tmp_path / "no" / "such").fails("cannot be written")
     greenlight("report", "download", made.report_job("failed")).fails("its job is failed", "greenlight jobs show")
 
 
@@ -192,7 +210,7 @@ def test_a_look_is_listed_shown_and_its_pictures_saved(greenlight: Greenlight, m
     assert told["look"]["failed"] == ["mobile_responsive", "accessibility", "visual_difference"]
     assert told["rollback"]["approval_id"] == str(approval)
     assert "results" not in greenlight("check", "list", made.project, "--json").json[0]["look"]
-    greenlight("check", "show", job, "-o", tmp_path / "shots" / "mobile.png").fails("is no folder")
+    greenlight("check", "show", job, "-o", tmp_path / "shots" / "mobile.png" / "in").fails("is no folder")
     greenlight("check", "show", made.check_job(), "-o", tmp_path).fails("There are no pictures", "queued")
 
 
@@ -272,6 +290,35 @@ def test_watching_a_look_that_failed_is_exit_code_1_and_one_json(
     ran = greenlight("check", "page", made.project, "https://example.org/", "--watch", "--json")
     worker.join()
     assert (ran.code, ran.json["look"]["failed"]) == (1, ["mobile_responsive"])
+
+
+def test_watching_a_look_that_finds_nothing_to_check_is_no_pass(
+    greenlight: Greenlight, db: Database, made: Made
+) -> None:
+    def looked(job: UUID) -> None:
+        made.row_of_check(job, passed=True, results=[{"check": "form_post", "outcome": "not applicable"}])
+        say(db, job)
+
+    worker = work(db, made.project, looked)
+    ran = greenlight("check", "page", made.project, "https://example.org/", "--watch")
+    worker.join()
+    assert (ran.code, "None of the checks applies to this page" in ran.said) == (1, True)
+
+
+def test_what_builders_have_made_is_among_the_projects_files(greenlight: Greenlight, made: Made) -> None:
+    made.report()
+    archive = made.file("code_archive", "code.tar.gz", b"tar", "application/gzip")
+    listed = greenlight("projects", "files", made.project)
+    assert listed.code == 0, listed.err
+    for told in ("Code, code.tar.gz:", "Report, tool-rental.pdf:"):
+        assert told in listed.out
+    told = greenlight("projects", "files", made.project, "--json").json
+    assert [(one["phase"], one["kind"], one["status"]) for one in told] == [
+        (None, "code_archive", "stored"),
+        (None, "report", "stored"),
+    ]
+    assert (told[0]["asset_id"], told[0]["storage_path"]) == (str(archive.id), archive.storage_path)
+    assert greenlight("projects", "files", made.project, "--phase", 1, "--json").json == []
 
 
 def test_watching_what_fails_shows_why(greenlight: Greenlight, db: Database, made: Made) -> None:

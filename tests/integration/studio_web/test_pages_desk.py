@@ -398,6 +398,10 @@ def test_a_project_says_what_it_may_do_and_what_that_makes_possible(studio: Stud
     assert not re.search(r'name="email_send"[^>]* checked', begun.source)
     assert "The project does not permit “Send mails to people”." in begun.text
     assert "Not before the pitch" in begun.text
+    # No permission opens it, so it is no line of the table.
+    assert '<th scope="row">Go back' not in said.source
+    assert '<th scope="row">Publish the landing page' in said.source
+    assert "Going back to an earlier page needs no permission" in said.text
 
 
 def test_a_project_says_what_it_has_spent_and_when_its_mail_leaves(studio: Studio) -> None:
