@@ -116,12 +116,13 @@ def rows(
     status: str = UNSET,
     **columns: Any,
 ) -> Batch:
-    """Return a trace with its spans, not stored. It began at `start`, or `ago` before the tests began.
+    """Return a trace with its spans, not stored. It began at `start`, or `ago` before now, in whole seconds.
 
     Where `end_ms` is not given, it ends with its first span, and with that one's status. Totals are those of the
     `llm` spans; `queue_ms` and `launch_ms` those of the spans of these names. `columns` override all of it.
     """
-    began = start or NOW - ago
+    # Not before NOW: in a long session that is long ago, and rows are compared with the clock of the database.
+    began = start or datetime.now(UTC).replace(microsecond=0) - ago
     trace = trace_id or uuid4()
     inside: dict[int, list[Planned]] = {}
     for one in spans:

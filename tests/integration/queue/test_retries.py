@@ -54,10 +54,10 @@ def test_only_a_failed_or_canceled_job_can_be_retried(database: Database, status
         queue.retry(database, job_id)
 
 
-def test_a_job_that_nothing_can_run_cannot_be_retried(database: Database) -> None:
+def test_a_job_that_nothing_can_run_cannot_be_retried(database: Database, type_without_handler: str) -> None:
     project = make_project(database)
     # Written by another client: what nothing can run cannot be enqueued through the registry.
-    job_id = insert_foreign(database, project, "browser.check_page")
+    job_id = insert_foreign(database, project, type_without_handler)
     queue.cancel(database, job_id)
     with pytest.raises(NoHandler):
         queue.retry(database, job_id)
