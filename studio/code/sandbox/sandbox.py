@@ -149,8 +149,9 @@ class Sandbox:
     def changes(self) -> Changes:
         """Return what has changed in the workspace since the last look. Raise `UnsafeOutput` where it is too much.
 
-        What tools make again (`node_modules`, caches) is not looked at; pipes, sockets, devices and names that are not
-        text are left out with a note. Links are reported as links, wherever they lead.
+        What tools make again (`node_modules`, caches) is not looked at; pipes, sockets, devices, names that are not
+        text and what cannot be read are left out with a note. What was put where nobody can look has not changed.
+        Links are reported as links, wherever they lead.
         """
         written: list[WorkspaceFile] = []
         removed: list[str] = []

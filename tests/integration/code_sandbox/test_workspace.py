@@ -56,6 +56,27 @@ def test_changes_are_told_exactly_once(sandbox: Sandbox) -> None:
     assert not sandbox.changes()
 
 
+def test_what_cannot_be_looked_at_is_not_called_removed(sandbox: Sandbox, notes: list[str]) -> None:
+    deep = "/".join(["d"] * 66)
+    there = ["node_modules/left-pad/index.js", "tools/venv/readme", "closed/by/all", "unreadable", f"{deep}/file"]
+    gone = ["lib/venv/gone", "other/.cache/gone", "pipe", "plain"]
+    start = [WorkspaceFile(path, b"x") for path in (*there, *gone)]
+    sandbox.put(start)
+    bash(sandbox, "chmod 0 closed unreadable; rm -r lib other plain; rm pipe; mkfifo pipe; touch venv")
+    changes = sandbox.changes()
+    assert changes.removed == tuple(gone)
+    assert [file.path for file in changes.written] == ["venv"]
+    told = "\n".join(notes)
+    assert all(f"{path} is left out" in told for path in ("closed", "unreadable", "pipe"))
+    assert "folders deep" in told
+    assert not sandbox.changes()
+    # What comes to light again is what it was, or what has become of it meanwhile.
+    bash(sandbox, "chmod 700 closed unreadable; rm -r closed/by tools/venv; echo new > unreadable")
+    changes = sandbox.changes()
+    assert changes.removed == ("closed/by/all", "tools/venv/readme")
+    assert [file.path for file in changes.written] == ["unreadable"]
+
+
 def test_a_retry_finds_what_was_left(sandbox: Sandbox) -> None:
     bash(sandbox, "mkdir -p deep/er; echo kept > deep/er/file; chmod +x deep/er/file; ln -s file deep/er/link")
     left = sandbox.changes()

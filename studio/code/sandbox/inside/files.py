@@ -41,6 +41,14 @@ class Found:
 
 
 @dataclass(frozen=True)
+class _Skipped:
+    """What is not looked at, with the reason where that is told. `hides`: what lay there may still lie there."""
+
+    reason: str | None
+    hides: bool = True
+
+
+@dataclass(frozen=True)
 class _Seen:
     mark: tuple[int, ...]
     digest: str
@@ -73,13 +81,18 @@ class Files:
     def changes(self, *, most_files: int, most_bytes: int) -> Iterator[Found | tuple[str, str]]:
         """Yield what has changed since the last look, and (path, reason) for what is left out.
 
+        What was known and can no longer be looked at has not changed.
         Raise `Refused` where the workspace holds more than `most_files`, or has changed by more than `most_bytes`.
         """
         count = size = 0
         found: dict[str, _Seen] = {}
+        hidden: set[str] = set()
         for path, entry in self._walk():
-            if isinstance(entry, str):
-                yield path, entry
+            if isinstance(entry, _Skipped):
+                if entry.hides:
+                    hidden.add(path)
+                if entry.reason is not None:
+                    yield _shown(path), entry.reason
                 continue
             count += 1
             if count > most_files:
@@ -90,9 +103,13 @@ class Files:
                 continue
             try:
                 looked = _look(os.path.join(self._root, path), entry, most_bytes - size)
+            except FileNotFoundError:
+                # Removed since.
+                continue
             except OSError as exc:
                 if exc.errno == errno.EFBIG:
                     raise Refused(f"{path}: the changed files are larger than {most_bytes} bytes in all") from exc
+                hidden.add(path)
                 yield path, f"it cannot be read: {os.strerror(exc.errno or errno.EIO)}"
                 continue
             content, executable, link = looked
@@ -101,11 +118,12 @@ class Files:
             if before is None or before.digest != seen.digest:
                 size += len(content)
                 yield Found(path, content, executable, link)
+        found |= {path: seen for path, seen in self._seen.items() if path not in found and _is_hidden(path, hidden)}
         self._gone = sorted(set(self._seen) - set(found))
         self._seen = found
 
     def removed(self) -> list[str]:
-        """Return the paths that `changes`, when it ran to its end, no longer found."""
+        """Return the paths of which `changes`, when it ran to its end, saw that nothing is there any more."""
         return self._gone
 
     def _folder(self, parts: list[str]) -> int:
@@ -120,39 +138,61 @@ class Files:
             current = below
         return current
 
-    def _walk(self) -> Iterator[tuple[str, os.stat_result | str]]:
-        """Yield (path, status) of files and links, (path, reason) of what is skipped; folders in order."""
+    def _walk(self) -> Iterator[tuple[str, os.stat_result | _Skipped]]:
+        """Yield the path of each file and link with its status, or that it, or a whole folder, is skipped; in order."""
         folders = [("", 0)]
         while folders:
             folder, depth = folders.pop()
             try:
                 with os.scandir(os.fsencode(os.path.join(self._root, folder))) as entries:
-                    names = sorted((entry.name, entry.stat(follow_symlinks=False)) for entry in entries)
+                    names = sorted(_statuses(entries))
             except FileNotFoundError:
-                # Removed since, or something in it was: what is left is found at the next look.
+                # Removed since.
                 continue
             except OSError as exc:
-                yield folder, f"it cannot be read: {os.strerror(exc.errno or errno.EIO)}"
+                yield folder, _Skipped(f"it cannot be read: {os.strerror(exc.errno or errno.EIO)}")
                 continue
             below = []
             for raw, status in names:
                 try:
                     path = os.path.join(folder, raw.decode("utf-8"))
                 except UnicodeDecodeError:
-                    yield os.path.join(folder, raw.decode("utf-8", "replace")), "its name is not UTF-8"
+                    # Nothing of such a name was ever put there.
+                    path = os.path.join(folder, raw.decode("utf-8", "replace"))
+                    yield path, _Skipped("its name is not UTF-8", hides=False)
                     continue
                 if stat.S_ISDIR(status.st_mode):
                     if os.path.basename(path) in SKIPPED_FOLDERS:
-                        continue
-                    if depth >= MAX_DEPTH:
-                        yield path, f"it is more than {MAX_DEPTH} folders deep"
-                        continue
-                    below.append((path, depth + 1))
+                        yield path, _Skipped(None)
+                    elif depth >= MAX_DEPTH:
+                        yield path, _Skipped(f"it is more than {MAX_DEPTH} folders deep")
+                    else:
+                        below.append((path, depth + 1))
                 elif len(os.fsencode(path)) > MAX_PATH_BYTES:
-                    yield path[:80] + "…", f"its path is longer than {MAX_PATH_BYTES} bytes"
+                    yield path, _Skipped(f"its path is longer than {MAX_PATH_BYTES} bytes")
+                elif (reason := _reason(status.st_mode)) is not None:
+                    # It stands in place of what was there.
+                    yield path, _Skipped(reason, hides=False)
                 else:
-                    yield path, _reason(status.st_mode) or status
+                    yield path, status
             folders += reversed(below)
+
+
+def _statuses(entries: Iterator[os.DirEntry[bytes]]) -> Iterator[tuple[bytes, os.stat_result]]:
+    for entry in entries:
+        # One that was removed since makes none of the others unseen.
+        with suppress(FileNotFoundError):
+            yield entry.name, entry.stat(follow_symlinks=False)
+
+
+def _is_hidden(path: str, hidden: set[str]) -> bool:
+    """Say whether a path, or a folder above it, is among the `hidden` ones; the uppermost folder's path is empty."""
+    above = (path[:at] for at, sign in enumerate(path) if sign == "/")
+    return not hidden.isdisjoint({"", path, *above})
+
+
+def _shown(path: str) -> str:
+    return path if len(os.fsencode(path)) <= MAX_PATH_BYTES else path[:80] + "…"
 
 
 def _reason(mode: int) -> str | None:
