@@ -59,7 +59,8 @@ class BuilderSettings(BaseSettings):
         ge=0,
         le=10**9,
         validation_alias="GREENLIGHT_CODE_BUDGET_USD",
-        description="What one code generation may spend on the model; the project's own cap holds beside it.",
+        description="A code generation that has spent so much on the model begins no further turn; the project's own"
+        " cap holds beside it.",
     )
 
     # --- browser

@@ -7,7 +7,6 @@ kept. The agent has no web search: what a page says would steer a shell.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from typing import Any, Protocol
 from studio.agents.profiles import PROFILES
 from studio.agents.prompting import DATA_RULE, HONESTY_RULE, blocks
 from studio.agents.transcript import results_of_turn, shortened
-from studio.errors import ModelRefused, ModelUnavailable
+from studio.errors import BudgetExhausted, ModelError, ModelRefused, ModelUnavailable
 from studio.model.call import Call
 from studio.model.spend import Spender
 from studio.model.turns import Message, TakesTurns, ToolUse, Turn, tool_uses
@@ -72,8 +71,11 @@ class Journal(Protocol):
     def results(self, turn: int) -> dict[str, Any] | None:
         """Return the kept results of a turn's tools, None where there are none."""
 
-    def keep_results(self, turn: int, results: dict[str, Any]) -> None:
-        """Keep what the tools of a turn said, together with the workspace as they left it."""
+    def keep_results(self, turn: int, results: dict[str, Any]) -> dict[str, Any]:
+        """Keep what the tools of a turn said, together with the workspace as they left it; return what is kept.
+
+        What they have changed may be impossible to keep, and the workspace is then as it was before: `lost` says why.
+        """
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,11 @@ class Written:
 
 
 class Coder:
-    """Writes one code base. `affordable` says whether another turn is covered, and if not, why."""
+    """Writes one code base. `affordable` says why no further turn may begin, and None where one may.
+
+    It looks at what was spent: the turn that is begun last may go beyond by what it costs. What a turn costs at worst
+    is many times what it costs, and would end most work long before its money is spent.
+    """
 
     def __init__(
         self,
@@ -111,19 +117,24 @@ class Coder:
         """
         described = list(tools.described())
         messages: list[Message] = [{"role": "user", "content": blocks(**facts)}]
-        said, spent = "", 0.0
+        said, spent, lost = "", 0.0, ""
+
+        def ended(turns: int, reason: str | None) -> Written:
+            return Written(said, turns, " ".join(filter(None, (reason, lost and _LOST.format(lost)))) or None)
+
         for turn in range(1, PROFILE.turns + 1):
             if (answer := journal.answer(turn)) is None:
                 if (reason := self._stopped(spent)) is not None:
-                    return Written(said, turn - 1, reason)
+                    return ended(turn - 1, reason)
                 began = time.monotonic()
                 try:
                     taken = self._take(turn, messages, described, self._seconds - spent)
-                except ModelRefused as exc:
-                    if turn == 1:
-                        raise
+                except (ModelError, BudgetExhausted) as exc:
+                    reason = self._stopped_by(exc, spent + time.monotonic() - began)
                     # What was paid for until now is worth a look.
-                    return Written(said, turn - 1, f"The model refused to go on: {exc.message}")
+                    if turn == 1 or reason is None:
+                        raise
+                    return ended(turn - 1, reason)
                 answer = _kept(taken, time.monotonic() - began)
                 journal.keep_answer(turn, answer)
             said = answer["text"] or said
@@ -137,22 +148,34 @@ class Coder:
             messages.append({"role": "assistant", "content": answer["content"] or [_NOTHING]})
             wanted = tool_uses(answer["content"]) if stop == "tool_use" else []
             if not wanted:
-                return Written(said, turn, None if stop == _DONE else f"Its last answer was cut off ({stop}).")
+                return ended(turn, None if stop == _DONE else f"Its last answer was cut off ({stop}).")
             if (results := journal.results(turn)) is None:
-                results = self._use_all(tools, wanted, self._seconds - spent)
-                journal.keep_results(turn, results)
+                results = journal.keep_results(turn, self._use_all(tools, wanted, self._seconds - spent))
             spent += results["seconds"]
-            messages.append({"role": "user", "content": results["results"]})
-        return Written(said, PROFILE.turns, f"It had used all its {PROFILE.turns} turns.")
+            lost = results.get("lost", "")
+            told = [{"type": "text", "text": _SET_BACK.format(lost)}] if lost else []
+            messages.append({"role": "user", "content": [*results["results"], *told]})
+        return ended(PROFILE.turns, f"It had used all its {PROFILE.turns} turns.")
 
     def _stopped(self, spent: float) -> str | None:
         if self._seconds - spent < LEAST_SECONDS:
-            return f"It had used all its time, {self._seconds / 60:g} minutes."
+            return self._time_over()
         return self._affordable()
 
+    def _stopped_by(self, exc: ModelError | BudgetExhausted, spent: float) -> str | None:
+        """Return why the agent cannot go on after what its turn ended with; None where another attempt may."""
+        if isinstance(exc, ModelRefused):
+            return f"The model refused to go on: {exc.message}"
+        if isinstance(exc, BudgetExhausted):
+            return exc.message if exc.permanent else None
+        # Asked again it would have the same little time, and be paid for again.
+        return self._time_over() if spent >= self._seconds else None
+
+    def _time_over(self) -> str:
+        return f"It had used all its time, {self._seconds / 60:g} minutes."
+
     def _take(self, turn: int, messages: list[Message], described: list[dict[str, Any]], left: float) -> Turn:
-        profile = dataclasses.replace(PROFILE, timeout_seconds=min(PROFILE.timeout_seconds, math.ceil(left)))
-        call = Call(profile, f"write/{turn}", _SYSTEM, "", TURN_TOKENS)
+        call = Call(PROFILE, f"write/{turn}", _SYSTEM, "", TURN_TOKENS, most_seconds=math.ceil(left))
         taken = self._model.turn(call, shortened(messages), described, self._spender, self._progress)
         if not taken.content and taken.stop_reason == _DONE and turn == 1:
             raise ModelUnavailable("The model answered with nothing.", "The job is tried again.")
@@ -181,6 +204,9 @@ class Coder:
 # The service takes no empty turn.
 _NOTHING = {"type": "text", "text": "(nothing)"}
 _TIME_OVER = "This was not done: your time is over."
+# What the agent and whoever reads its work are told where what a turn has changed could not be kept.
+_SET_BACK = "The working folder was set back to what it was before this turn. {}"
+_LOST = "The working folder was set back in its last turn, and what that turn had changed is lost. {}"
 # What the agent is told where an answer ended before it was meant to.
 _INTERRUPTED: dict[str, Message] = {
     "max_tokens": {

@@ -45,11 +45,13 @@ class Checkpoints:
         """Return what the tools of a turn said."""
         return self._kept(f"{STEP}/{turn}/results")
 
-    def keep_results(self, turn: int, results: dict[str, Any]) -> None:
-        """Keep what the tools of a turn said, and what they have changed."""
+    def keep_results(self, turn: int, results: dict[str, Any]) -> dict[str, Any]:
+        """Keep what the tools of a turn said, and what they have changed or why that is lost; return what is kept."""
         changes = self._changes()
         paths = self.store(f"turn-{turn}", changes) if changes else []
-        self._keep(f"{STEP}/{turn}/results", {**results, "changes": paths})
+        kept = {**results, "changes": paths, "lost": changes.lost}
+        self._keep(f"{STEP}/{turn}/results", kept)
+        return kept
 
     # --- the workspace
 

@@ -6,6 +6,7 @@ the last turn left. The agent is told; one that does it again and again is stopp
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ class Workbench:
         self._note = note
         self._sandbox: Sandbox | None = None
         self._breaks = 0
-        self._untold: str | None = None
+        self._lost = ""
 
     def described(self) -> Sequence[dict[str, Any]]:
         """Return name, description and input schema of each tool."""
@@ -50,9 +51,6 @@ class Workbench:
 
         It has `seconds`, and never more than one command has. Raises `SandboxBroken` where it broke a third time.
         """
-        if (untold := self._untold) is not None:
-            self._untold = None
-            return f"{untold} The working folder is again as it was before your last turn. Nothing was done now.", True
         try:
             outcome = self._open().call(name, given, seconds=min(self._seconds, seconds))
         except SandboxBroken as exc:
@@ -63,17 +61,17 @@ class Workbench:
     def changes(self) -> Changes:
         """Return what has changed in the workspace since the last look.
 
-        Where it holds more than can be taken over, or the sandbox has broken, the turn's changes are lost: the
-        workspace is put back, and the agent is told with its next tool.
+        Where it holds more than can be taken over, or the sandbox has broken, the workspace was put back to what the
+        last look left, and `lost` says why.
         """
-        if self._sandbox is None:
-            return Changes()
+        changes = Changes()
         try:
-            return self._sandbox.changes()
+            if self._sandbox is not None:
+                changes = self._sandbox.changes()
         except (UnsafeOutput, SandboxBroken) as exc:
             self._broke(exc)
-            self._untold = exc.message
-            return Changes()
+        lost, self._lost = self._lost, ""
+        return dataclasses.replace(changes, lost=lost)
 
     def close(self) -> None:
         """End the sandbox and all that runs in it."""
@@ -83,6 +81,7 @@ class Workbench:
 
     def _broke(self, exc: StudioError) -> None:
         self._breaks += 1
+        self._lost = exc.message
         self.close()
         self._note(f"The workspace is made anew: {exc.message}")
         if self._breaks >= MOST_BREAKS:

@@ -17,10 +17,14 @@ class WorkspaceFile:
 
 @dataclass(frozen=True)
 class Changes:
-    """What has changed in a workspace since the last look. `removed` are paths."""
+    """What has changed in a workspace since the last look. `removed` are paths.
+
+    `lost` says why the workspace was put back to what the last look left, where it was; else it is empty.
+    """
 
     written: tuple[WorkspaceFile, ...] = ()
     removed: tuple[str, ...] = ()
+    lost: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.written or self.removed)

@@ -23,7 +23,8 @@ FETCHED_TOKENS = 25_000
 class Call:
     """One question to a model. `step` names the work it belongs to, in the ledger and the event stream.
 
-    `search` and `fetch` offer it the service's web tools, as far as the profile has them.
+    `search` and `fetch` offer it the service's web tools, as far as the profile has them. `most_seconds` is what the
+    caller has left; it bounds the call also where the settings allow calls longer.
     """
 
     profile: AgentProfile
@@ -34,6 +35,7 @@ class Call:
     search: bool = False
     fetch: bool = False
     stream_text: bool = True
+    most_seconds: float | None = None
 
 
 def web_uses(call: Call, used: Usage) -> tuple[int, int]:

@@ -191,7 +191,8 @@ class Model:
         return message, used, reservation.cost_micros, reservation.call_id
 
     def _seconds(self, call: Call) -> float:
-        return self._settings.model_timeout_seconds or call.profile.timeout_seconds
+        seconds = self._settings.model_timeout_seconds or call.profile.timeout_seconds
+        return seconds if call.most_seconds is None else min(seconds, call.most_seconds)
 
     def _timeout(self, call: Call) -> httpx2.Timeout:
         return httpx2.Timeout(self._seconds(call), connect=CONNECT_TIMEOUT_SECONDS)

@@ -11,7 +11,7 @@ from studio.agents import coder
 from studio.agents.coder import Coder, Written
 from studio.agents.profiles import PROFILES
 from studio.database.connection import Database
-from studio.errors import ModelUnavailable
+from studio.errors import BudgetExhausted, ModelUnavailable
 from studio.model.spend import Spender
 from tests.support.model import Recorder, account, ledger, open_model
 from tests.support.scripted_model import ScriptedModel
@@ -47,9 +47,10 @@ class Folder:
 
 
 class Book:
-    """A journal in memory, which outlives an attempt."""
+    """A journal in memory, which outlives an attempt; `losses` are of the turns whose changes could not be kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, losses: dict[int, str] | None = None) -> None:
+        self.losses = losses or {}
         self.answers: dict[int, dict[str, Any]] = {}
         self.outcomes: dict[int, dict[str, Any]] = {}
 
@@ -62,8 +63,9 @@ class Book:
     def results(self, number: int) -> dict[str, Any] | None:
         return self.outcomes.get(number)
 
-    def keep_results(self, number: int, results: dict[str, Any]) -> None:
-        self.outcomes[number] = results
+    def keep_results(self, number: int, results: dict[str, Any]) -> dict[str, Any]:
+        self.outcomes[number] = {**results, "lost": self.losses.get(number, "")}
+        return self.outcomes[number]
 
 
 def work(
@@ -76,8 +78,9 @@ def work(
     seconds: float = 600,
     affordable: Callable[[], str | None] = lambda: None,
     progress: Recorder | None = None,
+    **settings: Any,
 ) -> Written:
-    with open_model(model.url, database) as client:
+    with open_model(model.url, database, **settings) as client:
         told = progress or Recorder()
         return Coder(client, payer, told, seconds=seconds, affordable=affordable).run(FACTS, folder, book)
 
@@ -130,10 +133,10 @@ def test_what_is_paid_is_not_paid_again(database: Database, scripted: Scripted, 
         folder.on_use = lambda _name: None
     else:
 
-        def refuse(number: int, results: dict[str, Any]) -> None:
+        def refuse(number: int, results: dict[str, Any]) -> dict[str, Any]:
             if number == 2:
                 raise Killed
-            book.outcomes[number] = results
+            return Book.keep_results(book, number, results)
 
         book.keep_results = refuse  # type: ignore[method-assign]
         with pytest.raises(Killed):
@@ -201,6 +204,56 @@ def test_what_was_paid_for_is_offered_where_the_model_refuses_to_go_on(database:
     assert written.reason is not None
     assert written.reason.startswith("The model refused to go on: ")
     assert folder.files == {"a.txt": "A"}
+
+
+def test_work_is_offered_where_the_time_ends_in_the_middle_of_an_answer(
+    database: Database, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(coder.time, "monotonic", lambda: clock[0])
+    model = scripted(turn(write("a.txt", "A"), text="A first."), say("and then " * 50))
+    gate = model.hold(1)
+
+    def take(text: str) -> None:
+        if "then" in text and not clock[0]:
+            # The rest of the answer comes when its time is over.
+            clock[0] = 601
+            gate.open()
+
+    payer, book = account(database), Book()
+    # However long a call may take by the settings.
+    written = work(
+        database, model, Folder(), book, payer, seconds=600, progress=Recorder(take), model_timeout_seconds=7_000
+    )
+    assert written == Written("A first.", 1, "It had used all its time, 10 minutes.")
+    assert model.played == [0, 1]
+    assert list(book.answers) == [1]
+
+
+def test_work_is_offered_where_the_projects_money_is_spent(database: Database, scripted: Scripted) -> None:
+    model = scripted(turn(write("a.txt", "A"), text="A first."), say("Never."))
+    book, payer = Book(), account(database, calls=1)
+    written = work(database, model, Folder(), book, payer)
+    assert (written.summary, written.turns) == ("A first.", 1)
+    assert written.reason == ("The project's budget does not cover the next model call: its only call is used.")
+    with pytest.raises(BudgetExhausted):
+        work(database, model, Folder(), Book(), payer)
+
+
+def test_what_could_not_be_kept_is_told_and_makes_the_work_unfinished(database: Database, scripted: Scripted) -> None:
+    steps = turn(write("a.txt", "A")), turn(write("a.txt", "A")), say("All done.")
+    model = scripted(*steps)
+    written = work(database, model, Folder(), Book({2: "There was too much."}), account(database))
+    assert (written.summary, written.turns) == ("All done.", 3)
+    assert written.reason == (
+        "The working folder was set back in its last turn, and what that turn had changed is lost. There was too much."
+    )
+    *results, told = model.seen[2].body["messages"][-1]["content"]
+    assert [block["type"] for block in results] == ["tool_result"]
+    assert told["text"] == "The working folder was set back to what it was before this turn. There was too much."
+    # What was done again since is not lost.
+    again = work(database, scripted(*steps), Folder(), Book({1: "There was too much."}), account(database))
+    assert again == Written("All done.", 3, None)
 
 
 @pytest.mark.parametrize("stop", ["stop_sequence", "model_context_window_exceeded"])

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from studio import memory
+from studio.code.sandbox import sandbox
 from studio.errors import InvalidInput, ModelUnavailable, PermissionRefused, UnsafeOutput
 from tests.support.code import Builder
 from tests.support.scripted_model import ScriptedModel
@@ -239,6 +240,25 @@ def test_an_agent_that_a_limit_stops_has_its_work_offered_as_unfinished(
     assert row["unfinished_reason"].startswith("It has spent $")
     assert 0 < row["turns"] < 9
     assert len(row["files"]) == row["turns"]
+
+
+def test_work_whose_last_changes_could_not_be_kept_is_unfinished(
+    builder_of: MakeBuilder, scripted: Scripted, project_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "MAX_FILES", 3)
+    model = scripted(turn(write("app.py", APP)), turn(bash("touch 1 2 3 4; rm app.py")), say("All is done."))
+    # The process that has lost them is not the one that hears the last word.
+    model.fault(2, "drop")
+    builder = builder_of(model.url)
+    job_id = builder.asked(project_id)
+    with pytest.raises(ModelUnavailable):
+        builder.attempt(job_id)
+    builder.attempt(job_id)
+    row = builder.row(job_id)
+    assert not row["finished"]
+    assert "there are more than 3 files in the workspace" in row["unfinished_reason"]
+    assert [file["path"] for file in row["files"]] == ["app.py"]
+    assert "more than 3 files" in str(model.seen[-1].body["messages"][-1])
 
 
 def test_what_may_not_leave_stays_and_is_named(builder_of: MakeBuilder, scripted: Scripted, project_id: UUID) -> None:
