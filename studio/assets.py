@@ -3,7 +3,8 @@
 The file is stored first and its row written after it, in the caller's own fenced transaction: a row always has
 its file. What a worker that died in between has left is a file without a row, which `sweep` removes. Neither gets
 in the other's way: rows are written under a shared lock, after another look at the file, and files are removed
-under the exclusive one, after another look at the rows.
+under the exclusive one, after another look at the rows. Files in a folder that is named like a job, and so made for it
+alone, are left to that job until it has ended.
 
 Nothing is ever overwritten. A path that already holds other content gets the hash of the new one into its name,
 so that what somebody has reviewed stays what it was.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +37,7 @@ _BATCH = 100
 # A file is removed under the hands of who stores it at most once, because storing it has made it a young one.
 _TRIES = 3
 _HASH_IN_NAME = 12
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Write(Protocol):
@@ -198,8 +201,9 @@ def content(storage: Storage, asset: Asset) -> bytes:
 def sweep(db: Database, storage: Storage, *, older_than: timedelta = ORPHAN_AGE) -> int:
     """Delete files that no row names, such as a deleted project's; return how many.
 
-    Younger ones are left alone: their row may be about to be written. So is a storage of which the database knows
-    no file at all: it is another one's.
+    Younger ones are left alone: their row may be about to be written. So are those in the folder of a job that has not
+    ended: it may go on from them however long it sleeps. So is a storage of which the database knows no file at all:
+    it is another one's.
     """
     with db.connection() as conn:
         # Rows and files are compared by one clock, as far as that is possible.
@@ -226,7 +230,15 @@ def _batches(paths: list[str]) -> list[list[str]]:
 def _unnamed(conn: Connection, paths: list[str]) -> list[str]:
     rows = conn.execute("select storage_path from public.project_assets where storage_path = any(%s)", [paths])
     named = {row["storage_path"] for row in rows}
-    return [path for path in paths if path not in named]
+    unnamed = [path for path in paths if path not in named]
+    folders = {path: PurePosixPath(path).parent.name for path in unnamed}
+    living = conn.execute(
+        "select id::text as id from public.agent_jobs where id = any(%s::uuid[])"
+        " and status not in ('completed', 'failed', 'canceled')",
+        [[name for name in set(folders.values()) if _UUID.fullmatch(name)]],
+    )
+    jobs = {row["id"] for row in living}
+    return [path for path in unnamed if folders[path] not in jobs]
 
 
 def _asset(row: dict[str, Any]) -> Asset:

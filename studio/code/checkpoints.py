@@ -1,7 +1,7 @@
 """What of an agent's work outlives the process: its conversation in the job's steps, its workspace in the storage.
 
 Of each turn two steps are kept, `write/{turn}/answer` and `write/{turn}/results`; the second names a file with what the
-turn has changed in the workspace. These files have no asset: a day after the job they are swept.
+turn has changed in the workspace. These files have no asset: once the job has ended, those older than a day are swept.
 """
 
 from __future__ import annotations

@@ -166,6 +166,27 @@ def test_what_no_row_names_is_swept_away_when_it_is_old(
     assert assets.sweep(database, storage) == 0
 
 
+def test_what_a_job_keeps_for_itself_stays_until_it_has_ended(
+    database: Database, storage: FolderStorage, project: UUID
+) -> None:
+    """However long it sleeps: what it would go on from is paid for."""
+    store(database, storage, project)
+    with database.transaction() as conn:
+        job = enqueue(conn, NewJob("phase0.generate_packet", project, {"projectId": str(project), "ownerClerkId": "a"}))
+        claim = claim_by_id(conn, database, job.job_id, "one", "run-1", timedelta(seconds=60))
+    kept = f"{project}/code/{job.job_id}/turn-1.html"
+    for path in (kept, f"{project}/code/{uuid4()}/turn-1.html"):
+        storage.upload(path, b"x", content_type="text/html")
+    age(storage)
+    claim.release("It goes on another day.")
+    assert assets.sweep(database, storage) == 1
+    assert storage.read(kept) == b"x"
+    with database.transaction() as conn:
+        again = claim_by_id(conn, database, job.job_id, "two", "run-2", timedelta(seconds=60))
+    again.complete()
+    assert assets.sweep(database, storage) == 1
+
+
 class SweptInBetween(FolderStorage):
     """A storage in which something else happens, once, right before files are deleted or after one is uploaded."""
 
