@@ -2,7 +2,8 @@
 
 There are three outcomes. What could not be run (a program that is not here, packages that nobody could install, no
 tests at all) has neither passed nor failed, and is not called either. A test may print anything: that it could not be
-run is believed of the exit code, of make's own last words, and of a missing package that the project declares.
+run is believed of the exit code, of make's own last words, and of a missing package that the project declares; and of
+none of them where tests were run and failed.
 """
 
 from __future__ import annotations
@@ -26,9 +27,23 @@ _NOT_FOUND, _NOT_EXECUTABLE, _NO_TESTS = 127, 126, 5
 _ANSI = re.compile(
     r"\x1b\[[0-9;?]{0,16}[ -/]{0,4}[@-~]|\x1b\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]"
 )
+_MAKE_SAYS = re.compile(r"make(?:\[(?P<level>\d{1,4})\])?: (?P<words>.*)")
 # `make: *** [Makefile:2: test] Error 127`; a make inside another one ends the outer with Error 2.
-_MAKE_ERROR = re.compile(r"(?m)^make(?:\[\d{1,4}\])?: \*\*\* \[.{1,400}\] Error (?P<code>\d{1,3})$")
+_MAKE_ERROR = re.compile(r"\*\*\* \[.{1,400}\] Error (?P<code>\d{1,3})")
 _MAKE_FAILED = 2
+# That tests have failed, as pytest, unittest, Jest, Vitest, Mocha, Jasmine and Playwright sum it up. Node.js counts a
+# file that cannot be loaded among them: of what it says, the assertion counts.
+_FAILURES = re.compile(
+    r"(?m)^(?:"
+    r"(?:=+ )?[1-9]\d{0,8} failed(?:, \d{1,9} [a-z]{1,20}){0,9} in \d"
+    r"|FAILED \S+::"
+    r"|FAILED \(failures=[1-9]"
+    r"| {0,20}Tests:? +[1-9]\d{0,8} failed\b"
+    r"| {0,20}[1-9]\d{0,8} (?:failing|failed)\b(?:$| \()"
+    r"|\d{1,9} specs?, [1-9]\d{0,8} failures?\b"
+    r"| {0,40}(?:AssertionError \[ERR_ASSERTION\]|code: 'ERR_ASSERTION')"
+    r")"
+)
 _RAN = re.compile(r"(?m)^Ran (?P<count>\d{1,9}) tests? in ")
 
 
@@ -140,6 +155,8 @@ def _judged(
         return ("could not run", "There are no tests.") if counts and not any(counts) else ("passed", "")
     if ran.exit_code == _NO_TESTS and ("unittest" in check.argv or "pytest" in check.argv):
         return "could not run", "There are no tests."
+    if _FAILURES.search(_plain(ran.output)):
+        return "failed", f"It ended with {ran.exit_code}."
     if ran.exit_code in (_NOT_FOUND, _NOT_EXECUTABLE) or (check.argv[0] == "make" and _make_missed(output)):
         return "could not run", "It calls a program that is not here."
     packages = missing(output, check.absent, modules)
@@ -149,9 +166,24 @@ def _judged(
 
 
 def _make_missed(output: str) -> bool:
-    """Say whether it was for want of a program, and nothing else, that make ended."""
-    codes = {int(found["code"]) for found in _MAKE_ERROR.finditer(output)} - {_MAKE_FAILED}
-    return bool(codes) and codes <= {_NOT_FOUND, _NOT_EXECUTABLE}
+    """Say whether it was for want of a program, and nothing else, that make ended.
+
+    What it says at the very end counts, up to where something else was printed: an error before that may have been
+    ignored.
+    """
+    errors: list[tuple[int, int]] = []
+    for line in reversed(output.split("\n")):
+        said = _MAKE_SAYS.fullmatch(line)
+        if said is None:
+            break
+        if (found := _MAKE_ERROR.fullmatch(said["words"])) is not None:
+            errors.append((int(said["level"] or 0), int(found["code"])))
+    # From the outermost make inwards: what one calls Error 2 is what went wrong in the next.
+    inner = [*(level for level, _ in errors[1:]), -1]
+    return bool(errors) and all(
+        code in (_NOT_FOUND, _NOT_EXECUTABLE) or (code == _MAKE_FAILED and below > level)
+        for (level, code), below in zip(errors, inner, strict=True)
+    )
 
 
 def _plain(output: str) -> str:

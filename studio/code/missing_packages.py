@@ -14,8 +14,11 @@ from collections.abc import Collection, Iterator
 SHOWN = 5
 # No name has more of them.
 _WORDS = 5
-# Needed to run tests at all, so that many projects do not declare it.
-_RUNNERS = ("pytest",)
+# Needed to run tests at all, so that many projects do not declare it. A test may speak of it; only Python itself, and
+# the end of a traceback, say that it is not there.
+_RUNNER = "pytest"
+_NO_RUNNER = re.compile(rf"(?m)^(?:\S{{0,200}}/)?python[\w.]{{0,20}}: No module named {_RUNNER}\b")
+_NO_DECLARED_RUNNER = re.compile(rf"(?m)^ModuleNotFoundError: No module named '{_RUNNER}\b")
 # Packages of Python that bring a module by quite another name.
 _MODULES = {
     "attr": "attrs",
@@ -49,7 +52,9 @@ def missing(output: str, declared: Collection[str], modules: Collection[str] = (
 
     `modules` are the tree's own Python modules, which no package brings. A missing test runner counts undeclared.
     """
-    found = {name for name in _python(output, modules) if name in _RUNNERS or _declares(declared, name)}
+    found = {name for name in _python(output, modules) if name != _RUNNER and _declares(declared, name)}
+    if _NO_RUNNER.search(output) or (_declares(declared, _RUNNER) and _NO_DECLARED_RUNNER.search(output)):
+        found.add(_RUNNER)
     found |= {name for name in _node(output) if name in declared}
     return sorted(found)[:SHOWN]
 

@@ -223,6 +223,31 @@ test_case.__test__ = False  # type: ignore[attr-defined]
             "failed",
             "1 != 2",
         ),
+        (
+            {"Makefile": "test:\n\t@$(MAKE) unit\nunit:\n\t@no-such-program\n"},
+            "could not run",
+            "a program that is not here.",
+        ),
+        (
+            {"Makefile": "test:\n\t@$(MAKE) lint || true\n\t@echo '1 != 2'; exit 2\nlint:\n\t@no-such-program\n"},
+            "failed",
+            "It ended with 2.",
+        ),
+        (
+            {"Makefile": "test:\n\t@-$(MAKE) lint\n\t@$(MAKE) unit\nlint:\n\t@no-such\nunit:\n\t@exit 2\n"},
+            "failed",
+            "It ended with 2.",
+        ),
+        (
+            {
+                "tests/test_a.py": "import flask9\n",
+                "tests/test_shop.py": test_case("self.assertEqual(shop.ONE, 2)"),
+                "shop.py": "ONE = 1",
+                "requirements.txt": "Flask9\n",
+            },
+            "failed",
+            "No module named 'flask9'",
+        ),
         ({"Makefile": "test:\n\t@sh -c 'kill -9 $$PPID'\n"}, "failed", "It was ended before its time"),
         ({"package.json": SCRIPTS, "bun": ""}, "could not run", "There is no npm here."),
     ],
@@ -253,10 +278,45 @@ def test_what_fails_for_want_of_a_package_has_not_failed(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    "summary",
+    [
+        "2 failed, 1 error in 0.12s",
+        "=========== 1 failed, 3 passed, 1 warning in 2.50s ===========",
+        "FAILED tests/test_a.py::test_it - assert 1 == 2",
+        "FAILED (failures=1, errors=1)",
+        "Tests:       1 failed, 2 passed, 3 total",
+        "      Tests  1 failed | 2 passed (3)",
+        "  2 failing",
+        "5 specs, 1 failure",
+        "  1 failed",
+        "AssertionError [ERR_ASSERTION]: Expected values to be strictly equal:",
+    ],
+)
+def test_tests_that_were_run_and_failed_have_failed_whatever_else_is_missing(tmp_path: Path, summary: str) -> None:
+    says = f"test:\n\t@echo \"ModuleNotFoundError: No module named 'flask'\"; echo '{summary}'; exit {{}}\n"
+    for code in (1, 127):
+        folder = tmp_path / str(code)
+        [result] = checked(folder, {"Makefile": says.format(code), "requirements.txt": "flask\n"})
+        assert (result.outcome, result.reason) == ("failed", "It ended with 2.")
+
+
+@pytest.mark.parametrize("summary", ["FAILED (errors=1)", "1 error in 0.12s", "Tests:       0 total", "# fail 1"])
+def test_tests_that_could_not_be_loaded_have_not_failed(tmp_path: Path, summary: str) -> None:
+    says = f"test:\n\t@echo \"ModuleNotFoundError: No module named 'flask'\"; echo '{summary}'; exit 1\n"
+    [result] = checked(tmp_path, {"Makefile": says, "requirements.txt": "flask\n"})
+    assert result.outcome == "could not run"
+
+
+@pytest.mark.parametrize(
     ("output", "declared", "found"),
     [
         ("ModuleNotFoundError: No module named 'yaml'", ["PyYAML"], ["yaml"]),
         ("ModuleNotFoundError: No module named 'google.cloud'", ["google-cloud-storage"], ["google"]),
+        ("/usr/bin/python3: No module named pytest", [], ["pytest"]),
+        ("ModuleNotFoundError: No module named 'pytest'", ["pytest"], ["pytest"]),
+        ("ModuleNotFoundError: No module named 'pytest'", [], []),
+        ("E   AssertionError: assert 'No module named pytest' in ''", ["pytest"], []),
+        ("E   AssertionError: python3: No module named pytest", [], []),
         ("ModuleNotFoundError: No module named 'sklearn'", ["scikit-learn"], ["sklearn"]),
         ("ModuleNotFoundError: No module named 'shop'", ["shopify"], []),
         ("ModuleNotFoundError: No module named 'own'", ["own"], []),
