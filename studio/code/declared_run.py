@@ -9,7 +9,7 @@ none of them where tests were run and failed.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -103,14 +103,22 @@ class CheckResult:
         }
 
 
-def run(check: DeclaredCheck, sandbox: Runs, *, seconds: float, modules: Collection[str] = ()) -> CheckResult:
+def run(
+    check: DeclaredCheck,
+    sandbox: Runs,
+    *,
+    seconds: float,
+    modules: Collection[str] = (),
+    clean: Callable[[str], str] = str,
+) -> CheckResult:
     """Run a check in `sandbox` and return what became of it; nothing that it does is an error here.
 
     The sandbox must be a fresh one for each check, filled with the tree that was committed: what one leaves, or breaks,
     is nothing to the next. `modules` are the tree's own Python modules (`python_modules`). Each command has `seconds`.
+    `clean` takes out of its output what nobody may read.
     """
     try:
-        return _run(check, sandbox, seconds, modules)
+        return _run(check, sandbox, seconds, modules, clean)
     except SandboxBroken as exc:
         return CheckResult(
             check.name, check.command, "could not run", None, 0.0, "", f"The sandbox ended. {exc.message}"
@@ -123,14 +131,16 @@ def python_modules(paths: Collection[str]) -> set[str]:
     return {path.partition("/")[0].removesuffix(".py") for path in inside}
 
 
-def _run(check: DeclaredCheck, sandbox: Runs, seconds: float, modules: Collection[str]) -> CheckResult:
+def _run(
+    check: DeclaredCheck, sandbox: Runs, seconds: float, modules: Collection[str], clean: Callable[[str], str]
+) -> CheckResult:
     for number, argv in enumerate((*check.set_up, check.argv)):
         if _missing_program(sandbox, argv[0]):
             return CheckResult(
                 check.name, check.command, "could not run", None, 0.0, "", f"There is no {argv[0]} here."
             )
         ran = sandbox.run(argv, seconds=seconds)
-        output = _readable(ran.output)
+        output = _readable(ran.output, clean)
         if number < len(check.set_up) and (ran.exit_code != 0 or ran.timed_out):
             reason = f"What it needs could not be installed: `{' '.join(argv)}` failed."
             return CheckResult(check.name, check.command, "could not run", ran.exit_code, ran.seconds, output, reason)
@@ -190,7 +200,8 @@ def _plain(output: str) -> str:
     return _ANSI.sub("", output.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _readable(output: str) -> str:
+def _readable(output: str, clean: Callable[[str], str]) -> str:
     """Return the end of an output as text, without what steers a terminal."""
-    text = storable(_plain(output[-4 * OUTPUT_CHARS :])).strip()
+    # More of it than is shown: what is cut in two is not known for what it is.
+    text = clean(storable(_plain(output[-4 * OUTPUT_CHARS :]))).strip()
     return text if len(text) <= OUTPUT_CHARS else f"…{text[-OUTPUT_CHARS:]}"

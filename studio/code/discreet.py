@@ -15,27 +15,61 @@ ENTRIES = 50
 
 
 class DiscreetProgress:
-    """Passes on what an agent does, shortened and redacted."""
+    """Passes on what an agent does, shortened and redacted; close it.
+
+    The end of streamed text is held back until it is known whether a secret begins there: until more has come, or
+    something else is passed on.
+    """
 
     def __init__(self, progress: Progress, redactor: Redactor) -> None:
         self._progress = progress
         self._redactor = redactor
+        self._held = ""
+        self._held_data: dict[str, Any] = {}
 
     def log(self, message: str, **data: Any) -> None:
         """Say something a person may want to read."""
+        self.close()
         self._progress.log(self._redactor.text(message), **data)
 
     def delta(self, text: str, **data: Any) -> None:
-        """Pass on a piece of streamed model text."""
-        self._progress.delta(self._redactor.text(text), **data)
+        """Pass on streamed model text, as far as no secret can reach into what is still to come."""
+        if data != self._held_data:
+            self.close()
+            self._held_data = data
+        self._held += text
+        end = self._end()
+        shown, rest = self._redactor.text(self._held[:end]), self._held[end:]
+        # A secret reaches from the one into the other.
+        if shown + self._redactor.text(rest) != self._redactor.text(self._held):
+            return
+        self._held = rest
+        if shown:
+            self._progress.delta(shown, **data)
 
     def tool_call(self, tool: str, **data: Any) -> None:
         """Say that a tool is being used, and with what."""
+        self.close()
         self._progress.tool_call(self._shown(tool), **self._shown(data))
 
     def tool_result(self, tool: str, **data: Any) -> None:
         """Say what the tool gave."""
+        self.close()
         self._progress.tool_result(tool, **self._shown(data))
+
+    def close(self) -> None:
+        """Pass on what is held back. It may be used again."""
+        held, self._held = self._held, ""
+        if held:
+            self._progress.delta(self._redactor.text(held), **self._held_data)
+
+    def _end(self) -> int:
+        """Return up to where the held text may be shown: neither a known secret nor a word can begin before and go on.
+
+        What looks like a key looks like none in parts.
+        """
+        known = max(0, len(self._held) - self._redactor.longest + 1)
+        return max(self._held.rfind(sign, 0, known) for sign in " \n") + 1
 
     def _shown(self, value: Any) -> Any:
         if isinstance(value, str):

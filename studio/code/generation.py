@@ -8,6 +8,7 @@ unfinished.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 from studio import projects
 from studio.agents.coder import PROFILE, Coder
 from studio.claims import Claim, Json
-from studio.code import archive, declared, declared_run, kept_tree, manifest, offering, secret_scan
+from studio.code import archive, checking, kept_tree, manifest, offering, secret_scan
 from studio.code.checkpoints import STEP, Checkpoints
 from studio.code.discreet import DiscreetProgress
 from studio.code.facts import facts
@@ -26,7 +27,7 @@ from studio.code.recording import AGENT, Generated
 from studio.code.remote import Remote, chosen, find_remote
 from studio.code.repository import Base, Pin, open_repository
 from studio.code.safe_paths import LeftOut
-from studio.code.sandbox import Limits, Sandbox, SandboxKind, choose
+from studio.code.sandbox import Limits, choose
 from studio.code.workbench import Workbench, registry_hosts
 from studio.code.workspace import Changes
 from studio.database.connection import Connection
@@ -130,16 +131,15 @@ class Generation:
             registry_hosts=registry_hosts(self.settings),
             note=lambda line: self.progress.log(line, step=STEP),
         )
-        try:
+        told = DiscreetProgress(self.progress, redactor)
+        with closing(bench), closing(told):
             written = Coder(
                 self.model(),
                 Spender(self.project_id, self.claim.job_id, self.claim.claim_no),
-                DiscreetProgress(self.progress, redactor),
+                told,
                 seconds=PROFILE.timeout_seconds,
                 affordable=self._affordable,
             ).run(prepared["facts"], bench, self._checkpoints(bench.changes))
-        finally:
-            bench.close()
         if written.reason is not None:
             self.progress.log(f"The agent was stopped after {written.turns} turns. {written.reason}")
         return {**asdict(written), "summary": clip(redactor.text(written.summary), SUMMARY_CHARS)}
@@ -187,24 +187,7 @@ class Generation:
     def check(self, prepared: Json, inspected: Json) -> Json:
         """Run the build and the tests that the project declares, each in a fresh sandbox, and return what they said."""
         files = kept_tree.read(self.storage(), inspected["archives"])
-        network = bool(registry_hosts(self.settings))
-        found = declared.declared(files, network=network)
-        if not found:
-            self.progress.log("The project declares neither a build nor tests.")
-        modules = declared_run.python_modules([file.path for file in files])
-        results: list[Json] = []
-        for number, one in enumerate(found, 1):
-
-            def run(one: declared.DeclaredCheck = one) -> Json:
-                with self._sandbox(prepared["sandbox"], "check") as sandbox:
-                    sandbox.put(files)
-                    seconds = self.settings.code_command_seconds
-                    return declared_run.run(one, sandbox, seconds=seconds, modules=modules).as_json()
-
-            result = self.claim.once(f"check/{number}", run)
-            self.progress.log(f"{one.command}: {result['outcome']}", **{**result, "output": result["output"][-2000:]})
-            results.append(result)
-        return results
+        return checking.run(self.claim, self.settings, self.progress, prepared["sandbox"], files)
 
     # --- push and offer
 
@@ -291,14 +274,6 @@ class Generation:
         files = [file for path in prepared["base"] for file in archive.unpack(self.storage().read(path)).written]
         left = tuple(LeftOut(*entry) for entry in prepared["kept"])
         return Base(prepared["branch"], prepared["sha"], tuple(files), left)
-
-    def _sandbox(self, kind: SandboxKind, step: str) -> Sandbox:
-        return Sandbox(
-            kind,
-            Limits.of(self.settings),
-            registry_hosts=registry_hosts(self.settings),
-            note=lambda line: self.progress.log(line, step=step),
-        )
 
     def _checkpoints(self, changes: Callable[[], Changes]) -> Checkpoints:
         return Checkpoints(self.claim, self.storage(), changes)

@@ -32,13 +32,17 @@ class Redactor:
     """Cuts secrets out of text and JSON. It may be used by several threads at once."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        """`secrets` are values that are hidden wherever they stand; those of less than six characters are none."""
+        """`secrets` are values that are hidden wherever they stand; those of less than six characters are none.
+
+        `longest` is how many characters the longest of them has, in its longest spelling.
+        """
         spellings = {s for secret in secrets if len(secret) >= SHORTEST_SECRET for s in _spellings(secret)}
         # The longest first: one secret may contain another.
         longest_first = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
         # Each as it stands in a text, and as it stands in that text's JSON.
         self._known = tuple((spelling, _encode(spelling)[1:-1]) for spelling in longest_first)
-        self._margin = max(_MARGIN_CHARS, *map(len, spellings)) if spellings else _MARGIN_CHARS
+        self.longest = max(map(len, spellings), default=0)
+        self._margin = max(_MARGIN_CHARS, self.longest)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Redactor:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from studio.code.declared import DeclaredCheck, declared
-from studio.code.declared_run import CheckResult, python_modules, run
+from studio.code.declared_run import OUTPUT_CHARS, CheckResult, python_modules, run
 from studio.code.missing_packages import missing
 from studio.code.workspace import WorkspaceFile
 from studio.errors import SandboxBroken
@@ -339,6 +339,16 @@ def test_what_could_not_be_installed(tmp_path: Path) -> None:
     result = run(check, Folder(tmp_path, {}), seconds=10)
     assert (result.outcome, result.output) == ("could not run", "no network")
     assert "could not be installed" in result.reason
+
+
+def test_an_output_is_cleaned_before_it_is_cut(tmp_path: Path) -> None:
+    secret = "s3cr3t-value"
+    # The secret lies where the shown end begins, and colours stand in it.
+    rest = "x" * (OUTPUT_CHARS - 5)
+    command = f"printf 's3cr\\033[31m3t-value%s' {rest}; exit 1"
+    check = DeclaredCheck("test", ("sh", "-c", command))
+    result = run(check, Folder(tmp_path, {}), seconds=10, clean=lambda text: text.replace(secret, "•••"))
+    assert result.output == "•••" + rest
 
 
 def test_a_long_output_keeps_its_end_and_a_broken_sandbox_is_no_failure(tmp_path: Path) -> None:

@@ -81,6 +81,64 @@ def test_a_list_of_what_is_gone_holds_paths(listed: bytes) -> None:
         archive.unpack(raw.getvalue())
 
 
+class Lines:
+    """A progress that remembers the order of what it was told; streamed pieces that follow one another are one."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+        self.pieces = 0
+
+    def log(self, message: str, **data: Any) -> None:
+        self.told.append(("log", message))
+
+    def delta(self, text: str, **data: Any) -> None:
+        self.pieces += 1
+        before = self.told.pop()[1] if self.told and self.told[-1][0] == data["step"] else ""
+        self.told.append((data["step"], before + text))
+
+    def tool_call(self, tool: str, **data: Any) -> None:
+        self.told.append(("call", tool))
+
+    def tool_result(self, tool: str, **data: Any) -> None:
+        self.told.append(("result", tool))
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 30, 1_000])
+def test_streamed_text_shows_no_secret_however_it_comes_in_pieces(size: int) -> None:
+    told, secret, key = Lines(), "s3cr3t-value-long and with words", "sk-ant-abcdefgh12345678"
+    redactor = Redactor([secret, "another-secret"])
+    quiet = DiscreetProgress(told, redactor)
+    text = f"One {secret} two\n{key}, password: hunter22 and another-{secret} is no another-secret. " + "More. " * 50
+    for step in ("first", "second"):
+        for start in range(0, len(text), size):
+            quiet.delta(text[start : start + size], step=step)
+    quiet.tool_call("bash", input={})
+    quiet.delta("The end of s3cr3t-value", step="third")
+    quiet.log("It is over.")
+    quiet.delta("The last w", step="third")
+    quiet.close()
+    quiet.close()
+    whole = redactor.text(text)
+    assert not any(part in whole for part in (secret, key, "hunter22"))
+    assert told.told == [
+        ("first", whole),
+        ("second", whole),
+        ("call", "bash"),
+        ("third", "The end of s3cr3t-value"),
+        ("log", "It is over."),
+        ("third", "The last w"),
+    ]
+
+
+def test_streamed_text_comes_as_it_is_written_but_for_its_end() -> None:
+    told = Lines()
+    quiet = DiscreetProgress(told, Redactor(["s3cr3t-value"]))
+    for _ in range(100):
+        quiet.delta("word ", step="write")
+    assert told.pieces > 90
+    assert len(told.told[0][1]) >= 480
+
+
 def test_what_an_agent_does_is_shown_without_secrets_and_bulk() -> None:
     told = Recorder()
     quiet = DiscreetProgress(told, Redactor(["hunter2-hunter2"]))

@@ -146,12 +146,19 @@ def test_a_request_with_a_secret_in_it_is_refused_before_anything_is_paid(
     assert model.played == []
 
 
-def test_what_an_agent_says_keeps_no_secret(builder_of: MakeBuilder, scripted: Scripted, project_id: UUID) -> None:
+def test_what_an_agent_and_its_tests_say_keeps_no_secret(
+    builder_of: MakeBuilder, scripted: Scripted, project_id: UUID
+) -> None:
     said = say("Done, with a-link-secret-of-the-tests-0123456789.")
-    builder = builder_of(scripted(turn(write("app.py", APP)), said).url)
+    makefile = "test:\n\t@echo It is a-link-secret-of-the-''tests-0123456789.\n"
+    builder = builder_of(scripted(turn(write("app.py", APP), write("Makefile", makefile)), said).url)
     job_id = builder.asked(project_id)
     builder.attempt(job_id)
-    assert builder.row(job_id)["summary"] == "Done, with •••."
+    row = builder.row(job_id)
+    assert row["summary"] == "Done, with •••."
+    assert [check["output"] for check in row["checks"]] == ["It is •••."]
+    assert builder.told.streamed.endswith("Done, with •••.")
+    assert "tests-0123456789" not in str(builder.told.logs)
 
 
 def test_a_later_attempt_works_on_what_was_inspected(
