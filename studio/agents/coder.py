@@ -80,7 +80,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True)
 class Written:
-    """How it ended. `reason` says why the agent was stopped before it was done; None where it was done."""
+    """How it ended. `reason` says why it is not done: the agent was stopped, or its last changes are lost."""
 
     summary: str
     turns: int

@@ -141,7 +141,7 @@ class Generation:
                 affordable=self._affordable,
             ).run(prepared["facts"], bench, self._checkpoints(bench.changes))
         if written.reason is not None:
-            self.progress.log(f"The agent was stopped after {written.turns} turns. {written.reason}")
+            self.progress.log(f"The work is unfinished after {written.turns} turns. {written.reason}")
         return {**asdict(written), "summary": clip(redactor.text(written.summary), SUMMARY_CHARS)}
 
     def _affordable(self) -> str | None:

@@ -66,7 +66,7 @@ def body(request: str, written: Json, inspected: Json, checks: Json, sandbox: st
     """Return the text of the pull request, in Markdown in which foreign words can form nothing."""
     parts = ["An agent wrote this. Nothing is merged until a person has read it."]
     if written["reason"] is not None:
-        parts.append(f"**It is unfinished.** The agent was stopped: {_plain(written['reason'])}")
+        parts.append(f"**It is unfinished.** {_plain(written['reason'])}")
     parts += ["## What was asked", _quoted(clip(request.strip(), REQUEST_CHARS))]
     parts += ["## What the agent says", _quoted(written["summary"] or "Nothing.")]
     parts += ["## What its own checks said", _checks(checks, sandbox)]

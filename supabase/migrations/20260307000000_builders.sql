@@ -39,7 +39,7 @@ comment on column public.code_generations.left_out is '[{path, reason}], what th
 comment on column public.code_generations.checks is
   '[{name, command, outcome: passed|failed|could not run, exit_code, seconds, output}], run on the committed tree.';
 comment on column public.code_generations.unfinished_reason is
-  'Why the agent was stopped before it said that it was done; null where it was done.';
+  'Why it is not done: the agent was stopped, or its last changes were lost; null where it is done.';
 comment on column public.code_generations.cost_micros is 'Millionths of a dollar.';
 
 -- ------------------------------------------------------------------------------------------- research.generate_report
