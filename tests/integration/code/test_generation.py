@@ -249,11 +249,23 @@ def test_an_agent_that_a_limit_stops_has_its_work_offered_as_unfinished(
     assert len(row["files"]) == row["turns"]
 
 
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("touch 1 2 3 4", "there are more than 3 files in the workspace"),
+        ("kill -9 $PPID", "The server in the sandbox ended"),
+    ],
+)
 def test_work_whose_last_changes_could_not_be_kept_is_unfinished(
-    builder_of: MakeBuilder, scripted: Scripted, project_id: UUID, monkeypatch: pytest.MonkeyPatch
+    builder_of: MakeBuilder,
+    scripted: Scripted,
+    project_id: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    why: str,
 ) -> None:
     monkeypatch.setattr(sandbox, "MAX_FILES", 3)
-    model = scripted(turn(write("app.py", APP)), turn(bash("touch 1 2 3 4; rm app.py")), say("All is done."))
+    model = scripted(turn(write("app.py", APP)), turn(bash(f"rm app.py; {command}")), say("All is done."))
     # The process that has lost them is not the one that hears the last word.
     model.fault(2, "drop")
     builder = builder_of(model.url)
@@ -263,9 +275,9 @@ def test_work_whose_last_changes_could_not_be_kept_is_unfinished(
     builder.attempt(job_id)
     row = builder.row(job_id)
     assert not row["finished"]
-    assert "there are more than 3 files in the workspace" in row["unfinished_reason"]
+    assert why in row["unfinished_reason"]
     assert [file["path"] for file in row["files"]] == ["app.py"]
-    assert "more than 3 files" in str(model.seen[-1].body["messages"][-1])
+    assert "set back to what it was before this turn" in model.seen[-1].body["messages"][-1]["content"][-1]["text"]
 
 
 def test_what_may_not_leave_stays_and_is_named(builder_of: MakeBuilder, scripted: Scripted, project_id: UUID) -> None:
