@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: e99ec4e5bb1329045dc756857f193f711c51dec0a951d735319a25ff7798dc69
+// Written by `make types`. Made of: e111415bc532da4e86d5528fd2ef5c249c3572a38827e1c351cc77a72aef7fc5
 export type Json =
   | string
   | number
