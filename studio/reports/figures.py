@@ -1,67 +1,74 @@
 """The figures in a text: each number with its unit, however the text's language spells them.
 
 "4,5 Milliarden Euro" and "€4.5 billion" are the same figure. Where a spelling can be read in two ways (1.500 is a
-thousand and a half in German, one and a half in English) the text's language tells which it is, and both readings are
-kept where it does not: a figure is carried by another one that shares a reading, or that is written the same way.
-One and a half is never 1.500, lest a thousand times as many be carried.
+thousand and a half in German, one and a half in English; a billion) the text's language tells which it is, and both
+readings are kept where it does not: a figure is carried by another one that shares a reading. One and a half is never
+1.500, lest a thousand times as many be carried.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
 from studio.reports.languages import language_of
-from studio.reports.units import EASTERN, SPOKEN, WORD_END, magnitude_at, money_before, unit_at
+from studio.reports.numerals import PART, WORDS, digits, in_parts, in_words, plain_digits
+from studio.reports.units import GAP, Factor, after_magnitude, magnitude_at, money_before, unit_at
 
 # A number with a unit: two readings that are equal mean the same.
 Reading = tuple[str, str]
 
-_GAP = r"[\s\u00a0\u2009\u202f]"
-_EASTERN_UNIT = "|".join(sorted(EASTERN, key=len, reverse=True))
-_EASTERN_PART = re.compile(rf"(\d[\d.,]*){_GAP}?({_EASTERN_UNIT})")
 # What belongs to a name is no figure: the 2 of B2B, the 19 of COVID-19. Chinese and Japanese write on without a space.
 _LETTER_BEFORE = r"(?<![A-Za-z\u00c0-\u024f_\d])(?<![A-Za-z\u00c0-\u024f][-‐])"
 _NUMBER = re.compile(
-    rf"(?P<eastern>{_LETTER_BEFORE}(?:\d[\d.,]*{_GAP}?(?:{_EASTERN_UNIT}))+\d*)"
+    rf"(?P<eastern>{_LETTER_BEFORE}(?:\d[\d.,]*{GAP}?(?:{PART}))+\d*)"
     rf"|{_LETTER_BEFORE}(?P<spaced>\d{{1,3}}(?:[ \u00a0\u2009\u202f'’]\d{{3}})+(?:[.,]\d+)?)(?!\d)"
     rf"|{_LETTER_BEFORE}(?P<plain>\d(?:[\d.,]*\d)?)"
-    rf"|(?<![^\W\d_])(?P<spoken>{'|'.join(sorted(SPOKEN, key=len, reverse=True))}){WORD_END}",
+    rf"|(?<![^\W\d_])(?:{WORDS})",
     re.IGNORECASE,
 )
 # Money may be written right before its number, so that a letter there is not a name's.
 _CODE = re.compile(r"(?:USD|EUR|GBP|CHF|JPY|CNY|INR|KRW)(?=\d)")
-_BETWEEN = re.compile(rf"{_GAP}?(?:[-–—~〜～]|to|bis|and|und|or|oder|à|a|et|y|e){_GAP}?", re.IGNORECASE)
-_JOINT = re.compile(rf"(?:{_GAP}|[-‐])?")
-_THOUSANDS = 3
-# In these a comma begins the decimals and a point parts the thousands, and the other way round.
-_COMMA_DECIMALS = frozenset(("de", "fr", "es", "it", "pt", "nl", "ru", "el"))
-_POINT_DECIMALS = frozenset(("en", "ja", "zh", "ko", "he", "hi", "th"))
+_DASH = "[-–—~〜～]"
+_UNTIL = "to|bis|à|a|hasta|até|tot|до"
+_AND = "and|und|or|oder|et|ou|y|e|o|en"
+_BETWEEN = re.compile(rf"{GAP}?(?:(?P<until>{_DASH}|{_UNTIL})|{_AND}){GAP}?", re.IGNORECASE)
+# Before the first of two figures with a word between them, this tells that they are the ends of a range.
+_RANGES = re.compile(
+    rf"(?<![^\W\d_])(?:between|from|zwischen|von|entre|de|tra|fra|da|van|tussen){GAP}\Z", re.IGNORECASE
+)
+_RANGE_CHARS = 12
+_JOINT = re.compile(rf"(?:{GAP}|[-‐])?")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _SIGN = re.compile(r"(?:^|[\s(\[:;=])(?P<sign>[-–−]|minus\s)\Z", re.IGNORECASE)
 # Behind a number the same mark is a range's.
 _RANGE = re.compile(r"[\d%％٪]\s+[-–−]\Z")
 _SIGN_CHARS = 8
+# So much of a text around a part of it shows how a figure at the part's edge goes on.
+_EDGE_CHARS = 60
+# What a reading adds to a number that is one only where its text counts on the long scale.
+_ASSUMED = " on the long scale"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure as it stands in a text. `readings` begins with the likeliest; `spoken` is one written as a word."""
+    """A figure as it stands in a text. `readings` begins with the likeliest; `spoken` is a number written as a word.
+
+    `at` is where its number begins in the text.
+    """
 
     readings: tuple[Reading, ...]
     shown: str
     spoken: bool = False
+    at: int = field(default=0, compare=False)
 
     @property
     def value(self) -> Decimal | None:
-        """The number in its likeliest reading, None where it is no plain number."""
-        try:
-            return Decimal(self.readings[0][0])
-        except InvalidOperation:
-            return None
+        """The number, None where it is no plain one or may be one of several."""
+        return number_in(self.readings)
 
     @property
     def unit(self) -> str:
@@ -75,27 +82,95 @@ class Figure:
 
 @dataclass
 class _Found:
-    """A number on its way to being a figure."""
+    """A number on its way to being a figure; `money` says that its currency stands in front of it."""
 
     numbers: tuple[Decimal | str, ...]
-    factors: tuple[Decimal, ...]
+    factors: tuple[Factor, ...]
     units: tuple[str, ...]
     begin: int
-    number_end: int
+    number_begin: int
     end: int
+    money: bool
     spoken: bool
     negative: bool
+    year: bool
 
 
-def figures_in(text: str) -> list[Figure]:
-    """Return the figures of `text` in the order in which they stand."""
-    plain = _plain_digits(text)
-    found = list(_found(plain, language_of(text)))
+def figures_in(text: str, language: str | None = None) -> list[Figure]:
+    """Return the figures of `text` in the order in which they stand.
+
+    `language` is that of what the text belongs to, and counts where the text itself does not tell its own.
+    """
+    return _figures(text, language_of(text) or language)
+
+
+def figures_of(*texts: str | None) -> list[Figure]:
+    """Return the figures of several texts, each read in its own language."""
+    return [figure for text in texts for figure in figures_in(text or "")]
+
+
+def figures_of_part(text: str, begin: int, end: int, language: str | None = None) -> list[Figure]:
+    """Return the figures that stand wholly in `text[begin:end]`, as they stand in `text`.
+
+    One that goes on outside ("$3" of "$3 million", "30" of "30%", "10" of "10 to 20 million") is another one in the
+    part than in the text, and is left out.
+    """
+    part = text[begin:end]
+    language = language_of(part) or language
+    start = max(0, begin - _EDGE_CHARS)
+    whole = {figure.at + start: figure for figure in _figures(text[start : end + _EDGE_CHARS], language)}
+    return [
+        figure
+        for figure in _figures(part, language)
+        if (there := whole.get(figure.at + begin)) is not None and set(figure.readings) <= set(there.readings)
+    ]
+
+
+def _figures(text: str, language: str | None) -> list[Figure]:
+    plain = plain_digits(text)
+    found = list(_found(plain, language))
     for first, second in pairwise(found):
-        # In "20 to 30 %" the first number has the unit of the second.
-        if first.end == first.number_end and not first.units and _BETWEEN.fullmatch(plain[first.end : second.begin]):
-            first.factors, first.units = second.factors, (*second.units, "")
-    return [Figure(_readings(one), text[one.begin : one.end].strip(), one.spoken) for one in found]
+        if between := _BETWEEN.fullmatch(plain[first.end : second.begin]):
+            head = plain[max(0, first.begin - _RANGE_CHARS) : first.begin]
+            _share(first, second, until=between["until"], named=_RANGES.search(head) is not None)
+    return [
+        Figure(_readings(one), text[one.begin : one.end].strip(), one.spoken and not one.factors, at=one.number_begin)
+        for one in found
+    ]
+
+
+def _share(first: _Found, second: _Found, *, until: str | None, named: bool) -> None:
+    """Let two figures that are joined share what is written once for both.
+
+    In "20 to 30 %" the first number has the unit of the second, in "$10–20 billion" its magnitude as well, and the
+    second the unit of the first. `until` is what joins them unless it is "and" or "or", `named` says that a word
+    before them names a range.
+    """
+    dash = until is not None and not until.isalpha()
+    if first.units and not first.money:
+        return
+    if first.money and not (named or dash or (until and second.factors)):
+        # "It costs $10 and 20 million people have it."
+        return
+    if (first.year or first.factors) and not (named or dash or (until and not first.year)):
+        # "In 2019 and 30 % of all cases", "from 5 million in 2019 to 6 million in 2020"
+        return
+    if not first.factors and not (first.money and second.units and set(first.units).isdisjoint(second.units)):
+        first.factors = second.factors
+    if first.money and not second.units:
+        second.units = (*first.units, "")
+    elif second.units and not first.units and not any(factor.by == 1 for factor in first.factors):
+        first.units = (*second.units, "")
+
+
+def number_in(readings: Iterable[Reading]) -> Decimal | None:
+    """Return the one number of all readings, None where there are several, or none that is a plain number."""
+    numbers = {value.removesuffix(_ASSUMED) for value, _ in readings}
+    try:
+        (number,) = {Decimal(value) for value in numbers}
+    except (InvalidOperation, ValueError):
+        return None
+    return number
 
 
 def missing(figures: Iterable[Figure], carriers: Iterable[Figure]) -> list[Figure]:
@@ -112,47 +187,32 @@ def missing(figures: Iterable[Figure], carriers: Iterable[Figure]) -> list[Figur
     return [figure for figure in figures if there.isdisjoint(figure.readings)]
 
 
-def _plain_digits(text: str) -> str:
-    """Return `text` with the digits of every script as 0 to 9; nothing changes its place."""
-    return "".join(_plain(char) for char in text)
-
-
-def _plain(char: str) -> str:
-    if char.isascii():
-        return char
-    if char.isdecimal():
-        return str(unicodedata.decimal(char))
-    return {"٫": ".", "．": ".", "٬": ",", "，": ","}.get(char, char)
-
-
 def _found(text: str, language: str | None) -> Iterator[_Found]:
     # Each character keeps its place: what is found is read from the text itself.
     searched = _CODE.sub(lambda code: "¤" * len(code[0]), text)
     position = 0
     while match := _NUMBER.search(searched, position):
         one = _figure(text, match, language)
-        yield one
-        position = one.end
+        if one is not None:
+            yield one
+        position = match.end() if one is None else one.end
 
 
-def _figure(text: str, match: re.Match[str], language: str | None) -> _Found:
+def _figure(text: str, match: re.Match[str], language: str | None) -> _Found | None:
     begin, end = match.span()
-    numbers: tuple[Decimal | str, ...]
-    if match["spoken"]:
-        numbers = (Decimal(SPOKEN[match["spoken"].lower()]),)
-    elif match["eastern"]:
-        numbers = (_eastern(match["eastern"]),)
-    elif match["spaced"]:
-        numbers = tuple(_numbers(re.sub(r"[ \u00a0\u2009\u202f'’]", "", match["spaced"]), language))
-    else:
-        numbers = tuple(_numbers(match["plain"], language))
     money, money_begin = money_before(text, begin)
     joint = _JOINT.match(text, end)
     after = joint.end() if joint else end
-    factors, factor_end = magnitude_at(text, after)
+    # "2019 ha" may be a year and a verb, "2019ha" is not.
+    year = not money and after > end and match["plain"] is not None and _YEAR.fullmatch(match["plain"]) is not None
+    factors, factor_end = magnitude_at(text, after, language, year=year)
+    numbers = _said(match, language, magnitude=bool(factors))
+    if not numbers:
+        return None
     reached = factor_end if factors else end
-    joint = _JOINT.match(text, reached)
-    units, unit_end = unit_at(text, joint.end() if joint else reached)
+    sum_like = bool(factors) or match["plain"] is None or not match["plain"].isdigit()
+    joint_end = after_magnitude(text, reached) if factors else after
+    units, unit_end = unit_at(text, joint_end, language, year=year, sum_like=sum_like)
     if units:
         reached = unit_end
     first = money_begin if money else begin
@@ -163,19 +223,32 @@ def _figure(text: str, match: re.Match[str], language: str | None) -> _Found:
         factors,
         money or units,
         first - len(sign["sign"]) if sign else first,
-        end,
+        begin,
         reached,
-        bool(match["spoken"]),
+        bool(money),
+        match.lastgroup in ("one", "some", "spoken"),
         sign is not None,
+        year,
     )
+
+
+def _said(match: re.Match[str], language: str | None, *, magnitude: bool) -> tuple[Decimal | str, ...]:
+    if match["eastern"]:
+        return (in_parts(match["eastern"]),)
+    if match["spaced"]:
+        return tuple(digits(re.sub(r"[ \u00a0\u2009\u202f'’]", "", match["spaced"]), language))
+    if match["plain"]:
+        return tuple(digits(match["plain"], language))
+    number = in_words(match, language, magnitude=magnitude)
+    return () if number is None else (Decimal(number),)
 
 
 def _readings(one: _Found) -> tuple[Reading, ...]:
     found: dict[Reading, None] = {}
     for number in one.numbers:
-        for factor in one.factors or (Decimal(1),):
-            value = ("-" if one.negative else "") + _multiplied(number, factor)
-            if factor == 1 and one.factors:
+        for by, assumed in one.factors or (Factor(Decimal(1)),):
+            value = ("-" if one.negative else "") + _multiplied(number, by) + (_ASSUMED if assumed else "")
+            if by == 1 and one.factors:
                 # "5 m" is a length or five millions; "$5 m" is no length.
                 units: tuple[str, ...] = () if one.units else ("m",)
             else:
@@ -198,47 +271,3 @@ def _multiplied(number: Decimal | str, factor: Decimal) -> str:
 def _spelled(number: Decimal) -> str:
     text = format(number, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _numbers(text: str, language: str | None) -> Iterator[Decimal | str]:
-    """Yield what a number with separators may mean, the likeliest first; as a text what is to stand as it is."""
-    marks = [char for char in text if char in ".,"]
-    if not marks:
-        yield Decimal(text)
-        return
-    groups = re.split(r"[.,]", text)
-    grouped = all(len(group) == _THOUSANDS for group in groups[1:]) and 0 < len(groups[0]) <= _THOUSANDS
-    grouped = grouped and not groups[0].startswith("0")
-    if len(set(marks)) == 1 and len(marks) > 1:
-        # A date or a version is no number, and as a text still the same.
-        yield Decimal("".join(groups)) if grouped else text
-    elif len(marks) == 1:
-        if not grouped:
-            yield Decimal(".".join(groups))
-        else:
-            decimals = _COMMA_DECIMALS if marks[0] == "," else _POINT_DECIMALS
-            thousands = _POINT_DECIMALS if marks[0] == "," else _COMMA_DECIMALS
-            if language in decimals or (marks[0] == "." and language not in thousands):
-                yield ".".join(groups)
-            if language not in decimals:
-                yield Decimal("".join(groups))
-            yield f"as {text}"
-    elif len(set(marks)) == len(marks) or marks.count(marks[-1]) == 1:
-        # The last of two kinds of separators is the decimal one.
-        yield Decimal("".join(groups[:-1]) + "." + groups[-1])
-    else:
-        yield text
-
-
-def _eastern(text: str) -> Decimal | str:
-    total, end = Decimal(0), 0
-    for part in _EASTERN_PART.finditer(text):
-        number = next(_numbers(part[1].rstrip(".,"), "ja"))
-        try:
-            number = Decimal(number)
-        except InvalidOperation:
-            return text
-        total += number * Decimal(10) ** EASTERN[part[2]]
-        end = part.end()
-    rest = text[end:]
-    return total + Decimal(rest) if rest else total
