@@ -21,6 +21,7 @@ from studio.packets.fields import squeeze
 from studio.progress import Progress
 from studio.reports.claims import Stated
 from studio.reports.figures import figures_in, missing
+from studio.reports.languages import primary
 from studio.reports.matter import speaks_of
 from studio.reports.model import Claim
 from studio.reports.quotes import PageText, bare, says_something
@@ -99,7 +100,7 @@ def check(
     words = text.find(quote)
     if words is None:
         return lowered("removed", "quote_missing", quote)
-    lacking = missing(figures_in(stated.statement), figures_in(words))
+    lacking = missing(figures_in(stated.statement, primary(language)), text.figures(quote))
     if written := [figure.shown for figure in lacking if not figure.spoken]:
         return lowered("removed", "figure_missing", words, figures=", ".join(dict.fromkeys(written)))
     if lacking:

@@ -6,8 +6,10 @@ import functools
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from studio.reports.figures import Figure, figures_of_part
+from studio.reports.languages import language_of
 from studio.text import storable
 
 # Shorter quotes stand on nearly every page. A Chinese letter says what three of an alphabet do.
@@ -15,6 +17,9 @@ FEWEST_LETTERS = 12
 LETTERS_PER_IDEOGRAM = 3
 # A longer one is no quote any more, but the page.
 LONGEST_QUOTE = 1200
+
+# Stands between passages of a page that are kept as one text: no white space, so that no quote crosses it.
+PASSAGES_APART = "␞"
 
 _UNPARTED = "[　-ヿ一-鿿㐀-䶿＀-￯]"
 _IDEOGRAM = re.compile(_UNPARTED)
@@ -50,6 +55,11 @@ class PageText:
         self.text = squeezed(text)
 
     @functools.cached_property
+    def language(self) -> str | None:
+        """The page's language, None where its text does not tell."""
+        return language_of(self.text)
+
+    @functools.cached_property
     def _folded(self) -> str:
         return self.text.translate(_FOLDED)
 
@@ -80,20 +90,30 @@ class PageText:
         return text[begin:end] if end else None
 
     def around(self, quote: str, chars: int) -> str:
-        """Return the quote with what stands before and after it on the page, `chars` in all, cut between words."""
+        """Return the quote with what stands before and after it on the page, `chars` in all, cut between words.
+
+        Of several passages it is the quote's own: no sentence is made of two.
+        """
         text, first, end = self._placed(quote)
         if not end:
             return ""
-        begin = max(0, (first + end) // 2 - chars // 2)
-        part = text[begin : begin + chars]
-        if begin:
+        least, most = _passage(text, first, end)
+        begin = max(least, (first + end) // 2 - chars // 2)
+        part = text[begin : min(most, begin + chars)]
+        if begin > least:
             part = part[part.find(" ") + 1 :]
-        return part
+        return part.strip()
+
+    def figures(self, quote: str) -> list[Figure]:
+        """Return the figures of a quote as the page has them; one that a quote's edge has cut is none of its."""
+        text, begin, end = self._placed(quote)
+        least, most = _passage(text, begin, end)
+        return figures_of_part(text[least:most], begin - least, end - least, self.language)
 
     def _placed(self, quote: str) -> tuple[str, int, int]:
         """Return the text in which a quote stands, and where it begins and ends; 0 and 0 where it does not stand."""
         wanted = bare(quote)
-        if not wanted:
+        if not wanted or PASSAGES_APART in wanted:
             return self.text, 0, 0
         place = self._place(wanted)
         if place is None and (_INVISIBLE.search(wanted) or _INVISIBLE.search(self.text)):
@@ -121,6 +141,12 @@ class PageText:
     def _apart(self, begin: int, end: int) -> bool:
         """Whether what stands between two places neither begins nor ends inside a word or a number."""
         return not _inside(self.text, begin) and not _inside(self.text, end)
+
+
+def _passage(text: str, begin: int, end: int) -> tuple[int, int]:
+    """Return where the passage begins and ends in which `text[begin:end]` stands: all of a text that is one."""
+    most = text.find(PASSAGES_APART, end)
+    return text.rfind(PASSAGES_APART, 0, begin) + 1, len(text) if most < 0 else most
 
 
 def _places(text: str, words: str) -> Iterator[int]:
@@ -167,6 +193,11 @@ def _crowd() -> re.Pattern[str]:
 def composed(text: str) -> str:
     """Return `text` in Unicode's composed form, in linear time: of a run of marks the first ones are kept."""
     return text if text.isascii() else unicodedata.normalize("NFC", _crowd().sub(r"\1", text))
+
+
+def apart(passages: Iterable[str]) -> str:
+    """Return passages as one text in which each still stands by itself."""
+    return f"\n\n{PASSAGES_APART}\n\n".join(passages)
 
 
 def squeezed(text: str) -> str:

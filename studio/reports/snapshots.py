@@ -22,7 +22,7 @@ from studio.errors import OutboundFailed, OutboundRefused, StorageRefused
 from studio.model.answers import FetchedPage, Passage
 from studio.outbound import OutboundClient
 from studio.parallel import side_by_side
-from studio.reports.quotes import PageText
+from studio.reports.quotes import PageText, apart
 from studio.storage import Storage
 from studio.text import clip, sha256_hex, storable
 from studio.webpage import read_page
@@ -188,7 +188,7 @@ def take(
         found += snapshots
         if lacking:
             by: RetrievedBy = "web_fetch" if all(p.tool == "web_fetch" for p in lacking) else "web_search"
-            told = "\n\n".join(dict.fromkeys(passage.quote for passage in lacking))
+            told = apart(dict.fromkeys(passage.quote for passage in lacking))
             found.append(
                 keeper.keep(url, lacking[0].title, told, by, searched_at, whole=False, differs=bool(snapshots))
             )

@@ -108,7 +108,11 @@ def test_where_a_page_cannot_be_read_the_searchs_passages_stand(keeper: Keeper, 
         )
     assert why in note
     assert (snapshot.retrieved_by, snapshot.whole, snapshot.differs) == ("web_search", False, False)
-    assert keeper.text_of(snapshot).text == f"{WORDS} Members pay 5 euros."
+    text = keeper.text_of(snapshot)
+    assert [text.find(quote) for quote in (WORDS, "Members pay 5 euros.")] == [WORDS, "Members pay 5 euros."]
+    # What stands in two passages stands in no sentence.
+    assert text.find("neighbours. Members pay") is None
+    assert text.around(WORDS, 600) == WORDS
 
 
 def test_a_pdf_that_the_service_read_is_kept_by_its_passages(keeper: Keeper) -> None:

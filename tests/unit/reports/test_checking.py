@@ -71,6 +71,31 @@ def test_what_its_quote_does_not_carry_is_lowered(statement: str, quote: str, ou
     assert claim.confidence <= checking.MARKED
 
 
+@pytest.mark.parametrize(
+    ("page", "statement", "quote"),
+    [
+        ("The tool market is worth $3 million now.", "The tool market is worth $3.", "The tool market is worth $3"),
+        ("Sales of tools grew by 30% last year.", "Sales of tools grew by 30.", "Sales of tools grew by 30"),
+        ("A tool library costs 10–20 million.", "A tool library costs 10.", "A tool library costs 10"),
+        ("A tool library costs $10–20 million.", "A tool library costs $20 million.", "20 million. It is in use."),
+    ],
+)
+def test_a_quote_that_cuts_a_figure_does_not_carry_it(page: str, statement: str, quote: str) -> None:
+    claim = checked(statement, quote, f"{page} It is in use.").claim
+    assert (claim.outcome, "does not contain" in str(claim.reason)) == ("removed", True)
+
+
+def test_figures_are_read_in_the_languages_of_page_and_report() -> None:
+    page = "Der Verleih und die Ausleihe sind in der Stadt. Deutschland: 1.500 Läden"
+    assert checked("Deutschland: 1.500 Läden", "Deutschland: 1.500 Läden", page, language="de").claim.outcome == (
+        "supported"
+    )
+    english = checked("Deutschland: 1.500 Läden", "Deutschland: 1.500 Läden", page, language="en").claim
+    assert english.reason == "Its quote does not contain 1.500."
+    scales = "Le marché est dans une banque pour les fonds. Volume: 4 billion"
+    assert checked("Volume: 4 billion", "Volume: 4 billion", scales, language="en").claim.outcome == "removed"
+
+
 @pytest.mark.parametrize("source", ["S9", "", "https://elsewhere.test/", "[S2]"])
 def test_only_a_page_that_was_retrieved_can_be_cited(source: str) -> None:
     claim = checked("Members pay.", "Members pay 5 euros a month.", source=source).claim
@@ -174,6 +199,14 @@ def test_without_a_second_reading_a_claim_with_a_figure_is_marked() -> None:
     fell = checked("Its revenue fell by 12 %.", "Its revenue rose by 12 %.", "Its revenue rose by 12 %.")
     (claim,) = judged([fell], None, "en")
     assert (claim.outcome, claim.reason) == ("marked", "It has a figure, and no second reading has confirmed it.")
+
+
+@pytest.mark.parametrize(
+    ("statement", "language"), [("Le marché vaut trois millions", "fr"), ("Mille personnes louent des outils", "fr")]
+)
+def test_a_number_that_is_written_as_a_word_is_a_figure(statement: str, language: str) -> None:
+    (claim,) = judged([checked(statement, statement, statement, language=language)], None, language)
+    assert (claim.outcome, claim.confidence) == ("marked", checking.MARKED)
 
 
 def test_the_second_reading_is_shown_what_stands_around_a_quote() -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from studio.reports.quotes import LONGEST_QUOTE, PageText, bare, says_something
+from studio.reports.quotes import LONGEST_QUOTE, PASSAGES_APART, PageText, apart, bare, says_something
 
 ARABIC = "بلغ حجم سوق تأجير الأدوات ٣٤ مليون دولار في عام ٢٠٢٤"
 JAPANESE = "工具レンタル市場は2024年に120億円に達した。"
@@ -88,6 +88,16 @@ def test_around_shows_the_place_where_the_quote_stands_by_itself() -> None:
     assert "a myth that it is safe for children" in page.around("safe for children", 100)
     unseen = PageText("word " * 200 + "It is a myth that Werk\u00adzeuge are free.")
     assert "a myth that" in unseen.around("Werkzeuge are free", 60)
+
+
+def test_no_quote_crosses_two_passages() -> None:
+    page = PageText(apart(["The revenue in the year 2020 was", "$5 million for Bolt was paid in cash."]))
+    assert page.find("in the year 2020 was $5 million for Bolt") is None
+    assert page.find(f"in the year 2020 was {PASSAGES_APART} $5 million for Bolt") is None
+    assert page.find("$5 million for Bolt") == "$5 million for Bolt"
+    assert page.around("$5 million for Bolt", 600) == "$5 million for Bolt was paid in cash."
+    assert page.around("revenue in the year 2020", 600) == "The revenue in the year 2020 was"
+    assert [figure.shown for figure in page.figures("The revenue in the year 2020 was")] == ["2020"]
 
 
 def test_a_long_quote_is_cut_between_words_and_stays_a_quote() -> None:
