@@ -15,6 +15,7 @@ from studio.packets.fields import Source
 from studio.reports import charts, checking, writing
 from studio.reports.checking import Checked
 from studio.reports.claims import Material, Stated
+from studio.reports.languages import primary
 from studio.reports.model import Claim, Contradiction, Question, Report, ReportSource
 from studio.reports.quotes import PageText
 from studio.reports.searching import Findings
@@ -130,7 +131,7 @@ def report(
     claims = [Claim.model_validate(one) for one in outcome["claims"]]
     by_number = {claim.number: claim for claim in claims}
     standing = [claim for claim in claims if claim.outcome == "supported"]
-    drawn = charts.charts(text.charts, by_number) if text else {}
+    drawn = charts.charts(text.charts, by_number, primary(language)) if text else {}
     headings = writing.headings(text.headings if text else (), questions, by_number)
     named = {claim.source for claim in claims}
     return Report(

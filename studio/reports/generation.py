@@ -175,7 +175,7 @@ class Generation:
             _brought(found),
             _keyed(taken),
             checked,
-            self._paid.write(planned["questions"], standing) if standing else None,
+            self._paid.write(planned["questions"], standing, planned["language"]) if standing else None,
         )
         self._task("report_text", "completed", report.title)
         return report.model_dump(mode="json")

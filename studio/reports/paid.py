@@ -16,13 +16,15 @@ from studio.errors import BudgetExhausted, ModelAnswerInvalid
 from studio.model.spend import Spender
 from studio.parallel import side_by_side
 from studio.progress import Progress
-from studio.reports import assembly, checking, claims, contradictions, planning, searching, writing
+from studio.reports import assembly, checking, claims, contradictions, planning, reviewing, searching, writing
 from studio.reports.assembly import Answered
 from studio.reports.checking import Checked
 from studio.reports.contradictions import FoundContradiction
+from studio.reports.languages import primary
 from studio.reports.model import Claim
+from studio.reports.reviewing import SentenceVerdict
 from studio.reports.snapshots import Keeper
-from studio.reports.writing import ReportText, SentenceVerdict
+from studio.reports.writing import ReportText
 
 if TYPE_CHECKING:
     from studio.model.client import Model
@@ -92,7 +94,7 @@ class PaidCalls:
         )
         return [FoundContradiction.model_validate(one) for one in found or ()]
 
-    def write(self, questions: Sequence[str], standing: Sequence[Claim]) -> ReportText | None:
+    def write(self, questions: Sequence[str], standing: Sequence[Claim], language: str) -> ReportText | None:
         """Return the report's words as far as a second reading confirms them, None without a usable answer."""
         step = "write/text"
         listed = [{"question": number, "text": text} for number, text in enumerate(questions, 1)]
@@ -104,18 +106,18 @@ class PaidCalls:
         )
         if given is None:
             return None
-        text = writing.carried(ReportText.model_validate(given), self.topic, standing)
-        items = writing.items(text, self.topic, standing)
+        text = writing.carried(ReportText.model_validate(given), self.topic, standing, primary(language))
+        items = reviewing.items(text, self.topic, standing)
         if not items:
             return text
         step = "write/check"
         verdicts = self._once(
             step,
-            lambda: [one.model_dump() for one in writing.review(*self._asking, step, self.topic, items)],
+            lambda: [one.model_dump() for one in reviewing.review(*self._asking, step, self.topic, items)],
             "The written text has no second reading, and the statements stand for themselves",
         )
         given = [SentenceVerdict.model_validate(one) for one in verdicts or ()]
-        return writing.confirmed(text, self.topic, items, given)
+        return reviewing.confirmed(text, self.topic, items, given)
 
     def _once(self, step: str, ask: Callable[[], Json], without: str) -> Json:
         def paid() -> Json:

@@ -100,7 +100,7 @@ def text(facts: Facts) -> dict[str, Any]:
             for claim in leading
         ],
         "next_steps": [],
-        "charts": _charts(claims, language(facts)),
+        "charts": _charts(claims),
     }
 
 
@@ -109,14 +109,14 @@ def _claims(facts: Facts) -> list[dict[str, Any]]:
     return [claim for claim in given if isinstance(claim, dict)] if isinstance(given, list) else []
 
 
-def _charts(claims: list[dict[str, Any]], spoken: words.Language) -> list[dict[str, Any]]:
+def _charts(claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return charts of statements that say the same of different things, each with one percentage or one sum.
 
     Only such statements are alike enough for a model that understands nothing: a bar is named by the words in which
-    its statement differs.
+    its statement differs, and the chart by those that they share.
     """
     found: list[dict[str, Any]] = []
-    for kind, pattern in (("report_shares", _PERCENT), ("report_sums", MONEY)):
+    for pattern in (_PERCENT, MONEY):
         by_question: dict[int, list[tuple[str, str, Any]]] = {}
         for claim in claims:
             said = str(claim.get("statement") or "")
@@ -134,11 +134,16 @@ def _charts(claims: list[dict[str, Any]], spoken: words.Language) -> list[dict[s
                 for said, figure, number in alike
                 if (label := _label(said.replace(figure, " "), common))
             ]
-            if len(bars) > 1:
-                found.append({"question": question, "title": say(spoken, kind), "data": bars})
+            if len(bars) > 1 and common:
+                title = words.capitalise(words.clip_words(_shared(rows[0][0], common), _TITLE_CHARS))
+                found.append({"question": question, "title": title, "data": bars})
     return found
 
 
 def _label(said: str, common: set[str]) -> str:
     told = [token.text for token in words.tokens(said) if not words.is_stop(token.lower)]
     return words.clip_words(" ".join(word for word in told if words.stem(word) not in common), _LABEL_CHARS)
+
+
+def _shared(said: str, common: set[str]) -> str:
+    return " ".join(token.text for token in words.tokens(said) if words.stem(token.text) in common)

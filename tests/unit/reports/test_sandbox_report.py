@@ -150,3 +150,6 @@ def test_only_statements_that_say_the_same_of_different_things_are_charted() -> 
         {"label": "Berlin", "figure": "62 %", "claim": 1},
         {"label": "Hamburg", "figure": "48 %", "claim": 2},
     ]
+    parts = [{"sentence": 1, "text": chart["title"], "claims": said[:2]}]
+    (verdict,) = answers.COMPOSERS["SentenceReview"](collect("", [blocks(topic=TOPIC, parts=parts)]))["verdicts"]
+    assert verdict["supported"], chart["title"]

@@ -10,15 +10,13 @@ from studio.reports.charts import ProposedChart, ProposedDatum, charts
 from studio.reports.contradictions import FoundContradiction, contradictions
 from studio.reports.model import Claim
 from studio.reports.recording import slug
+from studio.reports.reviewing import SentenceVerdict, confirmed, items
 from studio.reports.writing import (
     ReportText,
-    SentenceVerdict,
     WrittenHeading,
     WrittenSentence,
     carried,
-    confirmed,
     headings,
-    items,
     sentences,
     summary,
     title,
@@ -94,7 +92,7 @@ def proposed(*data: tuple[str, str, int], title: str = "Who owns a drill") -> Pr
 
 
 def test_a_chart_is_drawn_of_figures_that_stand() -> None:
-    (chart,) = charts([proposed(("Berlin", "62 percent", 1), ("Hamburg", "48 %", 2))], SHARES)[1]
+    (chart,) = charts([proposed(("Berlin", "62 percent", 1), ("Hamburg", "48 %", 2))], SHARES, "en")[1]
     assert chart.unit == "%"
     assert [(bar.label, bar.value, bar.shown, bar.claim) for bar in chart.data] == [
         ("Berlin", 62.0, "62 %", 1),
@@ -117,7 +115,63 @@ def test_a_chart_is_drawn_of_figures_that_stand() -> None:
     ],
 )
 def test_nothing_in_a_chart_is_invented(chart: ProposedChart) -> None:
-    assert charts([chart], SHARES) == {}
+    assert charts([chart], SHARES, "en") == {}
+
+
+SHOPS = {1: claim(1, "Berlin has 30 shops and Hamburg has 50 shops."), 2: claim(2, "De shops zijn in Ulm: 40 shops.")}
+
+
+@pytest.mark.parametrize("label", ["USA", "A Berlin", "Ulm", "Hamburger", "50 USA", "…"])
+def test_a_label_has_no_word_that_its_claim_does_not_have(label: str) -> None:
+    shops = proposed(("Berlin", "30 shops", 1), (label, "50 shops", 1))
+    assert charts([shops], SHOPS, "en") == {}
+
+
+def test_a_label_in_a_script_whose_words_grow_together_stands_in_its_claim() -> None:
+    cities = {
+        1: claim(1, "ベルリンの割合は62%、ハンブルクの割合は48%である。"),
+        2: claim(2, "베를린은 62%, 함부르크는 48%이다."),
+    }
+    for number, names in ((1, ("ベルリン", "ハンブルク")), (2, ("베를린", "함부르크"))):
+        (chart,) = charts([proposed((names[0], "62%", number), (names[1], "48%", number))], cities, "ja")[1]
+        assert [bar.label for bar in chart.data] == list(names)
+
+
+def test_a_bar_is_as_high_as_its_figure_surely_is() -> None:
+    said = {1: claim(1, "Deutschland: 1.500 Läden"), 2: claim(2, "Schweiz: 20 Läden")}
+    chart = proposed(("Deutschland", "1.500", 1), ("Schweiz", "20", 2))
+    assert [bar.value for bar in charts([chart], said, "de")[1][0].data] == [1500, 20]
+    # Nobody knows whether it is one and a half or a thousand and a half.
+    unclear = {number: one.model_copy(update={"statement": f"{one.statement}!"}) for number, one in said.items()}
+    assert charts([chart], unclear, "") == {}
+
+
+def test_a_chart_is_drawn_only_as_a_second_reading_confirms_it() -> None:
+    chart = proposed(
+        ("Berlin", "30 shops", 1),
+        ("Hamburg", "50 shops", 1),
+        ("Ulm", "40", 2),
+        title="Hamburg collapses, Berlin bankrupt",
+    )
+    text = carried(written(title="Drills", charts=[chart]), "Drills", list(SHOPS.values()), "en")
+    shown = items(text, "Drills", list(SHOPS.values()))
+    told = [(one.place, one.text, one.claims) for one in shown]
+    assert told[0] == (("charts", 0), chart.title, [f"{one.statement} {one.quote}" for one in SHOPS.values()])
+    assert told[1:3] == [
+        (("bars", 0), "Berlin: 30", [f"{SHOPS[1].statement} {SHOPS[1].quote}"]),
+        (("bars", 1), "Hamburg: 50", [f"{SHOPS[1].statement} {SHOPS[1].quote}"]),
+    ]
+
+    def drawn(*denied: int) -> list[list[str]]:
+        verdicts = [SentenceVerdict(sentence=one.number, supported=one.number not in denied) for one in shown]
+        kept = charts(confirmed(text, "Drills", shown, verdicts).charts, SHOPS, "en")
+        return [[bar.label for bar in one.data] for one in kept.get(1, [])]
+
+    assert drawn() == [["Berlin", "Hamburg", "Ulm"]]
+    assert drawn(1) == []
+    assert drawn(3) == [["Berlin", "Ulm"]]
+    assert drawn(2, 3) == []
+    assert confirmed(text, "Drills", shown, []).charts == []
 
 
 # --- sentences
@@ -136,13 +190,33 @@ def sentence(text: str, *numbers: int) -> WrittenSentence:
 
 def test_a_sentence_rests_on_claims_that_stand_or_is_dropped() -> None:
     written = [
-        sentence("Lendly lends many drills [1], for a small fee (1, 2).", 1, 2, 3, 7),
+        sentence("Lendly lends many drills, for a small fee.", 1, 2, 3, 7),
         sentence("It has 9 million members.", 3),
         sentence("It will grow by 20 %.", 1),
         sentence("Everybody knows it."),
     ]
     kept = sentences(written, CLAIMS, 6)
     assert [(one.text, one.claims) for one in kept] == [("Lendly lends many drills, for a small fee.", (1, 2))]
+
+
+def test_what_is_printed_is_what_is_read_a_second_time() -> None:
+    shops = {1: claim(1, "Berlin had 30 shops in 2019."), 2: claim(2, "Members pay 5 euros.")}
+    text = written(
+        title="Shops",
+        summary=[
+            sentence("Berlin had 30 shops (2019) [1].", 1),
+            sentence("Berlin had shops [1; 2], members pay (1, 2).", 1, 2),
+            # These are no numbers of its claims.
+            sentence("Berlin had 30 shops (12).", 1),
+            sentence("[1]", 1),
+        ],
+        headings=[WrittenHeading(question=1, text="Berlin had 30 shops (2019) (1)", claims=[1])],
+    )
+    text = carried(text, "Shops", list(shops.values()), "en")
+    read = [one.text for one in items(text, "Shops", list(shops.values()))]
+    assert read == ["Berlin had 30 shops (2019).", "Berlin had shops, members pay.", "Berlin had 30 shops (2019)"]
+    assert [one.text for one in sentences(text.summary, shops, 6)] == read[:2]
+    assert headings(text.headings, ["How many?"], shops) == {1: read[2]}
 
 
 def test_without_a_sentence_that_stands_the_surest_statements_are_the_summary() -> None:
@@ -163,7 +237,7 @@ def test_what_speaks_of_another_matter_than_its_claims_is_dropped() -> None:
     assert headings([heading], ["How large is it?"], food) == {1: "How large is it?"}
     assert title("Cats are extinct", "Dog food", food.values()) == "Dog food"
     whole = written(title="Cats are extinct", summary=[sentence(cats, 1)], headings=[heading])
-    assert carried(whole, "Dog food", list(food.values())) == written(title="Dog food")
+    assert carried(whole, "Dog food", list(food.values()), "en") == written(title="Dog food")
 
 
 def test_only_what_a_second_reading_confirms_is_kept() -> None:
