@@ -150,7 +150,8 @@ class Generation:
             given = None if verdicts is None else [Verdict.model_validate(one) for one in verdicts]
             judged += checking.judged(its, given, language)
         standing = [claim for claim in judged if claim.outcome == "supported"]
-        contrary = contradictions.contradictions(judged, paid.contrary(standing) if len(standing) > 1 else [])
+        found = paid.contrary(standing) if len(standing) > 1 else []
+        contrary = contradictions.contradictions(judged, found, language)
         for claim in judged:
             if claim.outcome != "supported":
                 self.progress.log(f"Claim {claim.number} is {claim.outcome}: {claim.reason}", statement=claim.statement)

@@ -72,6 +72,10 @@ _SENTENCES: dict[str, dict[str, str]] = {
         "en": "No statement on it withstood the check.",
         "de": "Keine Aussage dazu hat der Prüfung standgehalten.",
     },
+    "differ": {
+        "en": "By a second reading the statements {numbers} do not agree.",
+        "de": "Nach einer zweiten Lesung passen die Aussagen {numbers} nicht zusammen.",
+    },
     "limit_searched": {
         "en": "Only pages that a web search returned were read; what it does not find is missing here.",
         "de": "Gelesen wurden nur Seiten, die eine Websuche ergab; was sie nicht findet, fehlt hier.",

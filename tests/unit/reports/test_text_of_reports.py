@@ -38,7 +38,7 @@ SIZE = "The market for rented tools is worth {} a year."
 
 def test_figures_of_one_subject_that_differ_are_shown_against_each_other() -> None:
     claims = [claim(1, SIZE.format("€4.5 billion")), claim(2, SIZE.format("€6 billion")), claim(3, "It rains often.")]
-    (found,) = contradictions(claims, [])
+    (found,) = contradictions(claims, [], "en")
     assert (found.claims, found.difference) == ((1, 2), "€4.5 billion ≠ €6 billion")
 
 
@@ -54,26 +54,35 @@ def test_figures_of_one_subject_that_differ_are_shown_against_each_other() -> No
     ],
 )
 def test_rounding_other_units_subjects_and_years_are_no_contradiction(first: str, second: str) -> None:
-    assert contradictions([claim(1, first), claim(2, second)], []) == []
+    assert contradictions([claim(1, first), claim(2, second)], [], "en") == []
 
 
 def test_what_does_not_stand_contradicts_nothing() -> None:
     claims = [claim(1, SIZE.format("€4.5 billion")), claim(2, SIZE.format("€6 billion"), outcome="marked")]
-    assert contradictions(claims, [FoundContradiction(claims=[1, 2], difference="They differ.")]) == []
+    assert contradictions(claims, [FoundContradiction(claims=[1, 2])], "en") == []
 
 
-def test_a_models_contradiction_names_claims_that_stand_and_no_other_figures() -> None:
+def test_a_models_contradiction_names_claims_that_stand_and_says_nothing_of_its_own() -> None:
     claims = [claim(1, "The library is open on Sundays."), claim(2, "The library is closed on Sundays.")]
-    found = [
-        FoundContradiction(claims=[1, 2, 9], difference="Open or closed on Sundays."),
-        FoundContradiction(claims=[2, 1], difference="The same again."),
-        FoundContradiction(claims=[1], difference="Alone."),
+    # What a model adds is not taken over.
+    said = {"claims": [1, 2, 9], "difference": "The library has gone bankrupt."}
+    found = [FoundContradiction(**said), FoundContradiction(claims=[2, 1]), FoundContradiction(claims=[1])]
+    assert [(one.claims, one.difference) for one in contradictions(claims, found, "en")] == [
+        ((1, 2), "By a second reading the statements 1, 2 do not agree.")
     ]
-    assert [(one.claims, one.difference) for one in contradictions(claims, found)] == [
-        ((1, 2), "Open or closed on Sundays.")
+    assert contradictions(claims, found, "de-CH")[0].difference.startswith("Nach einer zweiten Lesung")
+
+
+def test_the_claims_own_figures_tell_in_what_they_differ() -> None:
+    claims = [
+        claim(1, "Berlin has 30 shops."),
+        claim(2, "Thirty-five people run 31 of the shops."),
+        claim(3, "40 shops."),
     ]
-    invented = [FoundContradiction(claims=[1, 2], difference="70 % say it is open.")]
-    assert [one.difference for one in contradictions(claims, invented)] == ["[1] ≠ [2]"]
+    (found,) = contradictions(claims, [FoundContradiction(claims=[1, 3])], "en")
+    assert found.difference == "30 ≠ 40"
+    (found,) = contradictions(claims, [FoundContradiction(claims=[1, 2])], "en")
+    assert "do not agree" in found.difference
 
 
 # --- charts
