@@ -21,6 +21,7 @@ StudioError                   something a person can act on; says what is wrong 
 ├── ModelError                the language model gave no usable answer
 │   ├── ModelUnavailable      it could not be reached, is overloaded, or timed out (worth a retry)
 │   ├── ModelRefused          key, permission or request rejected (a retry changes nothing)
+│   │   └── ModelDeclined     the model itself would not answer this question
 │   └── ModelAnswerInvalid    an answer came, but does not fit the schema, twice
 ├── ProviderError             a service that the studio acts through did not do what was asked
 │   ├── ProviderUnavailable   it certainly did nothing, and may do it later (worth a retry)
@@ -172,6 +173,10 @@ class ModelRefused(ModelError):
     """The model rejects the key, the permission or the request; a retry changes nothing."""
 
     permanent = True
+
+
+class ModelDeclined(ModelRefused):
+    """The model itself would not answer this question; it may answer others."""
 
 
 class ModelAnswerInvalid(ModelError):

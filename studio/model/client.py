@@ -22,7 +22,7 @@ from anthropic.types import Message, MessageParam
 from pydantic import BaseModel
 
 from studio.database.connection import Database
-from studio.errors import ModelAnswerInvalid, ModelRefused, ModelUnavailable, SettingsError
+from studio.errors import ModelAnswerInvalid, ModelDeclined, ModelUnavailable, SettingsError
 from studio.model import spend
 from studio.model.answers import Answer, pages_of, passages_of, retrieved_urls, text_of, usage_of
 from studio.model.call import Call, web_tools, web_uses
@@ -82,8 +82,8 @@ class Model:
     def complete(self, call: Call, spender: Spender, progress: Progress) -> Answer:
         """Ask once and return the whole answer, streaming its text to `progress` as it comes.
 
-        Raises `BudgetExhausted` before anything is sent, `ModelRefused` where a retry cannot help,
-        `ModelUnavailable` where it may.
+        Raises `BudgetExhausted` before anything is sent, `ModelRefused` where a retry cannot help (`ModelDeclined`
+        where the model would not answer), `ModelUnavailable` where it may.
         """
         return self._converse(call, [{"role": "user", "content": call.prompt}], None, spender, progress)
 
@@ -153,7 +153,7 @@ class Model:
                 f"The model paused {len(finished)} times and did not answer.", "The job is tried again."
             )
         if finished[-1].stop_reason == "refusal":
-            raise ModelRefused("The model declined to answer.", "Change the idea or the guidance.")
+            raise ModelDeclined("The model declined to answer.", "Change the idea or the guidance.")
         if schema is None and finished[-1].stop_reason == "max_tokens":
             progress.log("The answer was cut off at the token limit; what it says is kept.", step=call.step)
         return Answer(
@@ -263,7 +263,7 @@ class Model:
         }
         message, usage, micros, call_id = self._stream(call, request, (0, 0), spender, progress, prose=True)
         if message.stop_reason == "refusal":
-            raise ModelRefused("The model declined to answer.", "Change the request.")
+            raise ModelDeclined("The model declined to answer.", "Change the request.")
         content = sent_back(message.content)
         return Turn(content, message.model, message.stop_reason or "", usage, micros, str(call_id))
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from studio.errors import ModelAnswerInvalid, ModelRefused
+from studio.errors import ModelAnswerInvalid, ModelDeclined
 from studio.model.answers import Answer
 from studio.model.transport import SHOWN_ERROR_CHARS
 from studio.text import clip, storable_json
@@ -19,11 +19,11 @@ _FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
 
 def parse(answer: Answer, schema: type[M]) -> M:
-    """Return the answer as `schema`, or raise `ModelAnswerInvalid` (`ModelRefused` where it was declined)."""
+    """Return the answer as `schema`, or raise `ModelAnswerInvalid` (`ModelDeclined` where it was declined)."""
     if answer.stop_reason == "max_tokens":
         raise ModelAnswerInvalid("It was cut off at the token limit.", "Raise max_tokens of this call.")
     if answer.stop_reason == "refusal":
-        raise ModelRefused("The model declined to answer.", "Change the idea or the guidance.")
+        raise ModelDeclined("The model declined to answer.", "Change the idea or the guidance.")
     try:
         # JSON can spell characters that no database can hold, which its text does not show.
         return schema.model_validate_json(json.dumps(storable_json(_json_object(answer.text))))

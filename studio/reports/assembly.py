@@ -27,7 +27,10 @@ Pages = Mapping[str, tuple[Snapshot, PageText]]
 
 
 class Answered(BaseModel):
-    """What the research of a question answered, as it is kept before any of its pages is stored."""
+    """What the research of a question answered, as it is kept before any of its pages is stored.
+
+    `declined` says that the model would not look for it.
+    """
 
     notes: str
     passages: list[Passage]
@@ -35,6 +38,7 @@ class Answered(BaseModel):
     searches: int
     model: str
     at: datetime
+    declined: bool = False
 
 
 class Brought(BaseModel):
@@ -46,6 +50,7 @@ class Brought(BaseModel):
     searches: int
     model: str
     at: datetime
+    declined: bool = False
 
 
 def answered(found: Findings) -> Json:
@@ -62,6 +67,12 @@ def answered(found: Findings) -> Json:
     ).model_dump(mode="json")
 
 
+def declined() -> Json:
+    """Return the checkpoint of a question that the model declined to look up: nothing, and that it is so."""
+    nothing = Answered(notes="", passages=[], pages=[], searches=0, model="", at=datetime.now(UTC), declined=True)
+    return nothing.model_dump(mode="json")
+
+
 def brought(found: Answered, fetched: Sequence[Snapshot]) -> Json:
     """Return the checkpoint of a question's research, its pages stored."""
     return Brought(
@@ -71,6 +82,7 @@ def brought(found: Answered, fetched: Sequence[Snapshot]) -> Json:
         searches=found.searches,
         model=found.model,
         at=found.at,
+        declined=found.declined,
     ).model_dump(mode="json")
 
 
@@ -101,21 +113,42 @@ def materials(found: Brought, pages: Pages) -> list[Material]:
 def checked(stated: Sequence[Sequence[Stated]], pages: Pages, language: str) -> list[list[Checked]]:
     """Return each question's statements after the look at their words, numbered through.
 
-    What an earlier question has stated already, with the same page, is not stated again.
+    What an earlier question has stated already, with the same page, is not stated again, unless its words did not carry
+    it there.
     """
     number, known = 0, set()
     result: list[list[Checked]] = []
     for question, its in enumerate(stated, 1):
         row: list[Checked] = []
         for one in its:
-            identity = (" ".join(one.statement.casefold().split()), one.source)
-            if identity in known:
+            if _identity(one) in known:
                 continue
-            known.add(identity)
             number += 1
             row.append(checking.check(number, question, one, pages, language))
+            if row[-1].claim.outcome != "removed":
+                known.add(_identity(one))
         result.append(row)
     return result
+
+
+def repeated(
+    stated: Sequence[Sequence[Stated]], rows: Sequence[Sequence[Checked]], judged: Sequence[Claim]
+) -> list[int]:
+    """Return the questions of which all statements are made under another one, where at least one of them is shown."""
+    shown = {_said(claim.statement) for claim in judged if claim.outcome != "removed"}
+    return [
+        number
+        for number, (its, row) in enumerate(zip(stated, rows, strict=True), 1)
+        if its and not row and any(_said(one.statement) in shown for one in its)
+    ]
+
+
+def _identity(stated: Stated) -> tuple[str, str]:
+    return _said(stated.statement), stated.source.strip().strip("[]")
+
+
+def _said(statement: str) -> str:
+    return " ".join(statement.casefold().split())
 
 
 def report(
@@ -178,13 +211,15 @@ def _unanswered(number: int, claims: Sequence[Claim], found: Brought, outcome: J
     its = [claim for claim in claims if claim.question == number]
     if any(claim.outcome == "supported" for claim in its):
         return None
+    if found.declined:
+        return say(language, "declined")
     if not found.passages:
         return say(language, "nothing_retrieved")
     if number in outcome["unstated"]:
         return say(language, "nothing_usable")
     if number in outcome["repeated"]:
         return say(language, "said_elsewhere")
-    return say(language, "nothing_stands" if its else "nothing_claimed")
+    return say(language, "nothing_stands" if number in outcome["stated"] else "nothing_claimed")
 
 
 def _limits(
@@ -204,7 +239,7 @@ def _limits(
     whole = {snapshot.url for snapshot in snapshots if snapshot.whole}
     counts = {
         "limit_unfetched": len({snapshot.url for snapshot in snapshots} - whole),
-        "limit_cut": sum(snapshot.cut for snapshot in snapshots),
+        "limit_cut": len({snapshot.url for snapshot in snapshots if snapshot.cut}),
         "limit_no_second": unread,
     }
     return (

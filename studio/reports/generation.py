@@ -131,9 +131,8 @@ class Generation:
         """Check each statement against its page, and look for contradictions; return claims and contradictions."""
         self._task("report_check", "running")
         language, paid = planned["language"], self._paid
-        by_question = assembly.checked(
-            [[Stated.model_validate(one) for one in its or ()] for its in stated], self._pages(taken), language
-        )
+        statements = [[Stated.model_validate(one) for one in its or ()] for its in stated]
+        by_question = assembly.checked(statements, self._pages(taken), language)
 
         def second_reading(number: int, standing: Sequence[Checked]) -> Callable[[], Json]:
             return (lambda: paid.review(number, standing)) if standing else list
@@ -162,7 +161,8 @@ class Generation:
             "contradictions": [one.model_dump(mode="json") for one in contrary],
             "unread": sum(verdicts is None for verdicts in second),
             "unstated": [number for number, its in enumerate(stated, 1) if its is None],
-            "repeated": [number for number, its in enumerate(stated, 1) if its and not by_question[number - 1]],
+            "repeated": assembly.repeated(statements, by_question, judged),
+            "stated": [number for number, its in enumerate(statements, 1) if its],
         }
 
     def write(self, planned: Json, found: Json, taken: Json, checked: Json) -> Json:

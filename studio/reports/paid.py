@@ -1,7 +1,8 @@
 """The model calls of a report: each is paid for once, and kept as a checkpoint of its own.
 
-A call whose answer fits nothing costs the report what it would have said, and not the rest: the answer is None, and the
-report says so. Whatever concerns the whole job (budget, claim, an unreachable model) is raised.
+A call whose answer fits nothing, or that the model declines, costs the report what it would have said, and not the
+rest: the answer is None, and the report says so. Whatever concerns the whole job (budget, claim, an unreachable model)
+is raised, and so is a plan that is declined: without questions there is no report.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from studio.claims import Claim as Held
 from studio.claims import Json
-from studio.errors import BudgetExhausted, ModelAnswerInvalid
+from studio.errors import BudgetExhausted, ModelAnswerInvalid, ModelDeclined
 from studio.model.spend import Spender
 from studio.parallel import side_by_side
 from studio.progress import Progress
@@ -53,14 +54,20 @@ class PaidCalls:
     def look_up(self, number: int, facts: dict[str, Any], keeper: Keeper) -> Json:
         """Return what the research of a question has brought; the pages that were fetched for it are stored.
 
-        What was paid for is kept before the pages are stored, so that a storage that fails costs no second answer.
+        What was paid for is kept before the pages are stored, so that a storage that fails costs no second answer. A
+        question that the model declines brings nothing, and says so.
         """
         step = f"research/{number}"
 
+        def asked() -> Json:
+            try:
+                return assembly.answered(searching.look_up(*self._asking, step, facts))
+            except ModelDeclined as exc:
+                self.progress.log(f"Question {number} is not looked up: {exc.message}", step=step)
+                return assembly.declined()
+
         def stored() -> Json:
-            given = self.held.once(
-                f"{step}/answer", lambda: assembly.answered(searching.look_up(*self._asking, step, facts))
-            )
+            given = self.held.once(f"{step}/answer", asked)
             found = Answered.model_validate(given)
             return assembly.brought(found, keeper.keep_fetched(found.pages))
 
@@ -123,7 +130,7 @@ class PaidCalls:
         def paid() -> Json:
             try:
                 return ask()
-            except ModelAnswerInvalid as exc:
+            except (ModelAnswerInvalid, ModelDeclined) as exc:
                 self.progress.log(f"{without}: {exc.message}", step=step)
                 return None
 

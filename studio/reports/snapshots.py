@@ -20,6 +20,7 @@ from studio.assets import Write
 from studio.database.connection import Connection
 from studio.errors import OutboundFailed, OutboundRefused, StorageRefused
 from studio.model.answers import FetchedPage, Passage
+from studio.model.call import FETCHED_TOKENS
 from studio.outbound import OutboundClient
 from studio.parallel import side_by_side
 from studio.reports.quotes import PageText, apart
@@ -36,6 +37,10 @@ FETCH_SECONDS = 12.0
 AT_ONCE = 4
 # A report that cites more pages than these is checked by the search's own passages for the rest.
 MOST_FETCHES = 40
+# The service cuts what it fetches at FETCHED_TOKENS and does not say so. To count a letter of ASCII as a quarter of a
+# token, one of two bytes as half of one and any other as one errs by less than a factor of two, so that a text of half
+# as many tokens may have been cut.
+UNCUT_TOKENS = FETCHED_TOKENS / 2
 TITLE_CHARS = 300
 TEXT_TYPE = "text/plain; charset=utf-8"
 _HTML = ("text/html", "application/xhtml+xml", "")
@@ -44,8 +49,8 @@ _HTML = ("text/html", "application/xhtml+xml", "")
 class Snapshot(BaseModel):
     """A stored text. `whole` says whether it is the page's own text and not the search's passages alone.
 
-    `differs` marks passages that the page itself, when fetched, did not contain; `cut` a text of which only the
-    beginning is kept.
+    `differs` marks passages that the page itself, when fetched as a whole, did not contain; `cut` a text of which
+    perhaps only the beginning is kept.
     """
 
     id: UUID
@@ -122,9 +127,11 @@ class Keeper:
         )
 
     def keep_fetched(self, pages: Sequence[FetchedPage]) -> list[Snapshot]:
-        """Store the texts that the service has fetched; a page that is no text has none."""
+        """Store the texts that the service has fetched; a page that is no text has none, a long one may be cut."""
         return [
-            self.keep(page.url, page.title, page.text, "web_fetch", _moment(page.retrieved_at))
+            self.keep(
+                page.url, page.title, page.text, "web_fetch", _moment(page.retrieved_at), cut=_may_be_cut(page.text)
+            )
             for page in pages
             if page.text and page.text.strip()
         ]
@@ -189,9 +196,9 @@ def take(
         if lacking:
             by: RetrievedBy = "web_fetch" if all(p.tool == "web_fetch" for p in lacking) else "web_search"
             told = apart(dict.fromkeys(passage.quote for passage in lacking))
-            found.append(
-                keeper.keep(url, lacking[0].title, told, by, searched_at, whole=False, differs=bool(snapshots))
-            )
+            # What is missing from a beginning may stand further down.
+            differs = bool(snapshots) and not any(snapshot.cut for snapshot in snapshots)
+            found.append(keeper.keep(url, lacking[0].title, told, by, searched_at, whole=False, differs=differs))
     return found
 
 
@@ -222,6 +229,12 @@ def _fetch(outbound: OutboundClient, url: str) -> Callable[[], _Page | str]:
         return _Page(title, text, answer.fetched_at, answer.truncated)
 
     return fetch
+
+
+def _may_be_cut(text: str) -> bool:
+    ascii_letters = sum(char.isascii() for char in text)
+    two_bytes = sum("\x80" <= char < "\u0800" for char in text)
+    return ascii_letters / 4 + two_bytes / 2 + (len(text) - ascii_letters - two_bytes) >= UNCUT_TOKENS
 
 
 def _moment(told: str | None) -> datetime:

@@ -56,6 +56,10 @@ _SENTENCES: dict[str, dict[str, str]] = {
         "en": "The search returned nothing that can be quoted.",
         "de": "Die Suche ergab nichts, was sich zitieren lässt.",
     },
+    "declined": {
+        "en": "The model declined to look it up.",
+        "de": "Das Modell hat es abgelehnt, danach zu suchen.",
+    },
     "nothing_claimed": {
         "en": "The pages found do not answer it.",
         "de": "Die gefundenen Seiten beantworten sie nicht.",
@@ -91,8 +95,10 @@ _SENTENCES: dict[str, dict[str, str]] = {
         " Suche aufbewahrt.",
     },
     "limit_cut": {
-        "en": "Pages larger than what is kept: {count}. Only their beginning was checked.",
-        "de": "Seiten, die größer sind als das, was aufbewahrt wird: {count}. Geprüft wurde nur ihr Anfang.",
+        "en": "Long pages of which perhaps only the beginning was kept: {count}. What stands further down was not"
+        " checked.",
+        "de": "Lange Seiten, von denen vielleicht nur der Anfang aufbewahrt ist: {count}. Was weiter unten steht, wurde"
+        " nicht geprüft.",
     },
     "limit_no_second": {
         "en": "Questions without a usable second reading: {count}. Their statements were checked by their words"

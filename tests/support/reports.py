@@ -43,6 +43,8 @@ ASKED = Counter(
         "QuoteReview": QUESTIONS - 1,
         "ContradictionFindings": 1,
         "ReportText": 1,
+        # The text is made of the statements, which need no other reading; its chart does.
+        "SentenceReview": 1,
     }
 )
 

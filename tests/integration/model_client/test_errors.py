@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from studio.database.connection import Database
-from studio.errors import ModelRefused, ModelUnavailable
+from studio.errors import ModelDeclined, ModelRefused, ModelUnavailable
 from studio.model.client import Model
 from studio.sandbox.reply import text_reply
 from tests.support.model import (
@@ -178,5 +178,5 @@ def test_what_a_gateway_gave_up_on_is_not_sent_again_and_counts_in_full(
 
 def test_prose_that_was_declined_is_no_answer(db: Database) -> None:
     declined = replace(text_reply(""), stop_reason="refusal")  # type: ignore[arg-type]
-    with scripted_model(declined) as (url, _), open_model(url, db) as model, pytest.raises(ModelRefused):
+    with scripted_model(declined) as (url, _), open_model(url, db) as model, pytest.raises(ModelDeclined):
         model.complete(call(), account(db), Recorder())

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from studio.database.connection import Database
-from studio.errors import ModelAnswerInvalid, ModelRefused
+from studio.errors import ModelAnswerInvalid, ModelDeclined
 from studio.model.client import Model
 from studio.sandbox.reply import text_reply
 from tests.support.model import Note, Recorder, account, call, ledger, open_model, scripted_model, settled
@@ -111,7 +111,7 @@ def test_a_fence_inside_a_string_is_part_of_it(model: Model, sandbox: SandboxThr
 def test_a_model_that_declines_is_not_asked_again(db: Database) -> None:
     declined = replace(text_reply("I cannot help with that."), stop_reason="refusal")
     with scripted_model(declined) as (url, asked), open_model(url, db) as model:
-        with pytest.raises(ModelRefused, match="declined") as caught:
+        with pytest.raises(ModelDeclined, match="declined") as caught:
             model.structured(call(), Note, account(db), Recorder())
     assert caught.value.permanent
     assert len(asked) == 1

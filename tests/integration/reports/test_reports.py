@@ -18,7 +18,8 @@ from studio.errors import BudgetExhausted, ModelUnavailable, PermissionRefused, 
 from studio.model import spend
 from studio.reports.model import Report
 from studio.reports.snapshots import Keeper
-from tests.support.model import Recorder, model_settings, open_model
+from studio.sandbox.reply import Reply, text_reply
+from tests.support.model import Recorder, ScriptedRequest, model_settings, open_model, scripted_model
 from tests.support.phase0 import events, rows
 from tests.support.reports import ASKED, PAGES, QUESTIONS, TOPIC, Reporting, asked_for, write_pages
 from tests.support.sandbox import SandboxThread
@@ -331,6 +332,32 @@ def test_pages_that_cannot_be_stored_cost_no_second_answer(
     assert refused
     assert asked_for(sandbox) == Counter({"ReportPlan": 1, None: len(outputs["plan"]["questions"])})
     assert {one["url"] for one in outputs["research"][0]["fetched"]} >= set(refused)
+
+
+def test_a_question_that_the_model_declines_costs_no_other_one(
+    studio: Reporting, sandbox: SandboxThread, db: Database
+) -> None:
+    declined = Reply(text_reply("").blocks, stop_reason="refusal")
+    asked: list[str] = []
+
+    def answer(request: ScriptedRequest) -> None:
+        body = json.dumps(request.body)
+        schema = request.body.get("output_config", {}).get("format", {}).get("schema", {}).get("title")
+        refused = schema in ("ContradictionFindings", "ReportText") or (schema is None and "Which figures" in body)
+        asked.append(f"{schema} declined" if refused else str(schema))
+        request.stream(declined) if refused else request.forward(sandbox.url, request.body)
+
+    with scripted_model(answer) as (url, _), open_model(url, db) as model:
+        told = Recorder()
+        elsewhere = Reporting(db, model_settings(url), model)
+        claim = elsewhere.asked(elsewhere.project())
+        report = Report.model_validate(elsewhere.steps(claim, until="render", told=told)["write"])
+    assert {"None declined", "ContradictionFindings declined", "ReportText declined"} <= set(asked)
+    (figures,) = [one for one in report.questions if "figures" in one.text]
+    assert figures.unanswered == "The model declined to look it up."
+    assert not report.nothing_found
+    assert report.summary
+    assert "is not looked up: The model declined to answer." in told.said
 
 
 def test_a_project_that_is_not_active_has_no_reports(studio: Reporting, sandbox: SandboxThread, db: Database) -> None:

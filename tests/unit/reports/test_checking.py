@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from studio.reports import checking
+from studio.reports import assembly, checking
 from studio.reports.checking import Checked, Verdict, judged
 from studio.reports.claims import Stated
 from studio.reports.languages import checked_tag, language_of
@@ -136,6 +136,23 @@ def test_every_script_is_checked_alike(language: str, statement: str, quote: str
 def test_reasons_are_given_in_the_reports_language() -> None:
     claim = checked("Sie verleiht 9 Bohrer.", "Members pay 5 euros a month.", language="de-CH").claim
     assert claim.reason == "Ihr Zitat enthält 9 nicht."
+
+
+def test_a_statement_that_falls_under_one_question_is_made_under_the_next() -> None:
+    pages = {"S1": (snapshot(), PageText(PAGE))}
+
+    def stated(quote: str) -> list[Stated]:
+        return [Stated(statement="Lendly is a tool library.", quote=quote, source="S1")]
+
+    good = stated("Lendly is a tool library that lends drills")
+    statements = [stated("Lendly is a tool library that lends ladders"), good, good, []]
+    rows = assembly.checked(statements, pages, "en")
+    assert [[one.claim.outcome for one in row] for row in rows] == [["removed"], ["supported"], [], []]
+    claims = [one.claim for row in rows for one in row]
+    assert assembly.repeated(statements, rows, claims) == [3]
+    # What the second reading removes stands nowhere.
+    fallen = judged(rows[1], [verdict("no", claim=claims[1].number)], "en")
+    assert assembly.repeated(statements, rows, [claims[0], *fallen]) == []
 
 
 # --- the second reading

@@ -101,6 +101,7 @@ def status(kind: type[anthropic.APIStatusError], code: int) -> anthropic.APIStat
 STUDIO = {
     errors.ModelUnavailable: "model",
     errors.ModelRefused: "model",
+    errors.ModelDeclined: "model",
     errors.ModelAnswerInvalid: "model",
     errors.DatabaseError: "database",
     errors.MigrationError: "database",
