@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from studio.reports.languages import language_of
 from studio.reports.numerals import PART, WORDS, digits, in_parts, in_words, plain_digits
-from studio.reports.units import GAP, Factor, after_magnitude, magnitude_at, money_before, unit_at
+from studio.reports.units import GAP, MONEY, Factor, after_magnitude, magnitude_at, money_before, unit_at
 
 # A number with a unit: two readings that are equal mean the same.
 Reading = tuple[str, str]
@@ -213,6 +213,9 @@ def _figure(text: str, match: re.Match[str], language: str | None) -> _Found | N
     sum_like = bool(factors) or match["plain"] is None or not match["plain"].isdigit()
     joint_end = after_magnitude(text, reached) if factors else after
     units, unit_end = unit_at(text, joint_end, language, year=year, sum_like=sum_like)
+    if units and units[0] in MONEY and text[unit_end : unit_end + 1].isdigit():
+        # In "$10-$20" the second sign is the next number's.
+        units = ()
     if units:
         reached = unit_end
     first = money_begin if money else begin

@@ -56,6 +56,7 @@ def carried(statement: str, quote: str) -> bool:
         ("A billion of them", "mil millones de personas"),
         ("$5 trillion", "$5 thousand billion"),
         ("$10 billion to $20 billion", "$10–20 billion"),
+        ("$10 billion to $20 billion", "$10-$20 billion"),
         ("between $10 million and $20 million", "between $10 and 20 million"),
         ("10 million to 20 million euros", "€10–20 million"),
         ("It is worth one billion to the owners", "1,000 million"),
