@@ -67,8 +67,8 @@ class BuilderSettings(BaseSettings):
     browser_path: str | None = Field(
         default=None,
         validation_alias="GREENLIGHT_BROWSER_PATH",
-        description="The Chromium that checks pages and prints reports. Unset: `chromium` of the system, else"
-        " Playwright's own.",
+        description="The Chromium that checks pages and prints reports. Unset: the system's"
+        " `chromium-headless-shell` or `chromium`, else Playwright's own.",
     )
     browser_seconds: float = Field(
         default=240,

@@ -11,12 +11,13 @@ from pathlib import Path
 from studio.errors import BrowserUnavailable
 from studio.settings import Settings
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The one that has no windows first: a page costs it less than half the processor time.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REMEDY = (
-    "Install it with `apt install chromium` or `playwright install chromium`, or set GREENLIGHT_BROWSER_PATH to the"
-    " one that is there."
+    "Install it with `apt install chromium-headless-shell` (Debian; else `chromium`) or `playwright install chromium`,"
+    " or set GREENLIGHT_BROWSER_PATH to the one that is there."
 )
-# What Playwright's own download looks like, the small one that has no windows first: it starts sooner.
+# What Playwright's own download looks like, in the same order.
 _DOWNLOADS = (
     "chromium_headless_shell-*/*/chrome-headless-shell",
     "chromium_headless_shell-*/*/headless_shell",

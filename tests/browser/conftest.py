@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from studio.browser import chromium
+
 # Nothing of the world is loaded, and a container's root needs no sandbox around what is our own.
 ARGUMENTS = [
     "--no-sandbox",
@@ -27,7 +28,7 @@ ARGUMENTS = [
 
 
 def _executable(playwright: Playwright) -> str | None:
-    for name in NAMES:
+    for name in chromium.NAMES:
         if found := shutil.which(name):
             return found
     own = playwright.chromium.executable_path
@@ -40,7 +41,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         executable = _executable(playwright)
         if executable is None:
-            missing = "There is no Chromium: install it (`apt-get install chromium` or `playwright install chromium`)."
+            missing = "There is no Chromium: install it (`apt-get install chromium-headless-shell` or `playwright install chromium`)."
             if os.environ.get("CI") == "true":
                 pytest.fail(missing)
             pytest.skip(missing)

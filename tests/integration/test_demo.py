@@ -31,7 +31,9 @@ KEYS = {
     "attempt",
     "seconds",
 }
-LIMIT_SECONDS = 175
+# On a busy machine all four phases take many minutes.
+LIMIT_SECONDS = 900
+pytestmark = pytest.mark.timeout(LIMIT_SECONDS + 30)
 TRICKY = """Say "drills" & `ladders`; it's $50 or $(HOME) for 100% of us #1 \\o/"""
 
 

@@ -27,7 +27,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_any_there_is_a_remedy_with_both_ways() -> None:
-    with pytest.raises(BrowserUnavailable, match=r"apt install chromium.*playwright install chromium"):
+    with pytest.raises(BrowserUnavailable, match=r"apt install chromium-headless-shell.*playwright install chromium"):
         find(Settings())
 
 
@@ -39,6 +39,8 @@ def test_the_systems_comes_before_playwrights_and_the_configured_one_before_both
     assert find(Settings()) == small
     system = program(places / "bin/chromium")
     assert find(Settings()) == system
+    without_windows = program(places / "bin/chromium-headless-shell")
+    assert find(Settings()) == without_windows
     own = program(places / "own/browser")
     assert find(Settings(GREENLIGHT_BROWSER_PATH=str(own))) == own
 

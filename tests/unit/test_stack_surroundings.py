@@ -252,10 +252,13 @@ def test_the_mark_is_for_children_and_not_for_shells(tmp_path: Path, monkeypatch
 
 @pytest.fixture
 def signals() -> Iterator[tuple[Signals, threading.Event]]:
+    # Under `nohup` the suite itself has it ignored, and so would the stack.
+    former = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     stopping = threading.Event()
     caught = Signals(stopping)
     yield caught, stopping
     caught.restore()
+    signal.signal(signal.SIGHUP, former)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -158,7 +158,9 @@ def test_an_answer_that_fits_no_schema_twice_is_found_among_those_beside_it(
     assert "MarketFindings" in str(attempt.trace.error)
     # Two requests were made for it, and both were answered and paid.
     below = [span for span in attempt.spans if span["parent_span_id"] == attempt.origin["span_id"]]
-    assert [(span["span_name"], span["status"]) for span in below] == [(CHAT, "ok"), (CHAT, "ok")]
+    # On a busy machine a statement in between may be slow enough for a span of its own.
+    asked = [span for span in below if not span["span_name"].startswith("db:")]
+    assert [(span["span_name"], span["status"]) for span in asked] == [(CHAT, "ok"), (CHAT, "ok")]
     assert attempt.trace.model_calls == attempt.ledger["calls"] == 5
     assert attempt.job.status == "failed"
 
