@@ -41,7 +41,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         executable = _executable(playwright)
         if executable is None:
-            missing = "There is no Chromium: install it (`apt-get install chromium-headless-shell` or `playwright install chromium`)."
+            missing = f"There is no Chromium. {chromium.REMEDY}"
             if os.environ.get("CI") == "true":
                 pytest.fail(missing)
             pytest.skip(missing)

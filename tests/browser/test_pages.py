@@ -1,6 +1,6 @@
 """Each page of the studio holds together in both themes and at both widths, and axe finds no serious violation in it.
 
-A picture of each stays in `screenshots/` (or where `GREENLIGHT_SCREENSHOTS` says).
+`make chaos` leaves a picture of each in `screenshots/`, and where `GREENLIGHT_SCREENSHOTS` names a folder any run does.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ from studio.settings import Settings
 from tests.support.builders import Made
 from tests.support.desk import Scene
 from tests.support.postgres import TestServer
+from tests.support.size import FULL
 from tests.support.story import Story
 from tests.support.traced_jobs import OVERLOADED, Fault, Traces, lost, phase0
 from tests.support.web import StudioThread, WebThread
 
 SCREENSHOTS = Path(os.environ.get("GREENLIGHT_SCREENSHOTS", ROOT / "screenshots"))
+# They are for people: nothing is checked in them, and they take half of the time.
+PICTURES = FULL or "GREENLIGHT_SCREENSHOTS" in os.environ
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 WIDTHS = {"phone": (390, 844), "desktop": (1440, 900)}
@@ -116,8 +119,9 @@ class Gallery:
                 page.set_viewport_size({"width": across, "height": down})
                 if (over := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
                     wrong.append(f"{theme}, {width}: {over} px wider than the screen")
-                self._picture(page, SCREENSHOTS / f"{name}-{theme}-{width}.png", across)
-                page.set_viewport_size({"width": across, "height": down})
+                if PICTURES:
+                    self._picture(page, SCREENSHOTS / f"{name}-{theme}-{width}.png", across)
+                    page.set_viewport_size({"width": across, "height": down})
                 if (theme, width) in AXE_AT and base is None:
                     wrong += [f"{theme}, {width}: {found}" for found in _violations(page)]
         return wrong
