@@ -1,6 +1,6 @@
 """Each page of the studio holds together in both themes and at both widths, and axe finds no serious violation in it.
 
-`make chaos` leaves a picture of each in `screenshots/`, and where `GREENLIGHT_SCREENSHOTS` names a folder any run does.
+Where `GREENLIGHT_SCREENSHOTS` names a folder, a picture of each stays there.
 """
 
 from __future__ import annotations
@@ -21,19 +21,16 @@ from playwright.sync_api import Browser, Page
 from studio import shares, sign_in
 from studio.database.connection import Database
 from studio.operations import alerts
-from studio.paths import ROOT
 from studio.settings import Settings
 from tests.support.builders import Made
 from tests.support.desk import Scene
 from tests.support.postgres import TestServer
-from tests.support.size import FULL
 from tests.support.story import Story
 from tests.support.traced_jobs import OVERLOADED, Fault, Traces, lost, phase0
 from tests.support.web import StudioThread, WebThread
 
-SCREENSHOTS = Path(os.environ.get("GREENLIGHT_SCREENSHOTS", ROOT / "screenshots"))
-# They are for people: nothing is checked in them, and they take half of the time.
-PICTURES = FULL or "GREENLIGHT_SCREENSHOTS" in os.environ
+# Pictures are for people: nothing is checked in them, and they take half of the time.
+SCREENSHOTS = Path(folder) if (folder := os.environ.get("GREENLIGHT_SCREENSHOTS")) else None
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 WIDTHS = {"phone": (390, 844), "desktop": (1440, 900)}
@@ -119,7 +116,7 @@ class Gallery:
                 page.set_viewport_size({"width": across, "height": down})
                 if (over := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
                     wrong.append(f"{theme}, {width}: {over} px wider than the screen")
-                if PICTURES:
+                if SCREENSHOTS:
                     self._picture(page, SCREENSHOTS / f"{name}-{theme}-{width}.png", across)
                     page.set_viewport_size({"width": across, "height": down})
                 if (theme, width) in AXE_AT and base is None:
@@ -155,7 +152,8 @@ def _violations(page: Page) -> list[str]:
 def gallery(
     browser: Browser, postgres: TestServer, database_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gallery]:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    if SCREENSHOTS:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     folder = tmp_path_factory.mktemp("gallery") / "data"
     with ExitStack() as open_things:
         name = open_things.enter_context(postgres.temporary(database_template))
