@@ -27,9 +27,10 @@ from studio.settings import Settings, get_settings
 from tests.support.postgres import TestServer
 from tests.support.size import FULL
 
-# The same examples every time in `make test`, which so never fails without a change; fresh ones in `make chaos`.
-settings.register_profile("reduced", derandomize=True, database=None)
-settings.register_profile("full", database=None)
+# The same examples every time in `make test`, which so never fails without a change; fresh ones, and many more, in
+# `make chaos`.
+settings.register_profile("reduced", derandomize=True, database=None, max_examples=30)
+settings.register_profile("full", database=None, max_examples=200)
 settings.load_profile("full" if FULL else "reduced")
 
 # The server, its write-ahead log and the few clones that live at once stay far below this.
