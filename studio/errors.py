@@ -32,6 +32,7 @@ StudioError                   something a person can act on; says what is wrong 
 │   └── StorageRefused        the path, the size or the key is not accepted
 │       └── StorageConflict   a file lies under this path already
 ├── OutboundRefused           the guard does not let this address be fetched
+│   └── OutboundOff           nothing may be fetched at all: the settings say so
 ├── OutboundFailed            an address that may be fetched gave no usable answer
 ├── NoSandbox                 no sandbox can be made here, so nobody else's code is run
 ├── SandboxBroken             the sandbox ended before its work did (worth a retry)
@@ -227,6 +228,10 @@ class OutboundRefused(StudioError):
     """The guard does not let this address be fetched."""
 
     permanent = True
+
+
+class OutboundOff(OutboundRefused):
+    """Outbound requests are turned off; that says nothing of the address."""
 
 
 class OutboundFailed(StudioError):

@@ -24,7 +24,7 @@ import httpx
 
 from studio.addresses import Address, Target, literal_address, parse_url, require_public, shown
 from studio.answer_body import Answer, Unreadable, read_answer
-from studio.errors import OutboundFailed, OutboundRefused
+from studio.errors import OutboundFailed, OutboundOff, OutboundRefused
 from studio.outbound_failure import brief, connection_failure, failed
 from studio.pinned_network import Endpoint, Limits, PinnedNetwork
 from studio.resolver import Resolver, look_up, system_resolver
@@ -36,6 +36,8 @@ from studio.webpage import decode_text
 log = logging.getLogger(__name__)
 
 ALLOWED_PORTS = frozenset({80, 443})
+OFF = "Outbound requests are turned off."
+TURN_ON = "Set GREENLIGHT_OUTBOUND=true to allow them."
 MAX_REDIRECTS = 5
 DEFAULT_MAX_BYTES = 1024 * 1024
 DEFAULT_TIMEOUT_SECONDS = 12.0
@@ -184,7 +186,7 @@ class OutboundClient:
 
     def _require_enabled(self) -> None:
         if not self.enabled:
-            raise OutboundRefused("Outbound requests are turned off.", "Set GREENLIGHT_OUTBOUND=true to allow them.")
+            raise OutboundOff(OFF, TURN_ON)
 
     def _request(
         self,

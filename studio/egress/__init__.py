@@ -6,6 +6,7 @@
 | `connection` | one connection: asked, checked, connected, passed on |
 | `head` | the request line and headers |
 | `pipe` | bytes in both directions, within limits |
+| `record` | what has become of a request |
 """
 
 from __future__ import annotations

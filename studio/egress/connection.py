@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import logging
 import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from studio.egress.head import END_OF_HEAD, MAX_HEAD_BYTES, Asked, Garbage, asked, passed_back
 from studio.egress.pipe import PIECE_BYTES, Allowance, HungUp, Pipe, TooMuch, both
-from studio.errors import OutboundFailed, OutboundRefused, StudioError
+from studio.egress.record import Record
+from studio.errors import OutboundFailed, OutboundOff, OutboundRefused, StudioError
 from studio.pinned_network import CONNECT_SECONDS, Endpoint
 
 log = logging.getLogger(__name__)
@@ -34,6 +37,10 @@ FAREWELL_SECONDS = 2.0
 # Longer than a look-up may take by itself; it is said to have failed then.
 RESOLVE_SECONDS = 20.0
 
+# What a server says that cannot be passed on is its failure, and no refusal.
+_BAD_SERVER = 502
+# This machine has no way there, to whomever.
+_NO_NETWORK = frozenset({errno.ENETUNREACH, errno.ENETDOWN})
 _REASONS = {
     400: "Bad Request",
     403: "Forbidden",
@@ -42,17 +49,6 @@ _REASONS = {
     431: "Request Header Fields Too Large",
     502: "Bad Gateway",
 }
-
-
-@dataclass
-class Record:
-    """What has become of one request so far; written by its connection alone."""
-
-    host: str = ""
-    port: int = 0
-    refused: str | None = None
-    failed: str | None = None
-    bytes_received: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,15 +77,20 @@ class Connection:
             async with asyncio.timeout(self._rules.seconds):
                 await self._serve()
         except Garbage as exc:
-            # A browser asks once without its credentials, to be told that they are wanted.
-            self._record.refused = None if exc.status == 407 else str(exc)
+            if exc.status == _BAD_SERVER:
+                self._record.failed = str(exc)
+            elif exc.status != 407:
+                # A browser asks once without its credentials, to be told that they are wanted.
+                self._record.refused = str(exc)
             await self._say(exc.status, str(exc))
         except OutboundRefused as exc:
             self._record.refused = exc.message
+            self._record.here = isinstance(exc, OutboundOff)
             await self._say(403, str(exc))
         except OutboundFailed as exc:
             self._record.failed = exc.message
-            await self._say(502, str(exc))
+            self._record.here = self._record.here or exc.reason == "no_dns"
+            await self._say(_BAD_SERVER, str(exc))
         except TooMuch:
             self._record.failed = "It sends more than is taken."
             self._break_off()
@@ -100,6 +101,8 @@ class Connection:
             # One of the two has hung up in the middle.
             self._record.failed = f"The connection broke ({exc.strerror or exc})."
             self._break_off()
+        finally:
+            self._record.ended_at = time.monotonic()
 
     async def _serve(self) -> None:
         async with asyncio.timeout(HEAD_SECONDS):
@@ -110,6 +113,7 @@ class Connection:
         self._record.host, self._record.port = request.host, request.port
         self._allowance.take(len(raw))
         with await self._connected(request) as server:
+            self._record.connected_at = time.monotonic()
             with contextlib.suppress(HungUp):
                 async with asyncio.timeout(self._rules.idle_seconds) as idle:
                     pipe = Pipe(self._loop, idle, self._rules.idle_seconds)
@@ -122,11 +126,12 @@ class Connection:
         await self._loop.sock_sendall(self._client, b"HTTP/1.1 200 Connection established\r\n\r\n")
         await both(
             pipe.passed(self._client, server, self._up, rest),
-            pipe.passed(server, self._client, self._down),
+            pipe.passed(server, self._client, self._down, taken=self._taken),
         )
 
     async def _one_request(self, pipe: Pipe, request: Asked, server: socket.socket, rest: bytes) -> None:
         await self._loop.sock_sendall(server, request.head)
+        self._record.sent_at = time.monotonic()
 
         async def answer() -> None:
             status = 100
@@ -138,7 +143,7 @@ class Connection:
                     raise OutboundFailed(f"{request.host} hung up without an answer.")
                 status, head = passed_back(raw)
                 await self._loop.sock_sendall(self._client, head)
-            await pipe.passed(server, self._client, self._down, rest)
+            await pipe.passed(server, self._client, self._down, rest, taken=self._taken)
             raise HungUp
 
         async def question() -> None:
@@ -152,11 +157,18 @@ class Connection:
         await both(question(), answer())
 
     def _up(self, count: int) -> None:
+        self._record.sent_at = time.monotonic()
+        self._record.taking_seconds = 0.0
         self._allowance.take(count)
 
     def _down(self, count: int) -> None:
+        self._record.heard_at = time.monotonic()
         self._record.bytes_received += count
         self._allowance.take(count)
+
+    def _taken(self, done: bool) -> None:
+        """Note that the client begins to take a piece, or has taken it."""
+        self._record.taken(done, time.monotonic())
 
     async def _head(self, source: socket.socket, known: bytes = b"") -> tuple[bytes, bytes]:
         """Return a head without its empty line, and what came after it; empty where nothing came at all."""
@@ -167,15 +179,15 @@ class Connection:
             piece = await self._loop.sock_recv(source, PIECE_BYTES)
             if not piece:
                 if data:
-                    raise Garbage("The head breaks off.", 400 if source is self._client else 502)
+                    raise Garbage("The head breaks off.", 400 if source is self._client else _BAD_SERVER)
                 return b"", b""
             data += piece
         if not 0 <= end <= MAX_HEAD_BYTES:
-            raise Garbage("The head is too long.", 431 if source is self._client else 502)
+            raise Garbage("The head is too long.", 431 if source is self._client else _BAD_SERVER)
         return data[:end], data[end + len(END_OF_HEAD) :]
 
     async def _connected(self, request: Asked) -> socket.socket:
-        why = ""
+        why, here = "", list[bool]()
         for address, port in await self._resolved(request.host, request.port):
             # Raises for a name: the loop would look it up, and find what nobody has checked.
             version = ipaddress.ip_address(address).version
@@ -187,12 +199,14 @@ class Connection:
                 server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as exc:
                 server.close()
+                here.append(exc.errno in _NO_NETWORK)
                 why = os.strerror(exc.errno) if exc.errno else "no answer in time"
             except BaseException:
                 server.close()
                 raise
             else:
                 return server
+        self._record.here = bool(here) and all(here)
         raise OutboundFailed(f"{request.host} could not be reached ({why or 'it has no address'}).")
 
     async def _resolved(self, host: str, port: int) -> Sequence[Endpoint]:

@@ -51,14 +51,22 @@ class Pipe:
         length: int | None = None,
         *,
         end: bool = True,
+        taken: Callable[[bool], None] | None = None,
     ) -> None:
-        """Pass `known` and what follows it, `length` bytes in all, or until `source` ends: `end` tells `target` so."""
+        """Pass `known` and what follows it, `length` bytes in all, or until `source` ends: `end` tells `target` so.
+
+        `taken` is told when `target` begins to take a piece (False), and when it has (True).
+        """
         left = length
         piece = known
         while True:
             if piece:
                 count(len(piece))
+                if taken is not None:
+                    taken(False)
                 await self._loop.sock_sendall(target, piece)
+                if taken is not None:
+                    taken(True)
                 self._idle.reschedule(self._loop.time() + self._seconds)
                 left = None if left is None else left - len(piece)
             if left == 0:

@@ -14,15 +14,16 @@ import ipaddress
 import logging
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from studio.addresses import ascii_host
-from studio.egress.connection import Connection, Record, Resolve, Rules
+from studio.egress.connection import Connection, Resolve, Rules
 from studio.egress.pipe import Allowance
+from studio.egress.record import Record
 from studio.errors import InvalidInput, OutboundRefused
 from studio.outbound import ALLOWED_PORTS, MAX_ADDRESSES, OutboundClient
 from studio.pinned_network import Endpoint
@@ -42,13 +43,17 @@ _ACCEPT_PAUSE_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class EgressRequest:
-    """One request that was made. `refused` and `failed` say why nothing, or not everything, came of it."""
+    """One request that was made. `refused` and `failed` say why nothing, or not everything, came of it.
+
+    `here` says that this is a matter of this machine's network or settings, and none of the host.
+    """
 
     host: str
     port: int
     refused: str | None
     failed: str | None
     bytes_received: int
+    here: bool = False
 
 
 class Egress:
@@ -80,7 +85,8 @@ class Egress:
         self._listener = listener
         self._allowance = Allowance(max_bytes)
         self._connection_bytes = max_bytes if max_connection_bytes is None else max_connection_bytes
-        self._rules = Rules(resolve, credentials, idle_seconds, seconds)
+        self._closed: Mapping[Endpoint, str] = {}
+        self._rules = Rules(self._resolved, credentials, idle_seconds, seconds)
         self._records: list[Record] = []
         self._unrecorded = 0
         self._lock = threading.Lock()
@@ -144,11 +150,36 @@ class Egress:
         with self._lock:
             records = tuple(self._records)
         return tuple(
-            EgressRequest(record.host, record.port, record.refused, record.failed, record.bytes_received)
+            EgressRequest(record.host, record.port, record.refused, record.failed, record.bytes_received, record.here)
             for record in records
             # A connection made in advance, on which nothing was said, asks for nothing.
             if record.host or record.refused
         )
+
+    def silent_for(self, host: str, port: int, at: float, *, altogether: bool) -> float | None:
+        """Return for how many seconds everybody there, at the moment `at` (`time.monotonic`), had owed an answer.
+
+        None where nobody there was connected to. What counts as an answer `altogether` says (see `Record.silent_for`).
+        """
+        with self._lock:
+            records = [record for record in self._records if (record.host, record.port) == (host, port)]
+        silent = [record.silent_for(at, altogether=altogether) for record in records]
+        return min((seconds for seconds in silent if seconds is not None), default=None)
+
+    @contextlib.contextmanager
+    def without(self, endpoints: Iterable[Endpoint], why: str) -> Iterator[None]:
+        """For as long as it is open, refuse what would be connected anew to these hosts and ports, and say `why`."""
+        before = self._closed
+        self._closed = {**before, **{(host.lower(), port): why for host, port in endpoints}}
+        try:
+            yield
+        finally:
+            self._closed = before
+
+    def _resolved(self, host: str, port: int) -> Sequence[Endpoint]:
+        if why := self._closed.get((host.lower().removesuffix("."), port)):
+            raise OutboundRefused(why)
+        return self._resolve(host, port)
 
     async def _serve(self, listener: socket.socket) -> None:
         self._loop = loop = asyncio.get_running_loop()

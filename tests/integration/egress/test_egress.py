@@ -6,6 +6,7 @@ import base64
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,7 +14,9 @@ import pytest
 
 from studio.egress import Egress, EgressRequest, no_network, only_hosts, public_only, with_own_origins
 from studio.egress.connection import Resolve
+from studio.egress.record import Record
 from studio.errors import OutboundFailed, OutboundRefused
+from studio.outbound import OutboundClient
 from studio.pinned_network import Endpoint
 from tests.support.local_web import LocalWeb, Request, closed_port, html, local_web, raw, redirect, silent_port
 from tests.support.outbound import SITE, Names, client_for
@@ -245,6 +248,8 @@ def test_garbage_is_answered_and_reaches_nobody(egress: Egress, names: Table, ca
 @pytest.mark.parametrize("path", ["/garbage", "/huge-head"])
 def test_a_server_that_does_not_speak_http_is_an_unusable_answer(egress: Egress, path: str) -> None:
     assert said(egress, get(path)).startswith(b"HTTP/1.1 502 ")
+    # The guard has refused nothing.
+    assert (only(egress).refused, only(egress).failed is not None, only(egress).here) == (None, True, False)
 
 
 def test_an_unreachable_server_is_an_unusable_answer() -> None:
@@ -271,7 +276,7 @@ def test_a_failed_look_up_is_an_unusable_answer() -> None:
 
     with Egress(resolve, max_bytes=MEGABYTE) as proxy:
         assert b"does not exist in DNS" in said(proxy, connect("nowhere.test:443"))
-        assert only(proxy).failed == "nowhere.test does not exist in DNS."
+        assert (only(proxy).failed, only(proxy).here) == ("nowhere.test does not exist in DNS.", False)
 
 
 def test_what_comes_beyond_the_cap_of_a_connection_ends_it(names: Table) -> None:
@@ -310,6 +315,48 @@ def test_a_connection_ends_with_its_time_however_busy_it_is(names: Table) -> Non
     with Egress(names, max_bytes=100 * MEGABYTE, seconds=0.3) as proxy:
         assert broken_off(proxy, get("/endless"))
         assert only(proxy).failed == "It took too long."
+
+
+def test_how_long_a_server_has_owed_an_answer_is_known(names: Table) -> None:
+    with silent_port() as address:
+        names.table["site.test"] = [address]
+        with Egress(names, max_bytes=MEGABYTE) as proxy, connected(proxy) as client:
+            client.sendall(get("/"))
+            eventually(lambda: proxy.silent_for("site.test", 80, time.monotonic(), altogether=True) is not None)
+            now = time.monotonic()
+            assert 99 < (proxy.silent_for("site.test", 80, now + 100, altogether=True) or 0) <= 120
+            assert proxy.silent_for("site.test", 443, now, altogether=True) is None
+            # Before it was there it owed nothing.
+            assert proxy.silent_for("site.test", 80, now - 1000, altogether=True) is None
+    assert proxy.silent_for("site.test", 80, now + 100, altogether=True) is None
+
+
+def test_who_is_slow_to_take_an_answer_does_not_wait_for_it() -> None:
+    record = Record(connected_at=10.0, sent_at=12.0, heard_at=20.0)
+    assert (record.silent_for(30.0, altogether=True), record.silent_for(30.0, altogether=False)) == (10.0, 18.0)
+    record.taking_seconds, record.taking_since = 5.0, 28.0
+    assert record.silent_for(30.0, altogether=False) == 11.0
+    record.ended_at = 29.0
+    assert record.silent_for(30.0, altogether=False) is None
+
+
+def test_what_is_closed_for_a_while_is_refused_for_that_while(egress: Egress, names: Table) -> None:
+    with egress.without([("Site.test", 80)], "Not now."):
+        assert said(egress, get("/")).startswith(b"HTTP/1.1 403 ")
+    assert only(egress).refused == "Not now."
+    assert names.asked == []
+    assert said(egress, get("/")).endswith(b"hello")
+
+
+def test_what_lies_with_this_machine_is_told_from_what_lies_with_the_host() -> None:
+    def resolve(host: str, port: int) -> Sequence[Endpoint]:
+        raise OutboundFailed(f"{host} could not be looked up.", reason="no_dns")
+
+    off = public_only(OutboundClient(enabled=False))
+    for way, refused in ((resolve, False), (off, True)):
+        with Egress(way, max_bytes=MEGABYTE) as proxy:
+            said(proxy, get("/"))
+            assert (only(proxy).here, only(proxy).refused is not None) == (True, refused)
 
 
 def test_credentials_are_asked_for(names: Table) -> None:
