@@ -23,14 +23,27 @@ _SHARED_PLACES = ("/tmp", "/var/tmp")  # noqa: S108 - the folders in them have n
 def session_folder() -> Iterator[Path]:
     """A new folder in the temporary one, until the end; folders of sessions that have died are removed first."""
     sweep()
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_place()))
-    # Held as long as this process lives: a number of a process says nothing once another one has it.
-    lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    folder, lock = _locked_folder()
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield folder
     finally:
         _remove(folder)
+        os.close(lock)
+
+
+def _locked_folder() -> tuple[Path, int]:
+    """Return a new folder and its lock, held as long as this process lives.
+
+    A number of a process would say nothing once another one has it.
+    """
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_place()))
+        lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        # Until it is locked, whoever sweeps takes it for one that was left behind.
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(lock), os.stat(folder / _LOCK)):
+                return folder, lock
         os.close(lock)
 
 

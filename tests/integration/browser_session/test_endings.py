@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,3 +130,35 @@ def test_a_living_session_is_not_swept(folders: Path) -> None:
         folder.sweep()
         assert mine.is_dir()
     assert not mine.exists()
+
+
+@pytest.mark.parametrize("holds_on", [True, False])
+def test_a_folder_that_is_swept_before_it_is_locked_is_made_anew(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, holds_on: bool
+) -> None:
+    """The sweeping session still holds the lock, or has removed all and let go."""
+    made: list[str] = []
+    held: list[int] = []
+    usual = os.open
+
+    def swept(path: Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        lock = usual(path, flags, mode, dir_fd=dir_fd)
+        if flags & os.O_CREAT and Path(path).name == "lock" and not made:
+            made.append(str(path))
+            sweeper = usual(path, os.O_RDWR)
+            fcntl.flock(sweeper, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(Path(path).parent)
+            if holds_on:
+                held.append(sweeper)
+            else:
+                os.close(sweeper)
+        return lock
+
+    monkeypatch.setattr(folder.os, "open", swept)
+    with folder.session_folder() as mine:
+        assert made
+        assert str(mine) not in made[0]
+        assert [path.name for path in mine.iterdir()] == ["lock"]
+    assert list(folders.iterdir()) == []
+    for sweeper in held:
+        os.close(sweeper)
