@@ -17,7 +17,7 @@ from studio.code import remote
 from studio.database.connection import Connection
 from studio.errors import Conflict, InvalidInput, PermissionRefused
 from studio.job_types import CHECKS, CheckName
-from studio.page_checks.origins import require_visitable
+from studio.page_checks.origins import require_visitable, require_way_out
 from studio.queue import Enqueued, NewJob, enqueue
 from studio.settings import Settings, get_settings
 from studio.text import one_line, require_storable
@@ -127,6 +127,7 @@ def ask_check(
     In the caller's transaction. Raises as `ask_code` does, and `Conflict` where no address is given and no page is
     published. An address that shows by itself that it is never visited (a private one, another port than 80 and 443)
     is refused here, unless it is the studio's own as `settings` say; where a name leads is for the browser's guard.
+    So is every address that is not on this machine where outbound requests are turned off.
     """
     wish: dict[str, Any] = {"checks": _checks(checks)}
     given = page_address(url) if url is not None and url.strip() else None
@@ -134,11 +135,13 @@ def ask_check(
     live = live_page(conn, project_id)
     if given is not None and given != live:
         require_visitable(settings or get_settings(), given)
-    if given is None and live is None:
+    url = given if given is not None else live
+    if url is None:
         raise Conflict(
             "The project has no published page that could be looked at.", "Give an address, or publish the page first."
         )
-    wish["url"] = given if given is not None else live
+    require_way_out(settings or get_settings(), url)
+    wish["url"] = url
     return _ask(conn, project_id, CHECK, wish, occasion)
 
 

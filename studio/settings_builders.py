@@ -8,6 +8,10 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+# Of the ten minutes that a check's job has. Its links are followed besides, the longer the longer a browser lives, and
+# there is the start of its run before, and its record after it.
+MAX_BROWSER_SECONDS = 420
+
 SandboxSetting = Literal["auto", "bubblewrap", "namespaces", "none"]
 
 
@@ -73,6 +77,8 @@ class BuilderSettings(BaseSettings):
     browser_seconds: float = Field(
         default=240,
         gt=0,
+        le=MAX_BROWSER_SECONDS,
         validation_alias="GREENLIGHT_BROWSER_SECONDS",
-        description="How long a browser may live for one page, all its windows together.",
+        description="How long a browser may live for one page, all its windows together; each step's share of it grows"
+        f" with it. At most {MAX_BROWSER_SECONDS}: a job has ten minutes.",
     )

@@ -40,7 +40,8 @@ class Arrival:
     """Where a visit has ended.
 
     `failure` says why there is no page; else `status` is the answer's, `url` the last of `hops`, and `loaded` whether
-    the page finished loading in its time.
+    the page finished loading in its time. `timed_out` says that the failure is nothing but the end of the time, and
+    `gave_up_at` (a reading of `time.monotonic`) when answer or end were no longer waited for.
     """
 
     status: int | None
@@ -48,6 +49,8 @@ class Arrival:
     loaded: bool
     failure: str | None
     hops: list[str] = field(default_factory=list)
+    timed_out: bool = False
+    gave_up_at: float | None = None
 
 
 class View:
@@ -81,12 +84,18 @@ class View:
         self.out_of_time = True
 
     def go(
-        self, url: str, *, settle_seconds: float = SETTLE_SECONDS, answer_seconds: float = ANSWER_SECONDS
+        self,
+        url: str,
+        *,
+        settle_seconds: float = SETTLE_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+        stopping: Callable[[], None] = lambda: None,
     ) -> Arrival:
         """Visit `url`: wait at most `answer_seconds` for its answer, then `settle_seconds` for the end of its loading.
 
-        A page that goes on loading is stopped, and stays. What the guard refuses and what is no web address is a
-        failure like any other. Raise Playwright's `Error` where the page's process has ended, as at the end of time.
+        A page that goes on loading is stopped, and stays; `stopping` is called just before. What the guard refuses and
+        what is no web address is a failure like any other. Raise Playwright's `Error` where the page's process has
+        ended, as at the end of time.
         """
         from playwright.sync_api import Error, TimeoutError
 
@@ -96,8 +105,9 @@ class View:
         try:
             response = self.page.goto(url, wait_until="commit", timeout=answer_seconds * 1000)
         except TimeoutError:
-            self._devtools.send("Page.stopLoading")
-            return Arrival(None, url, loaded=False, failure=f"There was no answer within {answer_seconds:g} s.")
+            gave_up_at = self._stop(stopping)
+            failure = f"There was no answer within {answer_seconds:g} s."
+            return Arrival(None, url, loaded=False, failure=failure, timed_out=True, gave_up_at=gave_up_at)
         except Error as exc:
             if self.crashed or self.page.is_closed():
                 raise
@@ -110,9 +120,15 @@ class View:
         try:
             self.page.wait_for_load_state("load", timeout=settle_seconds * 1000)
         except TimeoutError:
-            self._devtools.send("Page.stopLoading")
-            return Arrival(response.status, hops[-1], loaded=False, failure=None, hops=hops)
+            gave_up_at = self._stop(stopping)
+            return Arrival(response.status, hops[-1], loaded=False, failure=None, hops=hops, gave_up_at=gave_up_at)
         return Arrival(response.status, hops[-1], loaded=True, failure=None, hops=hops)
+
+    def _stop(self, stopping: Callable[[], None]) -> float:
+        now = time.monotonic()
+        stopping()
+        self._devtools.send("Page.stopLoading")
+        return now
 
 
 class Pages:

@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -30,6 +31,7 @@ from studio.egress import Egress, EgressRequest
 from studio.egress.connection import Resolve
 from studio.errors import BrowserUnavailable
 from studio.paths import ROOT
+from studio.pinned_network import Endpoint
 from studio.settings import Settings
 from studio.text import clip, storable
 
@@ -91,6 +93,14 @@ class BrowserSession:
     def requests(self) -> tuple[EgressRequest, ...]:
         """Return what was asked of the network so far, refused and failed requests with the reason."""
         return self._egress.requests()
+
+    def silent_for(self, host: str, port: int, at: float, *, altogether: bool) -> float | None:
+        """Return for how many seconds a host has owed an answer (see `Egress.silent_for`)."""
+        return self._egress.silent_for(host, port, at, altogether=altogether)
+
+    def without(self, endpoints: Iterable[Endpoint], why: str) -> AbstractContextManager[None]:
+        """Refuse new connections to these hosts and ports for a while, and say `why`."""
+        return self._egress.without(endpoints, why)
 
     def run(self, work: Work, task: Mapping[str, Any], *, files: Mapping[str, bytes] | None = None) -> Done:
         """Have `work`, a function of a module, do `task` (JSON) in the browser's process, and return what it brought.

@@ -8,10 +8,9 @@ from typing import Any
 from PIL import Image
 
 from studio.job_types import CheckName
-from studio.page_checks.limits import MOBILE
-from studio.page_checks.results import CheckResult, counted, judged, unseen
+from studio.page_checks.limits import MOBILE, SMALLEST_TARGET, SMALLEST_TEXT
+from studio.page_checks.results import CheckResult, counted, failed, judged, unseen
 from studio.page_checks.seen import Seen
-from studio.page_checks.visiting import SMALLEST_TARGET, SMALLEST_TEXT
 
 # Of 255: two shades closer than this nobody tells apart on a screen.
 VISIBLE_CONTRAST = 16
@@ -29,8 +28,11 @@ def screenshot(seen: Seen) -> CheckResult:
     missing: list[str] = []
     status = seen.desktop.get("status")
     evidence: dict[str, Any] = {"status": status, "final_url": seen.final_url, "seconds": seen.desktop.get("seconds")}
-    if not isinstance(status, int) or status >= 400:
+    if not _is_well(status):
         problems.append(f"The page answers with status {status}")
+    if seen.mobile.get("reached") and not _is_well(on_mobile := seen.mobile.get("status")):
+        problems.append(f"The page answers a telephone with status {on_mobile}")
+        evidence["mobile_status"] = on_mobile
     if silence := seen.silence("desktop", "document"):
         (problems if silence.by_page else missing).append(silence.why)
     else:
@@ -73,6 +75,9 @@ def mobile_responsive(seen: Seen) -> CheckResult:
     check: CheckName = "mobile_responsive"
     if silence := seen.silence("mobile", "document", "layout"):
         return unseen(check, silence)
+    if not _is_well(status := seen.mobile.get("status")):
+        # What it shows then is not the page.
+        return failed(check, f"The page answers a telephone with status {status}.", status=status)
     layout, viewport = seen.mobile["layout"], seen.mobile["document"]["viewport"]
     problems: list[str] = []
     if viewport is None or "width=device-width" not in viewport.lower().replace(" ", ""):
@@ -103,3 +108,7 @@ def mobile_responsive(seen: Seen) -> CheckResult:
         limits=limits,
         **layout,
     )
+
+
+def _is_well(status: object) -> bool:
+    return isinstance(status, int) and status < 400

@@ -23,10 +23,14 @@ _ENDED = ("execution was terminated", "timed out")
 
 
 class Cause(NamedTuple):
-    """Why something was not seen, as a clause without a full stop; `by_page` says that it is the page's own doing."""
+    """Why something was not seen, as a clause without a full stop; `by_page` says that it is the page's own doing.
+
+    `lasting` says that another attempt would not see it either.
+    """
 
     why: str
     by_page: bool
+    lasting: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the cause as it is brought home."""

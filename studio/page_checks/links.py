@@ -11,7 +11,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 
-from studio.errors import InvalidInput, OutboundFailed, OutboundRefused
+from studio.errors import InvalidInput, OutboundFailed, OutboundOff, OutboundRefused
 from studio.job_types import CheckName
 from studio.mail.addresses import checked_address
 from studio.outbound import OutboundClient
@@ -126,19 +126,27 @@ def broken_links(seen: Seen, follow: Follow) -> CheckResult:
     here = origin(seen.final_url or seen.url)
     outward = [link for link in links if link["fragment"] is None and origin(link["url"])]
     outward.sort(key=lambda link: origin(link["url"]) != here)
-    followed = _followed(outward[:MAX_LINKS], follow)
+    chosen = outward[:MAX_LINKS]
+    followed, unknown = _followed(chosen, follow)
     wrong = [{**link, "why": why} for link in links if (why := _wrong_by_itself(link)) is not None]
     wrong += [{**link, "status": status, "why": why} for link, status, why in followed if why is not None]
-    unasked = len(outward) - len(followed)
+    # More than anybody follows; what there was no time for is another matter.
+    unasked = len(outward) - len(chosen)
+    late = len(chosen) - len(followed) - len(unknown)
+    missing = [f"{link['written']} could not be followed from here: {why}" for link, why in unknown]
+    if late:
+        missing.append(f"{counted(late, 'link')} could not be followed in the time that there was")
     closed = [link["url"] for link, status, why in followed if why is None and status in _CLOSED_TO_PROGRAMS]
     more = f"; {counted(unasked, 'link')} more were not followed" if unasked else ""
     return judged(
         check,
         [f"{link['written']} {link['why']} ({link['element']})" for link in wrong],
         f"{counted(len(links), 'link')}, and none is broken{more}." if links else "The page has no links.",
+        missing=missing,
+        lasting=not follow.outbound.enabled and not late,
         links=len(links),
         followed=len(followed),
-        not_followed=unasked,
+        not_followed=len(outward) - len(followed),
         closed_to_programs=closed,
         broken=[{name: link.get(name) for name in ("url", "element", "status", "why")} for link in wrong],
     )
@@ -146,35 +154,52 @@ def broken_links(seen: Seen, follow: Follow) -> CheckResult:
 
 def _followed(
     links: Sequence[Mapping[str, Any]], follow: Follow
-) -> list[tuple[Mapping[str, Any], int | None, str | None]]:
-    """Follow the links side by side; return those that were reached in time, each with its status and what is wrong."""
+) -> tuple[list[tuple[Mapping[str, Any], int | None, str | None]], list[tuple[Mapping[str, Any], str]]]:
+    """Follow the links side by side, as long as there is time for a whole one.
+
+    Return those that were followed, each with its status and what is wrong, and those of which nothing can be told
+    from here, with the reason.
+    """
     end = time.monotonic() + follow.limits.links
     by_address: dict[str, list[int]] = {}
     for index, link in enumerate(links):
         by_address.setdefault(link["url"].split("#")[0], []).append(index)
     addresses = list(by_address)
     answers: dict[str, tuple[int | None, str | None]] = {}
+    unknown: dict[str, str] = {}
     turn = count()
 
     def work() -> None:
         # Each takes the next address; the counter hands out every number once.
-        while (index := next(turn)) < len(addresses) and (left := end - time.monotonic()) > 0:
+        while (index := next(turn)) < len(addresses) and end - time.monotonic() >= follow.limits.link:
             address = addresses[index]
-            answers[address] = _answer(address, follow, min(left, follow.limits.link))
+            try:
+                answers[address] = _answer(address, follow, follow.limits.link)
+            except _Unknown as exc:
+                unknown[address] = str(exc)
 
     workers: list[Callable[[], None]] = [work] * min(AT_ONCE, len(addresses))
     side_by_side(*workers)
-    return [
+    followed = [
         (links[index], *answers[address]) for address, of in by_address.items() if address in answers for index in of
     ]
+    return followed, [(links[index], why) for address, why in unknown.items() for index in by_address[address]]
+
+
+class _Unknown(Exception):
+    """Nothing can be told of an address: it lies with this machine's network or settings."""
 
 
 def _answer(address: str, follow: Follow, seconds: float) -> tuple[int | None, str | None]:
     try:
         status = follow.status(address, seconds)
+    except OutboundOff as exc:
+        raise _Unknown(exc.message.removesuffix(".")) from exc
     except OutboundRefused as exc:
         return None, f"is refused by the guard: {exc.message.removesuffix('.')}"
     except OutboundFailed as exc:
+        if exc.reason == "no_dns":
+            raise _Unknown(exc.message.removesuffix(".")) from exc
         return None, f"does not answer: {exc.message.removesuffix('.')}"
     closed = _CLOSED_TO_PROGRAMS - _CLOSED_TO_PEOPLE if follow.is_own(address) else _CLOSED_TO_PROGRAMS
     if status < 400 or status in closed:

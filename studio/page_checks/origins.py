@@ -9,6 +9,7 @@ from uuid import UUID
 
 from studio.addresses import DEFAULT_PORTS, literal_address, parse_url, require_public
 from studio.errors import InvalidInput, OutboundRefused
+from studio.outbound import OFF, TURN_ON
 
 if TYPE_CHECKING:
     from studio.pinned_network import Endpoint
@@ -33,6 +34,26 @@ def public_origin(settings: Settings) -> str:
     return origin(settings.pages_base_url or settings.app_base_url or "")
 
 
+def own_origins(settings: Settings) -> frozenset[str]:
+    """Return every origin at which the studio takes sign-ups: that of published pages and the studio's own."""
+    configured = (settings.pages_base_url, settings.app_base_url)
+    return frozenset(name for url in configured if url for name in _names(origin(url)))
+
+
+def published_origins(settings: Settings) -> frozenset[str]:
+    """Return the origins of published pages; none where none is configured."""
+    return frozenset(_names(public_origin(settings)))
+
+
+def _names(own: str) -> set[str]:
+    """Return an origin; for a name of the internet on both of the web's ports: what stands before it may serve both."""
+    host = urlsplit(own).hostname or ""
+    if not own or _loopback(host) is not None:
+        return {own} - {""}
+    written = f"[{host}]" if ":" in host else host
+    return {own, *(f"{scheme}://{written}:{port}" for scheme, port in DEFAULT_PORTS.items())}
+
+
 def own_endpoints(settings: Settings, url: str) -> dict[Endpoint, Endpoint]:
     """Return the host and port of published pages, where they lie on this machine, with the loopback address.
 
@@ -49,8 +70,15 @@ def own_endpoints(settings: Settings, url: str) -> dict[Endpoint, Endpoint]:
     return {(parts.hostname or "", parts.port): (loopback, parts.port)}
 
 
+def require_way_out(settings: Settings, url: str) -> None:
+    """Raise `InvalidInput` where requests may not leave this machine, and the address is none of our own on it."""
+    if not settings.outbound_enabled and not own_endpoints(settings, url):
+        raise InvalidInput(OFF, TURN_ON)
+
+
 def require_visitable(settings: Settings, url: str) -> None:
     """Raise `InvalidInput` for an address that no check will ever visit, as far as that shows without looking it up."""
+    require_way_out(settings, url)
     if origin(url) and origin(url) == public_origin(settings):
         return
     try:

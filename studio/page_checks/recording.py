@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Said of an unencrypted request, which the guard itself answers; of an encrypted one only the guard's list tells.
 REFUSED = "the guard refuses this address"
-_UNREACHED = "nobody could be reached there"
+UNREACHED = "nobody could be reached there"
 # What is no request to anybody.
 _WITHIN = ("data", "blob", "about")
 # A page may ask for and say as much as it likes; beyond this nobody counts on.
@@ -31,11 +31,16 @@ TEXT_CHARS = 500
 URL_CHARS = 500
 
 
+def is_stream(kind: str, status: int | None, error: str | None) -> bool:
+    """Say whether a request is an answered stream of events, which is open for as long as its page is."""
+    return kind.lower() == "eventsource" and status is not None and status < 400 and error is None
+
+
 @dataclass
 class Request:
     """One request: `bytes` came over the wire, `error` is why it failed, `ended` whether it is over.
 
-    `framed` says that it is that of a frame within the page.
+    `framed` says that it is that of a frame within the page, `cut` that it was us who stopped it.
     """
 
     url: str
@@ -49,6 +54,12 @@ class Request:
     ended: bool = False
     main: bool = False
     framed: bool = False
+    cut: bool = False
+
+    @property
+    def under_way(self) -> bool:
+        """Whether its end is still to come: a stream of events that was answered well has none, and lacks nothing."""
+        return not (self.ended or self.cut or is_stream(self.kind, self.status, self.error))
 
     @property
     def key(self) -> tuple[str, str]:
@@ -64,6 +75,8 @@ class Recording:
     messages: list[dict[str, str]] = field(default_factory=list)
     changed_at: float = field(default_factory=time.monotonic)
     _main_frame: str = ""
+    _document: Request | None = None
+    _asked: Request | None = None
     _framed: dict[PlaywrightRequest, Request] = field(default_factory=dict)
 
     def attach(self, page: Page, session: CDPSession) -> None:
@@ -73,6 +86,7 @@ class Recording:
         session.on("Network.dataReceived", self._received)
         session.on("Network.loadingFinished", self._finished)
         session.on("Network.loadingFailed", self._failed)
+        session.on("Page.frameNavigated", self._navigated)
         session.send("Network.enable")
         self._main_frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
         page.on("console", lambda message: self._say(message.type, message.text) if message.type == "error" else None)
@@ -87,10 +101,26 @@ class Recording:
         self.requests.clear()
         self._framed.clear()
         self.messages.clear()
+        self._document = self._asked = None
+
+    @property
+    def document(self) -> Request | None:
+        """The request whose answer the page shows; None where that is no answer of the web's."""
+        return self._document
+
+    @property
+    def asked(self) -> Request | None:
+        """The last request for a page in place of the one that was there, whatever came of it."""
+        return self._asked
+
+    def stop(self) -> None:
+        """Note that what is under way now is stopped by us."""
+        for request in (*self.requests.values(), *self._framed.values()):
+            request.cut = request.cut or not request.ended
 
     def busy(self) -> int:
         """Return how many requests are under way."""
-        return sum(not request.ended for request in self._all())
+        return sum(request.under_way for request in self._all())
 
     def quiet_for(self) -> float:
         """Return for how many seconds no request has begun or ended."""
@@ -125,13 +155,20 @@ class Recording:
             # A worker's has none.
             framed=event.get("frameId", self._main_frame) != self._main_frame,
         )
+        if self.requests[key].main and not self.requests[key].framed:
+            self._asked = self.requests[key]
+
+    def _navigated(self, event: dict[str, Any]) -> None:
+        frame = event["frame"]
+        if frame["id"] == self._main_frame:
+            self._document = self.requests.get(frame["loaderId"])
 
     def _answered(self, event: dict[str, Any]) -> None:
         if request := self.requests.get(event["requestId"]):
             request.status = event["response"]["status"]
             headers = {name.lower(): value for name, value in event["response"].get("headers", {}).items()}
             if said := headers.get(OURS.lower()):
-                request.error = REFUSED if said == "403" else _UNREACHED
+                request.error = REFUSED if said == "403" else UNREACHED
 
     def _received(self, event: dict[str, Any]) -> None:
         if request := self.requests.get(event["requestId"]):
@@ -148,7 +185,8 @@ class Recording:
 
     def _failed(self, event: dict[str, Any]) -> None:
         self.changed_at = time.monotonic()
-        if request := self.requests.get(event["requestId"]):
+        request = self.requests.get(event["requestId"])
+        if request is not None and not request.cut:
             request.ended = True
             request.error = str(event.get("blockedReason") or event.get("errorText") or "failed")[:TEXT_CHARS]
 
@@ -169,13 +207,14 @@ class Recording:
         if known := self._framed.get(answer.request):
             known.status = answer.status
             if said := answer.headers.get(OURS.lower()):
-                known.error = REFUSED if said == "403" else _UNREACHED
+                known.error = REFUSED if said == "403" else UNREACHED
 
     def _ended_elsewhere(self, request: PlaywrightRequest) -> None:
         error = str(request.failure)[:TEXT_CHARS] if request.failure else None
         if known := self._framed.get(request):
             self.changed_at = time.monotonic()
-            known.ended, known.error = True, known.error or error
+            if not known.cut:
+                known.ended, known.error = True, known.error or error
             return
         url = request.url[:URL_CHARS]
         if error and not any(one.url == url for one in self.requests.values()) and len(self.requests) < MAX_REQUESTS:

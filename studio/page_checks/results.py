@@ -22,16 +22,21 @@ _DEPTH = 6
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check's result. `evidence` is JSON: what was measured, and against which limits."""
+    """One check's result. `evidence` is JSON: what was measured, and against which limits.
+
+    `lasting` says of what was not measured that another attempt would not measure it either.
+    """
 
     check: CheckName
     outcome: Outcome
     summary: str
     evidence: dict[str, Any] = field(default_factory=dict)
+    lasting: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as a row keeps it: bounded, and of characters that a database can hold."""
         bounded = {**asdict(self), "evidence": bounded_evidence(self.evidence)}
+        del bounded["lasting"]
         return {**storable_json(bounded), "summary": self.line}
 
     @property
@@ -55,27 +60,37 @@ def not_applicable(check: CheckName, summary: str, **evidence: Any) -> CheckResu
     return CheckResult(check, "not applicable", summary, evidence)
 
 
-def not_measured(check: CheckName, summary: str, **evidence: Any) -> CheckResult:
+def not_measured(check: CheckName, summary: str, *, lasting: bool = False, **evidence: Any) -> CheckResult:
     """Return the result of a check whose evidence the browser could not take; it says nothing of the page."""
-    return CheckResult(check, "not measured", summary, evidence)
+    return CheckResult(check, "not measured", summary, evidence, lasting)
 
 
 def unseen(check: CheckName, cause: Cause, **evidence: Any) -> CheckResult:
     """Return the result of a check that had nothing to judge: failed where that is the page's own doing."""
-    return (failed if cause.by_page else not_measured)(check, f"{cause.why.rstrip('.')}.", **evidence)
+    told = f"{cause.why.rstrip('.')}."
+    if cause.by_page:
+        return failed(check, told, **evidence)
+    return not_measured(check, told, lasting=cause.lasting, **evidence)
 
 
 def judged(
-    check: CheckName, problems: list[str], well: str, *, missing: Sequence[str] = (), **evidence: Any
+    check: CheckName,
+    problems: list[str],
+    well: str,
+    *,
+    missing: Sequence[str] = (),
+    lasting: bool = False,
+    **evidence: Any,
 ) -> CheckResult:
     """Return a failed result that names the first problem and how many more there are, or a passed one: `well`.
 
-    `missing` says what could not be measured: without a problem that leaves the check open.
+    `missing` says what could not be measured: without a problem that leaves the check open, for good where it is
+    `lasting`.
     """
     if missing:
         evidence["not_measured"] = list(missing)
     if missing and not problems:
-        return not_measured(check, f"{missing[0].rstrip('.')}.", **evidence)
+        return not_measured(check, f"{missing[0].rstrip('.')}.", lasting=lasting, **evidence)
     if not problems:
         return passed(check, well, **evidence)
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -9,16 +9,27 @@ from urllib.parse import urlsplit
 
 from studio.addresses import DEFAULT_PORTS
 from studio.page_checks.causes import Cause, cause_of
+from studio.page_checks.owing import place
+
+_PORTS = "Only the web's ports 80 and 443 are visited."
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A visit. `refused` maps host and port to why the guard did not let the browser go there."""
+    """A visit. `refused` maps host and port to why the guard did not let the browser go there.
+
+    `failed` says the same of those that could not be reached, and `here` of those that nobody could tell of, because
+    it lies with this machine's network or settings.
+    """
 
     url: str
     pages: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     refused: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    failed: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    here: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    # Whether nothing but our own pages is visited: the settings say so.
+    off: bool = False
     # Why the browser did not come back, where it did not.
     lost: str | None = None
 
@@ -43,22 +54,26 @@ class Seen:
             return None
         hops = self.desktop.get("hops") or [self.url]
         for hop in reversed([self.url, *hops]):
+            if why := self.why_here(hop):
+                return Cause(f"{hop} could not be visited from here: {why}", by_page=False, lasting=self.off)
             if why := self.why_refused(hop):
-                allowed = (
-                    "" if _port(hop) in DEFAULT_PORTS.values() else " Only the web's ports 80 and 443 are visited."
-                )
+                allowed = "" if place(hop)[1] in DEFAULT_PORTS.values() else f" {_PORTS}"
                 return Cause(f"The guard does not let {hop} be visited: {why}{allowed}", by_page=True)
         if self.lost:
             return Cause(f"The page could not be looked at: {self.lost}", by_page=False)
+        failures = [why for hop in reversed(hops) if (why := self.failed.get(place(hop)))]
+        # A connection that is given up breaks as well.
+        if (why := next(iter(failures), None)) and not self.desktop.get("timed_out"):
+            return Cause(f"The page could not be reached: {why}", by_page=True)
         return _unreached(self.desktop)
 
     def why_refused(self, url: str) -> str | None:
         """Return why the guard refuses the address, None where it does not."""
-        try:
-            host, port = urlsplit(url).hostname, _port(url)
-        except ValueError:
-            return None
-        return self.refused.get((host or "", port))
+        return self.refused.get(place(url))
+
+    def why_here(self, url: str) -> str | None:
+        """Return why nothing can be told of the address from here, None where something can."""
+        return self.here.get(place(url))
 
     def silence(self, window: str, *answers: str) -> Cause | None:
         """Return why one of the `answers` of the page in this window is missing; None where all are there."""
@@ -89,15 +104,13 @@ class Seen:
         return Cause(f"There is no {window} picture{which}: {why.why.rstrip('.')}", why.by_page and not draft)
 
 
-def _port(url: str) -> int:
-    parts = urlsplit(url)
-    return parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
-
-
 def _unreached(page: Mapping[str, Any]) -> Cause:
     if ended := cause_of(page.get("ended")):
         return Cause(f"The page could not be looked at: {ended.why}", ended.by_page)
     why = str(page.get("error") or "nothing answered").rstrip(".")
+    if page.get("timed_out") and not page.get("owed"):
+        told = f"The page could not be reached in the time that the browser had for it: {why}"
+        return Cause(told, by_page=False)
     return Cause(f"The page could not be reached: {why}", by_page=True)
 
 

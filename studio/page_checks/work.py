@@ -19,6 +19,7 @@ from studio.page_checks.checking import Checked, Wanted, Way, check_page
 from studio.page_checks.follow_up import helpless, offer_rollback
 from studio.page_checks.limits import Limits
 from studio.page_checks.posting import Arrived, take_arrival
+from studio.page_checks.sending import SentOnce
 from studio.progress import Progress
 from studio.settings import Settings
 from studio.storage import Storage
@@ -66,15 +67,18 @@ class PageCheck:
         self.progress.log(f"Looking at {self.url} for {', '.join(self.payload.checks)}", url=self.url)
         # What an attempt before this one has left is not what this one sends.
         self._arrival()
-        way = self.way or Way.guarded(self.settings, self.outbound(), self.limits or Limits(), self.url)
-        checked = check_page(self.settings, wanted, way=way, arrival=self._arrival, limits=self.limits)
+        limits = self.limits or Limits.within(self.settings.browser_seconds)
+        way = self.way or Way.guarded(self.settings, self.outbound(), limits, self.url)
+        once = SentOnce(self.claim)
+        checked = check_page(self.settings, wanted, way=way, arrival=self._arrival, once=once, limits=limits)
         for result in checked.results:
             self.progress.log(f"{result.check} {result.outcome}: {result.line}", check=result.check)
         job = self.claim.job
-        if checked.not_measured and job.attempts < job.max_attempts:
+        if (again := checked.worth_another_attempt) and job.attempts < job.max_attempts:
+            why = next(result.line for result in checked.results if result.check == again[0])
             raise BrowserUnavailable(
-                f"The browser had too little time for {', '.join(checked.not_measured)}.",
-                "It is tried again; where it stays so, give it more time with GREENLIGHT_BROWSER_SECONDS.",
+                f"The browser could not measure {', '.join(again)}: {why}",
+                "It is tried again; where it lacks time, give it more with GREENLIGHT_BROWSER_SECONDS.",
             )
         pictures = {name: self._keep(name, data) for name, data in checked.pictures.items()}
         return {

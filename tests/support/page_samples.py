@@ -78,6 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
             elif path == "/release.png":
                 site.released.set()
                 self._answer(200, DOT, Content_Type="image/png")
+            elif path == "/events":
+                self._events()
             elif path == "/endless.bmp":
                 self._endless()
             elif path == "/fifty-megabytes.bmp":
@@ -93,7 +95,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(500, b"<!doctype html><title>Error</title><h1>Something went wrong</h1>")
             return
         if self.path == "/join":
-            self.server.site.signups += urllib.parse.parse_qs(body).get("email", [])
+            said = urllib.parse.parse_qs(body)
+            self.server.site.signups += said.get("email", []) + said.get("contact", [])
         self._answer(200, _THANKS.encode())
 
     def _answer(self, status: int, body: bytes, **headers: str) -> None:
@@ -108,6 +111,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._begin_picture()
         while not self.server.site.closing.wait(DRIP_SECONDS):
             self.wfile.write(b"\0")
+
+    def _events(self) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write(b"data: here\n\n")
+        while not self.server.site.closing.wait(DRIP_SECONDS):
+            self.wfile.write(b": still here\n\n")
 
     def _heavy(self) -> None:
         self._begin_picture()

@@ -17,6 +17,12 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch, name
     assert Settings() == usual
 
 
+def test_a_browser_lives_no_longer_than_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREENLIGHT_BROWSER_SECONDS", "421")
+    with pytest.raises(SettingsError, match=r"GREENLIGHT_BROWSER_SECONDS: .* less than or equal to 420"):
+        get_settings()
+
+
 def test_every_variable_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKER_POLL_MS", "soon")
     monkeypatch.setenv("WORKER_CONCURRENCY", "-1")

@@ -1,6 +1,7 @@
 // The forms in which somebody could leave an address.
 (() => {
-  const mail = (input) => input.type === 'email' || /(^|[-_\s])e-?mail/i.test(`${input.name} ${input.autocomplete}`);
+  const mail = (input) => input.type === 'email'
+    || (['text', 'search'].includes(input.type) && /(^|[-_\s])e-?mail/i.test(`${input.name} ${input.autocomplete}`));
   const button = (node) => node.matches('button:not([type=button]):not([type=reset]),input[type=submit],input[type=image]');
   const described = (form) => {
     const parts = [...form.elements].filter((node) => node.matches('input,select,textarea,button'));

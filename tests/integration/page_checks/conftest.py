@@ -17,7 +17,7 @@ from studio.job_types import CheckName
 from studio.outbound import OutboundClient
 from studio.page_checks.checking import Checked, Wanted, Way, check_in
 from studio.page_checks.limits import Limits
-from studio.page_checks.posting import Arrived
+from studio.page_checks.posting import Arrived, Once
 from studio.settings import Settings
 from tests.integration.page_checks.published import Published
 from tests.support.page_samples import SampleSite, sample_site
@@ -86,7 +86,13 @@ def check(session: BrowserSession, settings: Settings, site: SampleSite, way: Wa
     """Check a page of the samples by its name, or any address; `draft` names the sample that was approved."""
 
     def check_one(
-        page: str, *checks: CheckName, draft: str | None = None, limits: Limits = LIMITS, reached: Way = way
+        page: str,
+        *checks: CheckName,
+        draft: str | None = None,
+        limits: Limits = LIMITS,
+        reached: Way = way,
+        once: Once = lambda send: send(),
+        known: Settings = settings,
     ) -> Checked:
         url = page if "://" in page else f"{site.url}/{page}"
         drawn = (Path(__file__).parents[2] / "page_samples" / draft).read_bytes() if draft else None
@@ -96,6 +102,6 @@ def check(session: BrowserSession, settings: Settings, site: SampleSite, way: Wa
             return Arrived(uuid4(), "landing_page", None) if len(site.signups) > before else None
 
         wanted = Wanted(url, checks, uuid4(), draft=drawn)
-        return check_in(session, settings, wanted, way=reached, arrival=arrival, limits=limits)
+        return check_in(session, known, wanted, way=reached, arrival=arrival, once=once, limits=limits)
 
     return check_one

@@ -14,9 +14,11 @@ from studio.egress import with_own_origins
 from studio.errors import OutboundRefused
 from studio.job_types import CHECKS, CheckName
 from studio.outbound import OutboundClient
+from studio.page_checks.addresses import DOMAIN
 from studio.page_checks.checking import Checked, Wanted, Way, check_in
 from studio.page_checks.limits import Limits
-from studio.page_checks.origins import own_endpoints, published_project
+from studio.page_checks.origins import own_endpoints, own_origins, published_origins, published_project
+from studio.page_checks.posting import SENT_BEFORE
 from studio.settings import Settings
 from tests.integration.page_checks.conftest import LIMITS, NEIGHBOUR, Check
 from tests.integration.page_checks.test_samples import of
@@ -39,6 +41,7 @@ def outcomes(checked: Checked) -> set[str]:
         ("http://93.184.216.34:8080/", "port 8080.*Only the web's ports 80 and 443 are visited"),
         ("http://localhost/", "local network"),
         ("private.html", r"http://10\.0\.0\.1/ be visited: .*not public \(private\)"),
+        ("moving_inwards.html", r"http://10\.0\.0\.1/ be visited: .*not public \(private\)"),
         ("metadata.html", r"http://169\.254\.169\.254/latest/ be visited: .*not public \(link-local\)"),
     ],
 )
@@ -103,19 +106,38 @@ def test_a_redirect_within_reason_is_followed_and_told(check: Check, site: Sampl
     assert checked.final_url == f"{site.url}/good.html"
 
 
+def test_a_page_that_leads_on_by_itself_is_told_for_what_is_there(check: Check, site: SampleSite) -> None:
+    checked = check("moving_on.html", "screenshot", "mobile_responsive")
+    assert checked.final_url == f"{site.url}/unwell.html"
+    shot = of(checked, "screenshot")
+    assert (shot.outcome, shot.evidence["status"], shot.evidence["mobile_status"]) == ("failed", 500, 500)
+    assert "answers a telephone with status 500" in of(checked, "mobile_responsive").summary
+
+
+def test_a_page_that_listens_for_events_lacks_nothing(check: Check) -> None:
+    checked = check("listening.html", "failed_requests", "page_weight")
+    assert checked.passed, [result.summary for result in checked.results]
+    assert of(checked, "failed_requests").evidence["requests"] == 2
+
+
+def test_our_own_page_needs_proof_for_its_form_alone(check: Check, settings: Settings) -> None:
+    secretless = settings.model_copy(update={"link_secret": None})
+    assert check("good.html", "meta_tags", known=secretless).passed
+
+
 def test_who_does_not_answer_fails_with_the_reason(check: Check) -> None:
     with closed_port() as (_, port):
         checked = check(f"http://127.0.0.1:{port}/", *ALL_BUT_SLOW)
     assert outcomes(checked) == {"failed"}
-    checked = check("silent.html", *ALL_BUT_SLOW, limits=Limits(load=0.5))
+    checked = check("silent.html", *ALL_BUT_SLOW, limits=Limits(load=2.0))
     assert outcomes(checked) == {"failed"}
     assert "could not be reached" in checked.results[0].summary
 
 
 def test_a_page_that_never_ends_loading_is_looked_at_as_it_stands(check: Check) -> None:
-    checked = check("endless.html", "meta_tags", "failed_requests", "screenshot", limits=Limits(load=0.7, settle=0.3))
+    checked = check("endless.html", "meta_tags", "failed_requests", "screenshot", limits=Limits(load=2.0, settle=0.3))
     loading = of(checked, "failed_requests")
-    assert (loading.outcome, "endless.bmp" in loading.summary) == ("failed", True)
+    assert (loading.outcome, "endless.bmp never ends" in loading.summary) == ("failed", True)
     assert of(checked, "screenshot").evidence["visible_text_chars"] > 20
     assert "desktop" in checked.pictures
 
@@ -146,12 +168,40 @@ def test_somebody_elses_form_is_only_sent_where_that_is_asked_for(check: Check, 
     assert (result.outcome, "asked for by name" in result.summary) == ("not applicable", True)
     assert of(checked, "visual_difference").outcome == "not applicable"
     assert (checked.passed, site.signups) == (True, before)
+    # One that an attempt before this one has sent is not sent again.
+    (result,) = check(f"http://{NEIGHBOUR}/good.html", "form_post", once=lambda _: SENT_BEFORE).results
+    assert (result.outcome, result.lasting, site.signups) == ("not measured", True, before)
     (result,) = check(f"http://{NEIGHBOUR}/good.html", "form_post").results
     assert result.outcome == "passed"
     (left,) = site.signups[len(before) :]
     assert re.fullmatch(r"greenlight-check-[0-9a-f]{12}@example\.com", left)
     # That it is taken is all that can be seen of somebody else's list.
     assert "arrived" not in result.evidence
+
+
+@pytest.mark.parametrize("page", ["form_to_us.html", "form_to_us_by_script.html"])
+def test_somebody_elses_form_leaves_nothing_with_us(check: Check, site: SampleSite, page: str) -> None:
+    before = list(site.signups)
+    (result,) = check(f"http://{NEIGHBOUR}/{page}?{site.url}", "form_post").results
+    assert (result.outcome, "this studio's own waitlist" in result.summary) == ("not applicable", True), result.summary
+    assert site.signups == before
+
+
+def test_an_address_that_leads_to_our_own_page_leaves_what_our_waitlist_knows(check: Check, site: SampleSite) -> None:
+    site.redirects["/short.html"] = f"{site.url}/good.html"
+    before = list(site.signups)
+    (result,) = check(f"http://{NEIGHBOUR}/short.html", "form_post").results
+    assert (result.outcome, result.evidence["arrived"]) == ("passed", True), result.summary
+    (left,) = site.signups[len(before) :]
+    assert left.endswith(f"@{DOMAIN}")
+
+
+def test_where_sign_ups_would_be_our_own() -> None:
+    settings = Settings(pages_base_url="https://pages.example.org/x", app_base_url="http://127.0.0.1:3030")
+    pages = {"https://pages.example.org:443", "http://pages.example.org:80"}
+    assert published_origins(settings) == pages
+    assert own_origins(settings) == {*pages, "http://127.0.0.1:3030"}
+    assert published_origins(Settings()) == own_origins(Settings()) == frozenset()
 
 
 def test_which_addresses_of_this_machine_are_the_studios_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 
 from studio import assets
 from studio.claims import Claim
-from studio.errors import BrowserUnavailable, NotFound
+from studio.errors import BrowserUnavailable, LeaseLost, NotFound
 from studio.job_types import CHECKS, CheckName
 from studio.page_checks import asking, drafts
+from studio.page_checks.posting import SENT_BEFORE
+from studio.page_checks.sending import SentOnce
 from studio.page_checks.work import PageCheck
 from studio.pages import PublishedPage
 from studio.views import builders_checks as views
@@ -102,7 +105,7 @@ def test_what_the_browser_had_no_time_for_is_tried_again_and_no_failure(project:
     claim = project.asked(page, "screenshot", "meta_tags")
     hurried = replace(LIMITS, picture=0.001)
     pictures = "select count(*) from project_assets where kind = 'page_picture' and project_id = %s"
-    with pytest.raises(BrowserUnavailable, match="too little time for screenshot"):
+    with pytest.raises(BrowserUnavailable, match=r"could not measure screenshot: .* too little time"):
         project.check(claim, hurried).look()
     assert project.one(pictures, project.id) == 0
 
@@ -120,6 +123,36 @@ def test_what_the_browser_had_no_time_for_is_tried_again_and_no_failure(project:
     look = views.page_check(project.db, project.id, claim.job_id).look
     assert look is not None
     assert (look.verdict, look.failed) == ("1 of 2 checks passed, 1 not measured", [])
+
+
+def test_a_strangers_form_is_sent_once_whatever_becomes_of_the_attempt(project: Published) -> None:
+    sent: list[str] = []
+
+    def sends(**told: Any) -> Callable[[], dict[str, Any]]:
+        def send() -> dict[str, Any]:
+            sent.append("sent")
+            return {"reached": True, "requests": ["long"], **told}
+
+        return send
+
+    def is_killed() -> None:
+        raise KeyboardInterrupt
+
+    filled, other = project.asked(None, "form_post"), project.asked(None, "form_post", "meta_tags")
+    # One that could not be filled in was not sent.
+    assert SentOnce(filled)(sends(pressed=False)) is not None
+    assert SentOnce(filled)(sends(pressed=True, sent=True)) is not None
+    assert SentOnce(filled)(sends()) == {"reached": True, "pressed": True, "sent": True}
+    assert len(sent) == 2
+    with pytest.raises(KeyboardInterrupt):
+        SentOnce(other)(is_killed)
+    assert SentOnce(other)(sends()) == SENT_BEFORE
+    assert len(sent) == 2
+    # Whoever has lost the claim sends nothing.
+    lost = Claim(project.db, replace(project.asked(None, "form_post", "broken_links").job, claim_no=10**9))
+    with pytest.raises(LeaseLost):
+        SentOnce(lost)(sends())
+    assert len(sent) == 2
 
 
 def test_a_part_looked_at_by_hand_offers_no_way_back(project: Published) -> None:
