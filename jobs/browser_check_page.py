@@ -35,16 +35,14 @@ def _materialize(work: Work, looked: Json) -> None:
     """Record the check as an asset materialization, once, which the mirror turns into the artifact event."""
     if emitted_before(work, "page_check", str(work.claim.job_id)):
         return
-    failed = ", ".join(result["check"] for result in looked["results"] if result["outcome"] == "failed")
-    unmeasured = ", ".join(result["check"] for result in looked["results"] if result["outcome"] == "not measured")
     metadata: dict[str, Any] = {
         "page_check": str(work.claim.job_id),
         "url": dg.MetadataValue.url(looked["url"]),
         "final_url": looked["final_url"],
         "publication_no": looked["publication_no"],
         "passed": looked["passed"],
-        "failed": failed,
-        "not_measured": unmeasured,
+        "failed": _named(looked["results"], "failed"),
+        "not_measured": _named(looked["results"], "not measured"),
         "checks": _table(looked["results"]),
         "pictures": _links(looked["pictures"]),
         "preview": _preview(work, looked["pictures"].get("desktop")),
@@ -53,15 +51,23 @@ def _materialize(work: Work, looked: Json) -> None:
         dg.AssetMaterialization(
             asset_key=["page_checks"],
             partition=str(work.claim.job.project_id),
-            description=f"{looked['url']}: {_told(failed, unmeasured)}",
+            description=f"{looked['url']}: {_told(looked['results'])}",
             metadata={name: value for name, value in metadata.items() if value not in (None, "")},
         )
     )
 
 
-def _told(failed: str, unmeasured: str) -> str:
+def _told(results: list[Json]) -> str:
+    """Return what came of the checks in a few words."""
+    if all(result["outcome"] == "not applicable" for result in results):
+        return "none of the checks applies to this page"
+    failed, unmeasured = _named(results, "failed"), _named(results, "not measured")
     told = f"failed {failed}" if failed else "nothing failed"
     return f"{told}; not measured {unmeasured}" if unmeasured else told
+
+
+def _named(results: list[Json], outcome: str) -> str:
+    return ", ".join(result["check"] for result in results if result["outcome"] == outcome)
 
 
 def _table(results: list[Json]) -> dg.MarkdownMetadataValue:

@@ -86,6 +86,7 @@ class PageCheck:
             "final_url": checked.final_url,
             "publication_no": draft.publication_no,
             "passed": checked.passed,
+            "nothing_applies": checked.nothing_applies,
             "results": self._results(checked, pictures),
             "pictures": pictures,
         }

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from dagster import AssetKey, DagsterInstance
 
+from jobs.browser_check_page import _told
 from studio import queue
 from studio.database.connection import Database
 from studio.job_types import CheckName
@@ -56,6 +57,22 @@ def test_a_run_shows_what_it_found(
     logged = " ".join(str(event["message"]) for event in events(database, job_id, "log"))
     assert "screenshot passed" in logged
     assert "meta_tags failed" in logged
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        (["not applicable", "not applicable"], "none of the checks applies to this page"),
+        (["passed", "not applicable"], "nothing failed"),
+        (["failed", "not measured"], "failed screenshot; not measured meta_tags"),
+    ],
+)
+def test_a_run_is_told_in_a_few_words(outcomes: list[str], told: str) -> None:
+    results = [
+        {"check": check, "outcome": outcome}
+        for check, outcome in zip(("screenshot", "meta_tags"), outcomes, strict=True)
+    ]
+    assert _told(results) == told
 
 
 def test_without_a_browser_the_job_fails_and_says_what_to_do(
