@@ -217,10 +217,20 @@ def _carry_out(statements: list[tuple[Any, Any]], connection: Connection) -> Non
     with contextlib.ExitStack() as transaction:
         # A rehearsal's connection has one, in which it all happens.
         if not connection.in_transaction():
-            connection.execution_options(isolation_level="READ COMMITTED")
+            _leave_autocommit(connection)
             transaction.enter_context(connection.begin())
         for statement, parameters in statements:
             connection.execute(statement, parameters)
+
+
+def _leave_autocommit(connection: Connection) -> None:
+    """Have a transaction be one. The driver may ask the server for that, and SQLAlchemy lets its errors through."""
+    driver = connection.dialect.loaded_dbapi
+    try:
+        connection.execution_options(isolation_level="READ COMMITTED")
+    except (driver.OperationalError, driver.InterfaceError) as exc:
+        connection.invalidate(exc)
+        raise OperationalError("begin", None, exc, connection_invalidated=True) from exc
 
 
 class _Stage(Connection):

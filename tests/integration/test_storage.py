@@ -275,6 +275,32 @@ def test_what_goes_with_an_assets_event_is_sent_again_as_a_whole(
         assert ask(connection, "select count(*) from asset_keys where asset_key like '%struck%'") == 1
 
 
+def test_a_connection_that_dies_before_its_transaction_begins_costs_no_event(
+    site: Site, engine: sqlalchemy.Engine, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To leave autocommit again is a statement too, and its error is the driver's own."""
+    blows = iter([server.cut_off_everybody])
+    lend = engines.connect
+
+    def connect(engine: sqlalchemy.Engine) -> sqlalchemy.Connection:
+        lent = lend(engine)
+        if (blow := next(blows, None)) is not None:
+            assert ask(lent, "select 1") == 1
+            lent.rollback()
+            blow()
+        return lent
+
+    with engines.connect(engine) as connection:
+        connection.execute(sqlalchemy.text("create table if not exists wholes (whole text)"))
+    for lending in (lend, connect):
+        monkeypatch.setattr(engines, "connect", lending)
+        with engines.collected(engine) as taken:
+            taken.execute(sqlalchemy.text("insert into wholes values ('whole')"))
+    assert next(blows, None) is None
+    with lend(engine) as connection:
+        assert ask(connection, "select count(*) from wholes") == 2
+
+
 def test_an_error_of_the_statement_is_raised_at_once(engine: sqlalchemy.Engine) -> None:
     with engines.connect(engine) as connection:
         with pytest.raises(DBAPIError, match="division by zero"):
