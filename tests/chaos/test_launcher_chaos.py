@@ -34,7 +34,7 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(SECONDS)]
 
 SEED = int(os.environ.get("GREENLIGHT_CHAOS_SEED", "20260301"))
-JOBS, BLOWS, PROJECTS = (300, 60, 12) if FULL else (24, 6, 4)
+JOBS, BLOWS, PROJECTS = (300, 60, 12) if FULL else (16, 4, 4)
 PATIENCE = 600.0 if FULL else 150.0
 SETTINGS = {
     "GREENLIGHT_LEASE_SECONDS": "12",

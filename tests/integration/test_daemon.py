@@ -227,6 +227,8 @@ def test_the_stock_daemon_does_as_well(bare: Site) -> None:
     eventually(lambda: not daemon.family(), what="the end of all that it had started")
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: a code server and a launcher of its own")
 def test_a_launch_from_a_shell_needs_no_daemon(bare: Site) -> None:
     project = bare.project()
     config = bare.folder / "run.yaml"

@@ -18,6 +18,7 @@ from PIL import Image
 from studio.job_types import CHECKS
 from studio.paths import ROOT
 from tests.support.demos import left_behind
+from tests.support.size import FULL
 
 KEYS = {
     "job_id",
@@ -130,6 +131,8 @@ def test_an_idea_goes_all_the_way_and_what_it_became_is_kept(folder: Path, tmp_p
     assert left_behind(folder) == [], done.stdout + done.stderr
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more stack")
 def test_a_job_that_does_not_complete_is_no_success(folder: Path) -> None:
     done = demo(folder, GREENLIGHT_PROJECT_TOKEN_CAP="0")
     assert done.returncode == 1

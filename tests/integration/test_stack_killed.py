@@ -23,6 +23,7 @@ from greenlight_dagster.stack.state import StackState
 from studio.errors import StackError
 from studio.settings import Settings
 from tests.support.postgres import TestServer
+from tests.support.size import FULL
 from tests.support.waiting import eventually
 
 PATIENCE_SECONDS = 120
@@ -134,6 +135,8 @@ def _with_processes(folder: Path) -> StackState | None:
     return written if written and written.processes else None
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more stack")
 def test_a_program_that_starts_the_stack_reads_its_addresses_and_ctrl_c_ends_it(folder: Path) -> None:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     up = subprocess.Popen(

@@ -38,14 +38,21 @@ def marked(folders: Path) -> dict[int, str]:
     return found
 
 
-def gone(folders: Path) -> bool:
+def gone(folders: Path, tree: list[psutil.Process]) -> bool:
+    """Say that nothing is left, neither of those who were seen nor of any that came after them."""
     assert marked(folders) == {}
+    assert [process for process in tree if process.is_running()] == []
     return True
 
 
 @contextlib.contextmanager
-def worker(folders: Path, kind: str, user: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker in the middle of its work with a busy page."""
+def worker(
+    folders: Path, kind: str, user: int | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], list[psutil.Process]]]:
+    """A worker in the middle of its work with a busy page, and all that it has started.
+
+    A renderer writes its title over its environment, and so is not found by that.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.integration.browser_session.held", kind],
         cwd=ROOT,
@@ -63,10 +70,12 @@ def worker(folders: Path, kind: str, user: int | None = None) -> Iterator[subpro
             assert said in (b"True\n", b"False\n"), process.stderr and process.stderr.read().decode()
             if kind == "plain":
                 assert said == b"False\n"
-            programs = " ".join(marked(folders).values())
+            tree = psutil.Process(process.pid).children(recursive=True)
+            programs = " ".join(word for one in tree for word in one.cmdline())
             for program in ("studio.browser.guard", "node", "--type=renderer"):
                 assert program in programs, "the search finds what is to be gone"
-            yield process
+            assert len(marked(folders)) > 1
+            yield process, tree
         finally:
             process.kill()
 
@@ -89,10 +98,10 @@ def test_nothing_outlives_its_worker(folders: Path, number: signal.Signals, kind
             user = None
         else:
             os.chown(folders, user, user)
-    with worker(folders, kind, user) as process:
+    with worker(folders, kind, user) as (process, tree):
         process.send_signal(number)
         process.wait(30)
-        eventually(lambda: gone(folders), what="the end of the whole tree")
+        eventually(lambda: gone(folders, tree), what="the end of the whole tree")
         if number == signal.SIGINT:
             assert list(folders.iterdir()) == []
     if user is None:
@@ -103,10 +112,11 @@ def test_nothing_outlives_its_worker(folders: Path, number: signal.Signals, kind
 @pytest.mark.chaos
 @pytest.mark.skipif(not FULL, reason="the guard is no more likely to be killed than the worker")
 def test_the_tree_ends_with_its_guard_as_well(folders: Path) -> None:
-    with worker(folders, "namespaces"):
+    with worker(folders, "namespaces") as (_, tree):
         guard = min(pid for pid, line in marked(folders).items() if "studio.browser.guard" in line)
         os.kill(guard, signal.SIGKILL)
         eventually(lambda: not [1 for line in marked(folders).values() if "held" not in line], what="the end")
+        eventually(lambda: not [1 for one in tree if one.is_running() and one.status() != "zombie"], what="all of it")
 
 
 def readable_by_all(place: str | Path) -> bool:

@@ -18,6 +18,7 @@ from greenlight_dagster.launcher.records import Process, Records
 from tests.integration.launcher.conftest import Make
 from tests.support.dagster import DAGSTER_WARNINGS
 from tests.support.launcher import Launching, alive, kill, processes_on
+from tests.support.size import FULL
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.dagster_fixtures"]
@@ -68,6 +69,8 @@ def test_a_run_that_died_with_its_server_is_reported(make: Make) -> None:
     warm.reaches(run, DagsterRunStatus.FAILURE)
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more launcher")
 def test_a_canceled_run_goes_on_being_canceled_after_a_crash_of_the_server(make: Make) -> None:
     warm = make(spares=1)
     run = warm.launch("waiting_job")
@@ -142,6 +145,8 @@ def test_a_server_that_is_told_to_stop_leaves_its_runs_to_the_next(make: Make) -
         assert starts(warm, run) == 1
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more launcher")
 def test_a_run_that_ends_while_there_is_no_server_leaves_nothing(make: Make) -> None:
     warm = make(spares=1)
     run = warm.launch("waiting_job")
@@ -154,6 +159,8 @@ def test_a_run_that_ends_while_there_is_no_server_leaves_nothing(make: Make) -> 
     assert list(warm.launcher.launcher_config.records.iterdir()) == []
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more launcher")
 def test_a_cancel_survives_the_server(make: Make) -> None:
     warm = make(spares=1, terminate_grace_seconds=3)
     run = warm.launch("deaf_job")
@@ -165,6 +172,8 @@ def test_a_cancel_survives_the_server(make: Make) -> None:
     eventually(lambda: not alive(pid), what="the end of the worker")
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more launcher")
 def test_a_run_that_is_canceled_before_its_worker_wakes_up_is_canceled(make: Make) -> None:
     warm = make(spares=1)
     run, spare = given_to_a_sleeping_worker(warm)
@@ -202,6 +211,8 @@ def test_a_worker_that_dies_before_it_shows_up_is_replaced(make: Make) -> None:
     warm.reaches(warm.launch("quick_job"), DagsterRunStatus.SUCCESS)
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more launcher")
 def test_a_template_ends_when_it_is_told_to(make: Make) -> None:
     warm = make(spares=1)
     warm.reaches(warm.launch("quick_job"), DagsterRunStatus.SUCCESS)
@@ -228,6 +239,8 @@ def test_reloaded_code_comes_from_a_new_template(make: Make) -> None:
     eventually(lambda: not alive(first), what="the end of the old template")
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more launcher")
 def test_a_run_goes_on_while_its_code_is_reloaded(make: Make) -> None:
     warm = make(spares=1)
     run = warm.launch("waiting_job")
@@ -248,6 +261,8 @@ def test_code_that_cannot_be_loaded_fails_the_launch_with_its_error(make: Make) 
     warm.reaches(warm.launch("quick_job"), DagsterRunStatus.SUCCESS)
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more launcher")
 def test_a_server_does_not_end_while_somebody_waits_for_code(make: Make) -> None:
     """Loading takes longer than it would stay for nobody."""
     warm = make(spares=1)
@@ -255,6 +270,8 @@ def test_a_server_does_not_end_while_somebody_waits_for_code(make: Make) -> None
     hasty.warm(warm.code(warm.create("quick_job", module="tests.support.slow_launchables")))
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more launcher")
 def test_a_template_that_has_grown_is_replaced(make: Make) -> None:
     warm = make(spares=1, recycle_after_growth_mb=-1000)
     warm.reaches(warm.launch("quick_job"), DagsterRunStatus.SUCCESS)
@@ -285,6 +302,8 @@ def test_a_run_that_another_process_has_taken_is_left_to_it(make: Make) -> None:
     warm.reaches(run, DagsterRunStatus.FAILURE)
 
 
+@pytest.mark.chaos
+@pytest.mark.skipif(not FULL, reason="part of `make chaos`: one more launcher")
 def test_a_run_that_no_worker_can_begin_is_given_up(make: Make) -> None:
     warm = make(spares=1)
     warm.reaches(warm.launch("quick_job"), DagsterRunStatus.SUCCESS)

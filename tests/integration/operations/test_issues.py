@@ -28,6 +28,10 @@ studio.model.client.Model._stream:190
 studio.database.connection.Database.transaction:300"""
 
 
+# When the spans of `failing` have ended.
+FAILED_AFTER = timedelta(seconds=5)
+
+
 def failing(
     message: str = "It broke.", fingerprint: str = "aaaa0000bbbb1111", kind: str = "ValueError", **columns: Any
 ) -> list[SpanRow]:
@@ -55,7 +59,7 @@ def resolved(db: Database, fingerprint: str, *, at: datetime | None = None) -> I
 
 def test_errors_of_the_same_kind_are_one_issue_with_the_newest_message(database: Database) -> None:
     message = "Row 0f8a6c1e-0000-4000-8000-00000000000{} of 'tea' is 3.5 s late"
-    make_trace(database, spans=failing(message.format(1)), ago=timedelta(hours=3))
+    oldest = make_trace(database, spans=failing(message.format(1)), ago=timedelta(hours=3))
     newest = make_trace(database, spans=failing(message.format(2)), ago=timedelta(hours=1))
     make_trace(database, spans=failing(message.format(3)), ago=timedelta(hours=2))
     make_trace(database, spans=failing("Another one.", "cccc0000dddd1111"), ago=timedelta(hours=4))
@@ -63,9 +67,7 @@ def test_errors_of_the_same_kind_are_one_issue_with_the_newest_message(database:
     assert (first.fingerprint, first.count, first.fatal_count, first.status) == ("aaaa0000bbbb1111", 3, 3, "open")
     assert (first.message, first.last_trace_id) == (message.format(2), newest.trace_id)
     assert first.place == "studio.model.client.Model._stream:190"
-    assert (first.first_seen, first.last_seen) == tuple(
-        NOW - timedelta(hours=hours) + timedelta(seconds=5) for hours in (3, 1)
-    )
+    assert (first.first_seen, first.last_seen) == tuple(at.start_time + FAILED_AFTER for at in (oldest, newest))
     assert second.count == 1
 
 
@@ -160,11 +162,11 @@ def test_what_comes_up_after_the_resolution_opens_it_again(database: Database) -
     issue = resolved(database, "aaaa0000bbbb1111", at=NOW - timedelta(hours=2))
     assert (issue.status, issue.resolved_by) == ("resolved", "ada")
     assert issues.find(database, status="open") == []
-    make_trace(database, spans=failing(), ago=timedelta(hours=1))
+    again = make_trace(database, spans=failing(), ago=timedelta(hours=1))
     issue = the_issue(database, status="open")
     assert issue.is_reopened
     assert (issue.reopened_count, issue.reopened_by, issue.count) == (1, None, 2)
-    assert issue.reopened_at == NOW - timedelta(hours=1) + timedelta(seconds=5)
+    assert issue.reopened_at == again.start_time + FAILED_AFTER
 
 
 def test_what_arrives_late_from_before_the_resolution_opens_nothing(database: Database) -> None:
@@ -178,8 +180,9 @@ def test_what_arrives_late_from_before_the_resolution_opens_nothing(database: Da
 
 def test_what_began_before_the_resolution_and_failed_after_it_opens_it(database: Database) -> None:
     make_trace(database, spans=failing(), ago=timedelta(hours=3))
-    resolved(database, "aaaa0000bbbb1111", at=NOW - timedelta(hours=1) + timedelta(seconds=4))
-    make_trace(database, spans=failing(), ago=timedelta(hours=1))
+    start = NOW - timedelta(hours=1)
+    resolved(database, "aaaa0000bbbb1111", at=start + FAILED_AFTER / 2)
+    make_trace(database, spans=failing(), start=start)
     assert the_issue(database).status == "open"
 
 
@@ -269,12 +272,12 @@ def test_many_threads_that_store_the_same_errors_count_each_of_them(database: Da
 
 def test_an_owner_sees_his_own_errors_alone(database: Database) -> None:
     mine, theirs = make_project(database, owner_clerk_id="ada"), make_project(database, owner_clerk_id="bob")
-    make_trace(database, project_id=mine, spans=failing("Mine."), ago=timedelta(hours=5))
+    own = make_trace(database, project_id=mine, spans=failing("Mine."), ago=timedelta(hours=5))
     make_trace(database, project_id=theirs, spans=failing("A secret of Bob's."), ago=timedelta(hours=1))
     make_trace(database, project_id=theirs, spans=failing("Bob's alone.", "eeee0000ffff1111"))
     issue = the_issue(database, "ada")
     assert (issue.message, issue.count, issue.fatal_count) == ("Mine.", 1, 1)
-    assert issue.first_seen == issue.last_seen == NOW - timedelta(hours=5) + timedelta(seconds=5)
+    assert issue.first_seen == issue.last_seen == own.start_time + FAILED_AFTER
     detail = issues.get(database, "aaaa0000bbbb1111", "ada")
     assert [occurrence.project_id for occurrence in detail.occurrences] == [mine]
     assert (detail.job_count, sum(bar.count for bar in detail.days)) == (1, 1)
@@ -331,7 +334,7 @@ def test_an_issue_says_where_and_when_it_came_up(database: Database) -> None:
     assert {occurrence.project_name for occurrence in detail.occurrences} == {"Tea"}
     assert (len(detail.hours), sum(bar.count for bar in detail.hours)) == (48, 3)
     assert (len(detail.days), sum(bar.count for bar in detail.days)) == (30, 4)
-    at = (NOW - timedelta(hours=1)).replace(minute=0, second=0)
+    at = detail.occurrences[0].at.replace(minute=0, second=0, microsecond=0)
     assert next(bar.count for bar in detail.hours if bar.at == at) == 2
     assert [(kind.pipeline_name, kind.count) for kind in detail.job_types] == [("test.work", 3), ("other.work", 1)]
     assert detail.job_count == 3
