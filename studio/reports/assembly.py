@@ -164,18 +164,19 @@ def report(
     claims = [Claim.model_validate(one) for one in outcome["claims"]]
     by_number = {claim.number: claim for claim in claims}
     standing = [claim for claim in claims if claim.outcome == "supported"]
-    drawn = charts.charts(text.charts, by_number, primary(language)) if text else {}
-    headings = writing.headings(text.headings if text else (), questions, by_number)
+    spoken = primary(language)
+    drawn = charts.charts(text.charts, by_number, spoken) if text else {}
+    headings = writing.headings(text.headings if text else (), questions, by_number, spoken)
     named = {claim.source for claim in claims}
     return Report(
         project=planned["project"],
         topic=topic,
-        title=writing.title(text.title, topic, standing)
+        title=writing.title(text.title, topic, standing, spoken)
         if text
         else clip(" ".join(topic.split()), writing.TITLE_CHARS),
         language=language,
         asked_at=datetime.fromisoformat(planned["asked_at"]),
-        summary=writing.summary(text.summary if text else (), by_number),
+        summary=writing.summary(text.summary if text else (), by_number, spoken),
         questions=tuple(
             Question(
                 number=number,
@@ -203,7 +204,7 @@ def report(
         searches=sum(one.searches for one in found),
         limits=_limits(language, found, list(snapshots.values()), outcome["unread"], bool(standing), planned["model"]),
         sandbox=planned["model"].startswith("sandbox"),
-        next_steps=writing.sentences(text.next_steps, by_number, writing.MOST_STEPS) if text else (),
+        next_steps=writing.sentences(text.next_steps, by_number, writing.MOST_STEPS, spoken) if text else (),
     )
 
 

@@ -119,6 +119,7 @@ def check(
             source=key,
             outcome="supported",
             confidence=CONFIRMED if snapshot.whole else CONFIRMED_BY_PASSAGE,
+            quote_language=text.language,
         ),
         undecided=same_matter is None,
         context=text.around(words, len(words) + CONTEXT_CHARS),
@@ -191,7 +192,7 @@ def _judged(one: Checked, verdict: Verdict | None, reviewed: bool, language: str
     if verdict is None and (one.undecided or reviewed):
         reason = say(language, "unconfirmed" if one.undecided else "not_reviewed")
         lowered = {"outcome": "marked", "reason": reason, "confidence": MARKED}
-    elif verdict is None and figures_in(claim.statement):
+    elif verdict is None and figures_in(claim.statement, primary(language)):
         # Whether a figure rises or falls, and whose it is, no look at the words tells.
         lowered = {"outcome": "marked", "reason": say(language, "figures_unread"), "confidence": MARKED}
     elif verdict is None:

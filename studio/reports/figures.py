@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
-from studio.reports.languages import language_of
+from studio.reports.languages import CLEAR, language_of
+from studio.reports.model import Claim
 from studio.reports.numerals import PART, WORDS, digits, in_parts, in_words, plain_digits
 from studio.reports.units import GAP, MONEY, Factor, after_magnitude, magnitude_at, money_before, unit_at
 
@@ -94,29 +95,41 @@ class _Found:
     spoken: bool
     negative: bool
     year: bool
+    # Whether it may share nothing with the figure that it is joined to, and be a number by itself.
+    alone: bool = False
 
 
 def figures_in(text: str, language: str | None = None) -> list[Figure]:
     """Return the figures of `text` in the order in which they stand.
 
-    `language` is that of what the text belongs to, and counts where the text itself does not tell its own.
+    `language` is that of what the text belongs to, and counts where the text itself does not clearly tell its own.
     """
-    return _figures(text, language_of(text) or language)
+    return _figures(text, language_of(text, CLEAR) or language)
 
 
-def figures_of(*texts: str | None) -> list[Figure]:
-    """Return the figures of several texts, each read in its own language."""
-    return [figure for text in texts for figure in figures_in(text or "")]
+def figures_of(claim: Claim, language: str) -> list[Figure]:
+    """Return the figures of a claim's statement and of its quote.
+
+    `language` is the report's, without script and country. A quote of which nobody knows another one is read in it.
+    """
+    return [*figures_in(claim.statement, language), *figures_quoted(claim, language)]
+
+
+def figures_quoted(claim: Claim, language: str | None = None) -> list[Figure]:
+    """Return the figures of a claim's quote, read in its page's language, or else in its own, or else in `language`."""
+    quote = claim.quote or ""
+    return _figures(quote, claim.quote_language or language_of(quote, CLEAR) or language)
 
 
 def figures_of_part(text: str, begin: int, end: int, language: str | None = None) -> list[Figure]:
     """Return the figures that stand wholly in `text[begin:end]`, as they stand in `text`.
 
     One that goes on outside ("$3" of "$3 million", "30" of "30%", "10" of "10 to 20 million") is another one in the
-    part than in the text, and is left out.
+    part than in the text, and is left out. `language` is the text's; the part's own words count only where it is not
+    known, because names in a few words ("La Poste", "Los Angeles") speak another one.
     """
     part = text[begin:end]
-    language = language_of(part) or language
+    language = language or language_of(part, CLEAR)
     start = max(0, begin - _EDGE_CHARS)
     whole = {figure.at + start: figure for figure in _figures(text[start : end + _EDGE_CHARS], language)}
     return [
@@ -144,7 +157,8 @@ def _share(first: _Found, second: _Found, *, until: str | None, named: bool) -> 
 
     In "20 to 30 %" the first number has the unit of the second, in "$10–20 billion" its magnitude as well, and the
     second the unit of the first. `until` is what joins them unless it is "and" or "or", `named` says that a word
-    before them names a range.
+    before them names a range. With "and" or "or" alone the two may have nothing in common ("iOS 15 and 20 million
+    people have it"): the first shares a magnitude only where a unit follows it, and stays what it is by itself.
     """
     dash = until is not None and not until.isalpha()
     if first.units and not first.money:
@@ -155,6 +169,10 @@ def _share(first: _Found, second: _Found, *, until: str | None, named: bool) -> 
     if (first.year or first.factors) and not (named or dash or (until and not first.year)):
         # "In 2019 and 30 % of all cases", "from 5 million in 2019 to 6 million in 2020"
         return
+    if second.factors and not (named or until):
+        if not second.units:
+            return
+        first.alone = True
     if not first.factors and not (first.money and second.units and set(first.units).isdisjoint(second.units)):
         first.factors = second.factors
     if first.money and not second.units:
@@ -257,6 +275,8 @@ def _readings(one: _Found) -> tuple[Reading, ...]:
             else:
                 units = one.units or ("",)
             found.update(dict.fromkeys((value, unit) for unit in units))
+        if one.alone:
+            found[("-" if one.negative else "") + _multiplied(number, Decimal(1)), ""] = None
     return tuple(found)
 
 

@@ -16,22 +16,35 @@ _SCRIPTS = (
     ("hi", re.compile("[\u0900-\u097f]")),
     ("th", re.compile("[\u0e00-\u0e7f]")),
 )
-# Words that carry no matter and are those of one language alone, or nearly.
+# Words that carry no matter and are those of one language alone, or nearly. What several have ("de", "in") stands with
+# each of them, lest it speak for one.
 _MARKERS = {
-    "en": "the of and to is are for with that this which how what from by on as at it was were have has not about",
-    "de": "der die das und ist sind für mit nicht ein eine einen den dem des wie was welche von zu auf im wird werden"
-    " auch bei nach über",
-    "fr": "le la les et est sont pour avec dans une des du qui que quelles quel sur par au aux pas ce cette",
-    "es": "el los las y es son para con en una del que por cuáles qué se como más este esta",
-    "it": "il lo gli e è sono per con nel una della dei che di quali come più questo questa",
-    "pt": "o os as e é são para com em uma do da dos das que por quais como mais este esta não",
-    "nl": "de het een en is zijn voor met niet van op te wat welke hoe naar ook bij door",
+    "en": "the of and to is are for with that this which how what from by on as at it was were have has not about in",
+    "de": "der die das und ist sind für mit nicht ein eine einen den dem des wie was welche von zu auf im in es wird"
+    " werden auch bei nach über",
+    "fr": "le la les et est sont pour avec dans une des du qui que quelles quel sur par au aux pas ce cette de en",
+    "es": "el los las y es son para con en una del que por cuáles qué se como más este esta de",
+    "it": "il lo la le in gli e è sono per con nel una della dei che di quali come più questo questa",
+    "pt": "o os as e é são para com em uma do da dos das que por quais como mais este esta não de",
+    "nl": "de het een en is in zijn voor met niet van op te wat welke hoe naar ook bij door",
+    "sv": "och att det som en på är av för med den till inte om ett har de var från",
+    "da": "og at det som en på er af for med den til ikke om et har de var fra der",
+    "nb": "og at det som en på er av for med den til ikke om et har de var fra",
+    "fi": "ja on ei että se oli ovat mutta myös kuin tai joka hän sen",
+    "pl": "i w z na do nie się jest że o dla od po jak to są oraz przez",
+    "cs": "a v na se je že s z do o i pro jako by jsou od po to",
+    "hu": "a az és hogy nem egy ez is van volt meg de csak",
+    "ro": "și în de la cu pe o este care un din nu pentru sunt mai",
+    "tr": "ve bir bu da de için ile çok olarak en o ne gibi",
 }
 _WORDS = {language: frozenset(words.split()) for language, words in _MARKERS.items()}
 _WORD = re.compile(r"[^\W\d_]+")
 # Beyond this a text says nothing new about its language.
 _LOOKED_AT = 4000
 _SHARE = 0.3
+# So many words more than any other language's show for sure which one it is: one or two may be a name's, as in "Los
+# Angeles".
+CLEAR = 2
 TAG = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 
 
@@ -56,14 +69,17 @@ def script_language(text: str) -> str | None:
     return language if count >= _SHARE * letters else None
 
 
-def language_of(text: str) -> str | None:
-    """Return the language of `text` as far as script and small words tell, None where they do not."""
+def language_of(text: str, lead: int = 1) -> str | None:
+    """Return the language of `text` as far as script and small words tell, None where they do not.
+
+    `lead` is how many small words it has to have more than any other language.
+    """
     if (found := script_language(text)) is not None:
         return found
     words = [word.lower() for word in _WORD.findall(text[:_LOOKED_AT])]
     counts = Counter({language: sum(word in known for word in words) for language, known in _WORDS.items()})
     (first, most), (_, second) = counts.most_common(2)
-    return first if most > second else None
+    return first if most - second >= lead else None
 
 
 def checked_tag(named: str, text: str) -> str:

@@ -35,7 +35,8 @@ class Claim(ReportPart):
     """A statement with the exact words of a page that are said to carry it.
 
     `reason` says why the checker marked or removed it. `confidence` is 0 to 100: how surely the quote carries the
-    statement, not how surely the page is right.
+    statement, not how surely the page is right. `quote_language` is that of the quote's page, without script and
+    country, None where the page does not tell.
     """
 
     number: int = Field(ge=1)
@@ -46,10 +47,14 @@ class Claim(ReportPart):
     outcome: ClaimOutcome
     reason: str | None = None
     confidence: int = Field(ge=0, le=100)
+    quote_language: str | None = None
 
 
 class Datum(ReportPart):
-    """A figure of a chart: as the page writes it (`shown`), and as a number. `claim` is the number of its claim."""
+    """A figure of a chart: as the page writes it (`shown`), and as a number. `claim` is the number of its claim.
+
+    Where the page writes a part of it elsewhere ("10" of "10 to 20 million"), it is shown with that part.
+    """
 
     label: str
     value: float

@@ -13,7 +13,10 @@ PART = "|".join(sorted(EASTERN, key=len, reverse=True))
 _PART = re.compile(rf"(\d[\d.,]*){GAP}?({PART})")
 _THOUSANDS = 3
 # In these a comma begins the decimals and a point parts the thousands, and the other way round.
-_COMMA_DECIMALS = frozenset(("de", "fr", "es", "it", "pt", "nl", "ru", "el"))
+_COMMA_DECIMALS = frozenset(
+    ("de", "fr", "es", "it", "pt", "nl", "ru", "el", "sv", "da", "nb", "nn", "no", "fi", "is", "pl", "cs", "sk", "sl",
+     "hr", "sr", "bs", "mk", "bg", "uk", "be", "ro", "hu", "tr", "lt", "lv", "et", "ca", "gl", "eu", "id", "vi")
+)  # fmt: skip
 _POINT_DECIMALS = frozenset(("en", "ja", "zh", "ko", "he", "hi", "th"))
 
 _FROM_TWO = {
@@ -148,7 +151,10 @@ def _plain(char: str) -> str:
 
 
 def digits(text: str, language: str | None) -> Iterator[Decimal | str]:
-    """Yield what a number with separators may mean, the likeliest first; as a text what is to stand as it is."""
+    """Yield what a number with separators may mean, the likeliest first; as a text what is to stand as it is.
+
+    Where a mark may part the thousands or begin the decimals, `language` tells; one that is not known yields both.
+    """
     marks = [char for char in text if char in ".,"]
     if not marks:
         yield Decimal(text)
@@ -163,12 +169,15 @@ def digits(text: str, language: str | None) -> Iterator[Decimal | str]:
         if not grouped:
             yield Decimal(".".join(groups))
         else:
-            decimals = _COMMA_DECIMALS if marks[0] == "," else _POINT_DECIMALS
-            thousands = _POINT_DECIMALS if marks[0] == "," else _COMMA_DECIMALS
-            if language in decimals or (marks[0] == "." and language not in thousands):
-                yield ".".join(groups)
-            if language not in decimals:
-                yield Decimal("".join(groups))
+            parted: tuple[Decimal | str, ...] = (Decimal("".join(groups)),)
+            begun: tuple[Decimal | str, ...] = (".".join(groups),)
+            comma = marks[0] == ","
+            if language in (_COMMA_DECIMALS if comma else _POINT_DECIMALS):
+                yield from begun
+            elif language in (_POINT_DECIMALS if comma else _COMMA_DECIMALS):
+                yield from parted
+            else:
+                yield from (*parted, *begun) if comma else (*begun, *parted)
     elif len(set(marks)) == len(marks) or marks.count(marks[-1]) == 1:
         # The last of two kinds of separators is the decimal one.
         yield Decimal("".join(groups[:-1]) + "." + groups[-1])

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 from studio.reports.figures import Figure, figures_of_part
-from studio.reports.languages import language_of
+from studio.reports.languages import CLEAR, language_of
 from studio.text import storable
 
 # Shorter quotes stand on nearly every page. A Chinese letter says what three of an alphabet do.
@@ -56,8 +56,8 @@ class PageText:
 
     @functools.cached_property
     def language(self) -> str | None:
-        """The page's language, None where its text does not tell."""
-        return language_of(self.text)
+        """The page's language, None where its text does not clearly tell."""
+        return language_of(self.text, CLEAR)
 
     @functools.cached_property
     def _folded(self) -> str:

@@ -32,8 +32,9 @@ _LONG: tuple[tuple[str, tuple[int, ...]], ...] = (
     (r"trillionen|trillones|trillón|triljoen|trilioni|trilione|triliões|trilião", (18,)),
 )
 _SCALED: tuple[tuple[str, tuple[int, int]], ...] = ((r"billions?", (9, 12)), (r"trillions?", (12, 18)))
-# Where these words count on the long scale: a German "Billion" and a French "billion" are a million millions.
-_LONG_SCALE = frozenset(("de", "fr"))
+# Where these words count on the long scale: a German "Billion" and a French "billion" are a million millions, and so is
+# a Danish and a Norwegian one.
+_LONG_SCALE = frozenset(("de", "fr", "da", "nb", "nn", "no", "sv"))
 _UNITS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"percentage points?|prozentpunkte?n?|points? de pourcentage|puntos porcentuales|pp", ("pp",)),
     (r"%|％|٪|per ?cent|pct|prozent|pour ?cent|por ciento|por cento|per cento|procent\w*|процент\w*|パーセント|퍼센트"

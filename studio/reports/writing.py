@@ -114,38 +114,43 @@ def carried(written: ReportText, topic: str, standing: Sequence[Claim], language
     claims = {claim.number: claim for claim in standing}
     return written.model_copy(
         update={
-            "title": title(written.title, topic, standing),
-            "summary": _carried(written.summary, claims)[:MOST_SENTENCES],
-            "headings": _carried(written.headings, claims),
-            "next_steps": _carried(written.next_steps, claims)[:MOST_STEPS],
+            "title": title(written.title, topic, standing, language),
+            "summary": _carried(written.summary, claims, language)[:MOST_SENTENCES],
+            "headings": _carried(written.headings, claims, language),
+            "next_steps": _carried(written.next_steps, claims, language)[:MOST_STEPS],
             "charts": charts.carried(written.charts, claims, language),
         }
     )
 
 
-def title(written: str, topic: str, claims: Iterable[Claim]) -> str:
-    """Return the written title, or the topic where a figure or the matter of the title is neither its nor a claim's."""
+def title(written: str, topic: str, claims: Iterable[Claim], language: str) -> str:
+    """Return the written title, or the topic where a figure or the matter of the title is neither its nor a claim's.
+
+    `language` is the report's, without script and country, as in all that follows.
+    """
     claims = list(claims)
-    said = figures_in(topic) + [figure for claim in claims for figure in figures_of(claim.statement, claim.quote)]
+    said = figures_in(topic, language) + [figure for claim in claims for figure in figures_of(claim, language)]
     # A title is a few words: one that it shares shows its matter.
     about = " ".join((topic, *(text_of(claim) for claim in claims)))
     strange = terms(written).isdisjoint(terms(about)) and speaks_of(about, written) is False
-    return topic_as_title(topic) if strange or missing(figures_in(written), said) else written
+    return topic_as_title(topic) if strange or missing(figures_in(written, language), said) else written
 
 
-def sentences(written: Iterable[WrittenSentence], claims: Mapping[int, Claim], most: int) -> tuple[CitedText, ...]:
+def sentences(
+    written: Iterable[WrittenSentence], claims: Mapping[int, Claim], most: int, language: str
+) -> tuple[CitedText, ...]:
     """Return the sentences that rest on claims that stand, with these claims alone; figures must be theirs."""
     kept: list[CitedText] = []
     for sentence in written:
         rests_on = standing_among(sentence.claims, claims)
-        if rests_on and not _says_more(sentence.text, rests_on):
+        if rests_on and not _says_more(sentence.text, rests_on, language):
             kept.append(CitedText(text=sentence.text, claims=tuple(claim.number for claim in rests_on)))
     return tuple(kept[:most])
 
 
-def summary(written: Iterable[WrittenSentence], claims: Mapping[int, Claim]) -> tuple[CitedText, ...]:
+def summary(written: Iterable[WrittenSentence], claims: Mapping[int, Claim], language: str) -> tuple[CitedText, ...]:
     """Return the summary; where none of its sentences can stand, the surest statements themselves."""
-    kept = sentences(written, claims, MOST_SENTENCES)
+    kept = sentences(written, claims, MOST_SENTENCES, language)
     if kept:
         return kept
     standing = [claim for claim in claims.values() if claim.outcome == "supported"]
@@ -154,13 +159,13 @@ def summary(written: Iterable[WrittenSentence], claims: Mapping[int, Claim]) -> 
 
 
 def headings(
-    written: Iterable[WrittenHeading], questions: Sequence[str], claims: Mapping[int, Claim]
+    written: Iterable[WrittenHeading], questions: Sequence[str], claims: Mapping[int, Claim], language: str
 ) -> dict[int, str]:
     """Return a heading for each question by number: the written one where claims to it say that, else itself."""
     found = {number: clip(text, HEADING_CHARS) for number, text in enumerate(questions, 1)}
     for heading in written:
         rests_on = [claim for claim in standing_among(heading.claims, claims) if claim.question == heading.question]
-        if rests_on and heading.question in found and not _says_more(heading.text, rests_on):
+        if rests_on and heading.question in found and not _says_more(heading.text, rests_on, language):
             found[heading.question] = heading.text
     return found
 
@@ -171,20 +176,22 @@ def standing_among(numbers: Iterable[int], claims: Mapping[int, Claim]) -> list[
     return [claim for claim in named if claim is not None and claim.outcome == "supported"]
 
 
-def _says_more(text: str, claims: Sequence[Claim]) -> bool:
+def _says_more(text: str, claims: Sequence[Claim], language: str) -> bool:
     """Whether a text says a figure that its claims do not have, or speaks of another matter."""
-    said = [figure for claim in claims for figure in figures_of(claim.statement, claim.quote)]
+    said = [figure for claim in claims for figure in figures_of(claim, language)]
     # "Two of them offer…" counts the claims; what is counted in words is nobody's figure.
-    if missing((figure for figure in figures_in(text) if not figure.spoken), said):
+    if missing((figure for figure in figures_in(text, language) if not figure.spoken), said):
         return True
     return speaks_of(" ".join(text_of(claim) for claim in claims), text) is False
 
 
-def _carried(written: Iterable[W], claims: Mapping[int, Claim]) -> list[W]:
+def _carried(written: Iterable[W], claims: Mapping[int, Claim], language: str) -> list[W]:
     return [
         one
         for one in map(_bare, written)
-        if one.text and (rests_on := standing_among(one.claims, claims)) and not _says_more(one.text, rests_on)
+        if one.text
+        and (rests_on := standing_among(one.claims, claims))
+        and not _says_more(one.text, rests_on, language)
     ]
 
 

@@ -204,7 +204,7 @@ def test_a_sentence_rests_on_claims_that_stand_or_is_dropped() -> None:
         sentence("It will grow by 20 %.", 1),
         sentence("Everybody knows it."),
     ]
-    kept = sentences(written, CLAIMS, 6)
+    kept = sentences(written, CLAIMS, 6, "en")
     assert [(one.text, one.claims) for one in kept] == [("Lendly lends many drills, for a small fee.", (1, 2))]
 
 
@@ -224,12 +224,12 @@ def test_what_is_printed_is_what_is_read_a_second_time() -> None:
     text = carried(text, "Shops", list(shops.values()), "en")
     read = [one.text for one in items(text, "Shops", list(shops.values()))]
     assert read == ["Berlin had 30 shops (2019).", "Berlin had shops, members pay.", "Berlin had 30 shops (2019)"]
-    assert [one.text for one in sentences(text.summary, shops, 6)] == read[:2]
-    assert headings(text.headings, ["How many?"], shops) == {1: read[2]}
+    assert [one.text for one in sentences(text.summary, shops, 6, "en")] == read[:2]
+    assert headings(text.headings, ["How many?"], shops, "en") == {1: read[2]}
 
 
 def test_without_a_sentence_that_stands_the_surest_statements_are_the_summary() -> None:
-    kept = summary([sentence("It will grow by 20 %.", 1)], CLAIMS)
+    kept = summary([sentence("It will grow by 20 %.", 1)], CLAIMS, "en")
     assert [(one.text, one.claims) for one in kept] == [(CLAIMS[1].statement, (1,)), (CLAIMS[2].statement, (2,))]
 
 
@@ -240,11 +240,11 @@ def written(**parts: Any) -> ReportText:
 def test_what_speaks_of_another_matter_than_its_claims_is_dropped() -> None:
     food = {1: claim(1, "The market for dog food grew to 4 billion euros in 2023.")}
     cats = "Cats are extinct in Germany and every competitor has gone bankrupt."
-    assert sentences([sentence(cats, 1)], food, 6) == ()
-    assert [one.text for one in summary([sentence(cats, 1)], food)] == [food[1].statement]
+    assert sentences([sentence(cats, 1)], food, 6, "en") == ()
+    assert [one.text for one in summary([sentence(cats, 1)], food, "en")] == [food[1].statement]
     heading = WrittenHeading(question=1, text="Cats are extinct", claims=[1])
-    assert headings([heading], ["How large is it?"], food) == {1: "How large is it?"}
-    assert title("Cats are extinct", "Dog food", food.values()) == "Dog food"
+    assert headings([heading], ["How large is it?"], food, "en") == {1: "How large is it?"}
+    assert title("Cats are extinct", "Dog food", food.values(), "en") == "Dog food"
     whole = written(title="Cats are extinct", summary=[sentence(cats, 1)], headings=[heading])
     assert carried(whole, "Dog food", list(food.values()), "en") == written(title="Dog food")
 
@@ -276,7 +276,7 @@ def test_a_heading_answers_its_own_question() -> None:
         WrittenHeading(question=3, text="Nothing is known", claims=[1]),
         WrittenHeading(question=9, text="Nobody asked", claims=[1]),
     ]
-    assert headings(written, ["How many?", "How much?", "Why?"], claims) == {
+    assert headings(written, ["How many?", "How much?", "Why?"], claims, "en") == {
         1: "1,200 drills were lent",
         2: "How much?",
         3: "Why?",
@@ -284,9 +284,9 @@ def test_a_heading_answers_its_own_question() -> None:
 
 
 def test_a_title_has_no_figure_of_its_own() -> None:
-    assert title("Lending drills in 2024", "Drills", [CLAIMS[1]]) == "Lending drills in 2024"
-    assert title("5 facts on drills", "Drills of 5 cities", []) == "5 facts on drills"
-    assert title("The 30 billion market", "Drills", [CLAIMS[1]]) == "Drills"
+    assert title("Lending drills in 2024", "Drills", [CLAIMS[1]], "en") == "Lending drills in 2024"
+    assert title("5 facts on drills", "Drills of 5 cities", [], "en") == "5 facts on drills"
+    assert title("The 30 billion market", "Drills", [CLAIMS[1]], "en") == "Drills"
 
 
 @pytest.mark.parametrize(
