@@ -9,7 +9,16 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from studio.packets.fields import squeeze
-from studio.reports.figures import Reading, figures_in, figures_of, figures_quoted, missing, number_in
+from studio.reports.figures import (
+    Figure,
+    Reading,
+    figures_in,
+    figures_of,
+    figures_quoted,
+    missing,
+    number_in,
+    quoted_in,
+)
 from studio.reports.model import Chart, Claim, Datum
 
 LABEL_CHARS = 60
@@ -104,12 +113,15 @@ def _bar(datum: ProposedDatum, claim: Claim, language: str) -> CarriedDatum | No
     wanted = figures_in(datum.figure, language)
     if len(wanted) != 1 or wanted[0].spoken or not _named(datum.label, claim, language):
         return None
-    stated = {reading for figure in figures_in(claim.statement, language) for reading in figure.readings}
+    stated = _readings(figures_in(claim.statement, language))
+    # It may be copied from the statement or from the quote, as each writes it.
+    meant = _readings([*wanted, *figures_in(datum.figure, quoted_in(claim))])
     for figure in figures_quoted(claim):
         # What quote and statement can both mean: "1.500" of a short quote alone may be two numbers.
-        shared = [reading for reading in figure.readings if reading in wanted[0].readings and reading in stated]
+        shared = [reading for reading in figure.readings if reading in meant and reading in stated]
         if (number := number_in(shared)) is not None:
-            whole = _says(figure.shown, claim, shared[0])
+            # "10" of "10 to 20 million" does not say by itself what it says there.
+            whole = shared[0] in _readings(figures_in(figure.shown, quoted_in(claim)))
             shown = figure.shown if whole else wanted[0].shown
             return CarriedDatum(
                 label=datum.label, figure=shown, claim=claim.number, value=float(number), unit=shared[0][1]
@@ -117,10 +129,8 @@ def _bar(datum: ProposedDatum, claim: Claim, language: str) -> CarriedDatum | No
     return None
 
 
-def _says(shown: str, claim: Claim, reading: Reading) -> bool:
-    """Whether a figure of a quote says by itself what it says there: "10" of "10 to 20 million" does not."""
-    alone = claim.model_copy(update={"quote": shown})
-    return any(reading in figure.readings for figure in figures_quoted(alone))
+def _readings(figures: Iterable[Figure]) -> set[Reading]:
+    return {reading for figure in figures for reading in figure.readings}
 
 
 def _named(label: str, claim: Claim, language: str) -> bool:

@@ -112,13 +112,17 @@ def figures_of(claim: Claim, language: str) -> list[Figure]:
 
     `language` is the report's, without script and country. A quote of which nobody knows another one is read in it.
     """
-    return [*figures_in(claim.statement, language), *figures_quoted(claim, language)]
+    return [*figures_in(claim.statement, language), *_figures(claim.quote or "", quoted_in(claim) or language)]
 
 
-def figures_quoted(claim: Claim, language: str | None = None) -> list[Figure]:
-    """Return the figures of a claim's quote, read in its page's language, or else in its own, or else in `language`."""
-    quote = claim.quote or ""
-    return _figures(quote, claim.quote_language or language_of(quote, CLEAR) or language)
+def figures_quoted(claim: Claim) -> list[Figure]:
+    """Return the figures of a claim's quote, read in no other language than it is known to be `quoted_in`."""
+    return _figures(claim.quote or "", quoted_in(claim))
+
+
+def quoted_in(claim: Claim) -> str | None:
+    """Return the language of a claim's quote: that of its page, or else what its own words clearly tell."""
+    return claim.quote_language or language_of(claim.quote or "", CLEAR)
 
 
 def figures_of_part(text: str, begin: int, end: int, language: str | None = None) -> list[Figure]:

@@ -32,8 +32,8 @@ _MARKERS = {
     "nb": "og at det som en på er av for med den til ikke om et har de var fra",
     "fi": "ja on ei että se oli ovat mutta myös kuin tai joka hän sen",
     "pl": "i w z na do nie się jest że o dla od po jak to są oraz przez",
-    "cs": "a v na se je že s z do o i pro jako by jsou od po to",
-    "hu": "a az és hogy nem egy ez is van volt meg de csak",
+    "cs": "v na se je že s z do o i pro jako by jsou od po to",
+    "hu": "az és hogy nem egy ez is van volt meg de csak",
     "ro": "și în de la cu pe o este care un din nu pentru sunt mai",
     "tr": "ve bir bu da de için ile çok olarak en o ne gibi",
 }

@@ -96,6 +96,57 @@ def test_figures_are_read_in_the_languages_of_page_and_report() -> None:
     assert checked("Volume: 4 billion", "Volume: 4 billion", scales, language="en").claim.outcome == "removed"
 
 
+ENGLISH = "This is what was told of the market and of its customers. {} It is from the report that was made by them."
+FRENCH = "Le marché est pour les banques et les fonds dans une ville. {} Ce sont des chiffres qui sont sur le site."
+
+
+@pytest.mark.parametrize(
+    ("page", "quote", "statement", "outcome"),
+    [
+        (
+            ENGLISH,
+            "Los Angeles counted 1,500 startups in its last census.",
+            "There were 1,500 startups in Los Angeles.",
+            "supported",
+        ),
+        (
+            ENGLISH,
+            "Los Angeles counted 1,500 startups in its last census.",
+            "There were 1.5 startups in Los Angeles.",
+            "removed",
+        ),
+        (
+            ENGLISH,
+            "La Poste revenue reached 3 billion euros last year.",
+            "The revenue of La Poste was 3 billion euros.",
+            "supported",
+        ),
+        (
+            ENGLISH,
+            "La Poste revenue reached 3 billion euros last year.",
+            "The revenue of La Poste was 3 trillion euros.",
+            "removed",
+        ),
+        (ENGLISH, "Los Angeles, Las Vegas, La Paz: 1,500 startups", "Los Angeles has 1,500 startups.", "supported"),
+        (
+            FRENCH,
+            "valeur de 3 billions de dollars",
+            "The value, or valeur, is 3 trillion dollars.",
+            "supported",
+        ),
+        (FRENCH, "valeur de 3 billions de dollars", "The value, or valeur, is 3 billion dollars.", "removed"),
+    ],
+)
+def test_foreign_words_in_a_quote_do_not_outvote_its_page(page: str, quote: str, statement: str, outcome: str) -> None:
+    assert checked(statement, quote, page.format(quote)).claim.outcome == outcome
+
+
+def test_a_short_page_of_foreign_names_is_of_no_known_language() -> None:
+    page = "Los Angeles counted 1,500 startups."
+    assert checked("Los Angeles counted 1,500 startups.", page, page).claim.outcome == "supported"
+    assert PageText(page).language is None
+
+
 @pytest.mark.parametrize("source", ["S9", "", "https://elsewhere.test/", "[S2]"])
 def test_only_a_page_that_was_retrieved_can_be_cited(source: str) -> None:
     claim = checked("Members pay.", "Members pay 5 euros a month.", source=source).claim
@@ -259,6 +310,15 @@ def test_the_second_reading_is_shown_what_stands_around_a_quote() -> None:
         ("工具租赁市场", "zh"),
         ("سوق تأجير الأدوات", "ar"),
         ("שוק השכרת הכלים", "he"),
+        ("Udziały spółki w Polsce to 3,125 procent i nie jest to dużo", "pl"),
+        ("Företaget har en andel av marknaden och det är mycket", "sv"),
+        ("Virksomheden har en andel af markedet, og det er meget", "da"),
+        ("Yhtiön osuus on suuri ja se on myös kasvanut", "fi"),
+        ("A cég részesedése nem nagy, és ez az ára is", "hu"),
+        ("Podíl na trhu je velký a firma se do něj pustila", "cs"),
+        ("Compania are o cotă de piață și este în creștere", "ro"),
+        ("Şirketin payı ve değeri çok büyük bir artış gösterdi", "tr"),
+        ("valeur de 3 billions de dollars", None),
         ("12 34", None),
         ("Lendly", None),
     ],

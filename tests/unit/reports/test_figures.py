@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -75,6 +76,11 @@ def carried(statement: str, quote: str) -> bool:
         ("30 % of the cases", "In 2019 and 30 % of the cases"),
         ("In 2019", "In 2019 and 30 % of the cases"),
         ("It costs $10", "It costs $10 and 20 million people have it"),
+        ("It was launched on iOS 15", "It was launched on iOS 15 and 20 million people have it"),
+        ("It was launched on iOS 15", "It was launched on iOS 15 and 20 million euros were paid"),
+        ("They raised 5 million euros", "They raised 5 and 10 million euros"),
+        ("5 % of them", "5 or 10 % of them"),
+        ("15 million people", "between 15 and 20 million people"),
     ],
 )
 def test_the_same_figure_in_another_spelling_is_carried(statement: str, quote: str) -> None:
@@ -127,6 +133,8 @@ def test_the_same_figure_in_another_spelling_is_carried(statement: str, quote: s
         ("500 euros", "500 won"),
         ("2000 euros", "2000 dollars"),
         ("5 million km", "5 km to 10 million"),
+        ("15 million people have it", "It was launched on iOS 15 and 20 million people have it"),
+        ("15 million people have it", "15 or 20 million people have it"),
     ],
 )
 def test_another_number_or_unit_is_not(statement: str, quote: str) -> None:
@@ -149,8 +157,24 @@ def test_the_language_of_the_whole_tells_where_a_part_does_not() -> None:
     (german,), (english,) = figures_in("1.500 kg", "de"), figures_in("1.500 kg", "en")
     assert (german.value, english.value, figures_in("1.500 kg")[0].value) == (1500, 1.5, None)
     assert missing([german], [english]) == [german]
-    # A text's own words tell more.
+    # A text's own words tell more, unless they are a name's.
     assert figures_in("Es sind 1.500 der Nutzer", "en")[0].value == 1500
+    assert figures_in("Los Angeles: 1,500 startups", "en")[0].value == 1500
+    assert figures_in("La Poste: 3 billion euros", "en")[0].value == 3 * 10**9
+
+
+@pytest.mark.parametrize("language", [None, "ar", "xx"])
+def test_where_no_language_is_known_both_readings_stay(language: str | None) -> None:
+    for text, other in (("3,125", "3.125"), ("3.125", "3,125")):
+        (figure,) = figures_in(text, language)
+        assert {value for value, _ in figure.readings} == {"3125", "3.125"}
+        assert figure.value is None
+        assert figure.same(figures_in(other, language)[0])
+
+
+@pytest.mark.parametrize("language", ["sv", "da", "nb", "fi", "pl", "cs", "ro", "hu", "tr", "uk", "de"])
+def test_a_comma_begins_the_decimals_in_most_of_europe(language: str) -> None:
+    assert [figures_in(text, language)[0].value for text in ("3,125", "3.125")] == [Decimal("3.125"), 3125]
 
 
 @pytest.mark.parametrize("words", ["three users", "trois personnes", "tres millones", "un million", "cinco anos"])

@@ -155,6 +155,34 @@ def test_a_bar_is_as_high_as_its_figure_surely_is() -> None:
     assert charts([chart], unclear, "") == {}
 
 
+def test_a_chart_is_drawn_of_quotes_that_write_numbers_another_way() -> None:
+    statement = "Berlin has 1,500 shops, Hamburg has 2,300 shops."
+    quotes = ("In Berlin sind es 1.500 und in Hamburg 2.300 der Läden.", "Berlin 1.500, Hamburg 2.300 Läden")
+    for quote, language in ((quotes[0], None), (quotes[1], "de"), (quotes[1], None)):
+        said = {1: claim(1, statement, quote=quote, quote_language=language)}
+        raw = proposed(("Berlin", "1,500", 1), ("Hamburg", "2,300", 1))
+        copied = proposed(("Berlin", "1.500", 1), ("Hamburg", "2.300", 1))
+        kept = carried(written(charts=[raw]), "Shops", [said[1]], "en").charts
+        assert [bar.figure for bar in kept[0].data] == ["1.500", "2.300"]
+        stored = [ProposedChart.model_validate_json(one.model_dump_json()) for one in kept]
+        for given in ([raw], [copied], kept, stored):
+            (chart,) = charts(given, said, "en")[1]
+            assert [(bar.value, bar.shown) for bar in chart.data] == [(1500, "1.500"), (2300, "2.300")]
+
+
+def test_an_end_of_a_range_is_shown_with_what_is_written_once_for_both() -> None:
+    said = {1: claim(1, "Berlin spent 10 million euros, Hamburg spent 20 million euros.")}
+    said[1] = said[1].model_copy(update={"quote": "Berlin and Hamburg spent 10 to 20 million euros."})
+    chart = proposed(("Berlin", "10 million euros", 1), ("Hamburg", "20 million euros", 1))
+    kept = carried(written(charts=[chart]), "Cities", [said[1]], "en").charts
+    for given in ([chart], kept):
+        (drawn,) = charts(given, said, "en")[1]
+        assert [(bar.value, bar.shown) for bar in drawn.data] == [
+            (10_000_000, "10 million euros"),
+            (20_000_000, "20 million euros"),
+        ]
+
+
 def test_a_chart_is_drawn_only_as_a_second_reading_confirms_it() -> None:
     chart = proposed(
         ("Berlin", "30 shops", 1),
@@ -287,6 +315,23 @@ def test_a_title_has_no_figure_of_its_own() -> None:
     assert title("Lending drills in 2024", "Drills", [CLAIMS[1]], "en") == "Lending drills in 2024"
     assert title("5 facts on drills", "Drills of 5 cities", [], "en") == "5 facts on drills"
     assert title("The 30 billion market", "Drills", [CLAIMS[1]], "en") == "Drills"
+
+
+def test_a_reports_words_are_read_in_its_language() -> None:
+    acme = {1: claim(1, "Acme sales grew 3.125 percent.")}
+    wrong, right = "Acme sales grew 3,125 percent", "Acme sales grew 3.125 percent"
+    for text, stands in ((wrong, False), (right, True)):
+        heading = WrittenHeading(question=1, text=text, claims=[1])
+        assert bool(sentences([sentence(text, 1)], acme, 6, "en")) is stands
+        assert headings([heading], ["How much?"], acme, "en") == {1: text if stands else "How much?"}
+        assert title(text, "Acme", acme.values(), "en") == (text if stands else "Acme")
+        whole = written(title=text, summary=[sentence(text, 1)], headings=[heading], next_steps=[sentence(text, 1)])
+        assert carried(whole, "Acme", list(acme.values()), "en") == (whole if stands else written(title="Acme"))
+    # A quote is read as its page is written.
+    german = {1: claim(1, "Acme has shops.", quote="Acme: 1.500 shops", quote_language="de")}
+    assert sentences([sentence("Acme has 1,500 shops", 1)], german, 6, "en")
+    assert not sentences([sentence("Acme has 1.5 shops", 1)], german, 6, "en")
+    assert not sentences([sentence("Acme has 1.500 shops", 1)], german, 6, "en")
 
 
 @pytest.mark.parametrize(
