@@ -2,7 +2,7 @@
 
 "4,5 Milliarden Euro" and "€4.5 billion" are the same figure. Where a spelling can be read in two ways (1.500 is a
 thousand and a half in German, one and a half in English; a billion) the text's language tells which it is, and both
-readings are kept where it does not: a figure is carried by another one that shares a reading. One and a half is never
+readings are kept where none is known: a figure is carried by another one that shares a reading. One and a half is never
 1.500, lest a thousand times as many be carried.
 """
 
