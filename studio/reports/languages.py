@@ -23,7 +23,7 @@ _MARKERS = {
     "de": "der die das und ist sind für mit nicht ein eine einen den dem des wie was welche von zu auf im in es wird"
     " werden auch bei nach über",
     "fr": "le la les et est sont pour avec dans une des du qui que quelles quel sur par au aux pas ce cette de en",
-    "es": "el los las y es son para con en una del que por cuáles qué se como más este esta de",
+    "es": "el la los las y es son para con en una del que por cuáles qué se como más este esta de",
     "it": "il lo la le in gli e è sono per con nel una della dei che di quali come più questo questa",
     "pt": "o os as e é são para com em uma do da dos das que por quais como mais este esta não de",
     "nl": "de het een en is in zijn voor met niet van op te wat welke hoe naar ook bij door",
