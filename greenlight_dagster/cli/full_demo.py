@@ -13,7 +13,7 @@ from uuid import UUID
 
 from greenlight_dagster.cli.journey import LIVE, Journey
 from greenlight_dagster.cli.output import INTERRUPTED, INTERRUPTS, err, out
-from studio import pages, projects
+from studio import assets, pages, projects
 from studio.code import local_repository
 from studio.database.connection import Database
 from studio.deliverables import listed_in
@@ -86,10 +86,11 @@ def _keep(db: Database, settings: Settings, folder: Path, kept: Path, project_id
     if repository.is_dir():
         shutil.copytree(repository, kept / REPOSITORY, dirs_exist_ok=True)
     storage = storage_from_settings(settings)
-    for file in storage.list(f"{project_id}/"):
-        path = kept / "files" / Path(file.path).relative_to(str(project_id))
+    # What jobs keep for their own next attempt lies beside these, and is no result.
+    for asset in assets.find(db, project_id):
+        path = _kept_file(kept, project_id, asset.storage_path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(storage.read(file.path))
+        path.write_bytes(assets.content(storage, asset))
 
 
 def _counts(db: Database, project_id: UUID, kept: Path) -> dict[str, Any]:

@@ -123,6 +123,8 @@ def test_an_idea_goes_all_the_way_and_what_it_became_is_kept(folder: Path, tmp_p
     # To the visitor the confirmation and two mails that were approved; to the founder a welcome and four notices.
     to = Counter(path.name.split("_")[1] for path in (made / "outbox").glob("*.eml"))
     assert to == {"visitor@example.org": 3, "founder@example.org": 5}
+    # What the agent kept for its own next attempt is no result.
+    assert [path.name for path in (made / "files/code").rglob("*") if path.is_file()] == ["code.tar.gz"]
     for name in (*(f"phase-{n}/v1/phase-{n}-packet.pptx" for n in range(4)), "phase-1/v1/brand-brief.pptx"):
         assert zipfile.is_zipfile(made / "files" / name), name
     text = " ".join(" ".join(shown).split())
@@ -136,6 +138,7 @@ def test_an_idea_goes_all_the_way_and_what_it_became_is_kept(folder: Path, tmp_p
 def test_a_job_that_does_not_complete_is_no_success(folder: Path) -> None:
     done = demo(folder, GREENLIGHT_PROJECT_TOKEN_CAP="0")
     assert done.returncode == 1
+    assert done.stdout, done.stderr
     result = json.loads(done.stdout.strip().splitlines()[-1])
     assert set(result) == KEYS
     assert (result["status"], result["packet_id"], result["recommendation"]) == ("failed", None, None)
