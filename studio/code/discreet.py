@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from studio.progress import Progress
@@ -12,6 +13,14 @@ from studio.tracing.redaction import Redactor
 SHOWN_CHARS = 2_000
 # No tool needs more; a model may write any number.
 ENTRIES = 50
+# So far does it reach from where a rule's match begins to where it is known to be one: from `Bearer`, the name of a
+# value or the first line of a key to what gives it away. What is known to be a match may go on for ever.
+REACH_CHARS = 128
+# Text is parted only behind what stands in no word: white space, or a letter of a script that writes without it.
+_PARTED = re.compile(r".*[^!-~]", re.DOTALL)
+# What could not be parted is looked at again when it is longer by this share: all looks together cost a multiple of
+# the text's length, and not its square.
+_LOOK_AGAIN = 8
 
 
 class DiscreetProgress:
@@ -24,8 +33,11 @@ class DiscreetProgress:
     def __init__(self, progress: Progress, redactor: Redactor) -> None:
         self._progress = progress
         self._redactor = redactor
+        self._reach = max(redactor.longest, REACH_CHARS)
         self._held = ""
         self._held_data: dict[str, Any] = {}
+        # How long the held text has to be before it is looked at again.
+        self._look_at = 0
 
     def log(self, message: str, **data: Any) -> None:
         """Say something a person may want to read."""
@@ -38,14 +50,16 @@ class DiscreetProgress:
             self.close()
             self._held_data = data
         self._held += text
+        if len(self._held) < self._look_at:
+            return
         end = self._end()
         shown, rest = self._redactor.text(self._held[:end]), self._held[end:]
         # A secret reaches from the one into the other.
-        if shown + self._redactor.text(rest) != self._redactor.text(self._held):
+        if not end or shown + self._redactor.text(rest) != self._redactor.text(self._held):
+            self._look_at = len(self._held) + len(self._held) // _LOOK_AGAIN
             return
-        self._held = rest
-        if shown:
-            self._progress.delta(shown, **data)
+        self._held, self._look_at = rest, 0
+        self._progress.delta(shown, **data)
 
     def tool_call(self, tool: str, **data: Any) -> None:
         """Say that a tool is being used, and with what."""
@@ -59,17 +73,18 @@ class DiscreetProgress:
 
     def close(self) -> None:
         """Pass on what is held back. It may be used again."""
-        held, self._held = self._held, ""
+        held, self._held, self._look_at = self._held, "", 0
         if held:
             self._progress.delta(self._redactor.text(held), **self._held_data)
 
     def _end(self) -> int:
-        """Return up to where the held text may be shown: neither a known secret nor a word can begin before and go on.
+        """Return up to where the held text may be shown: no secret that is not known to be one yet begins before it.
 
         What looks like a key looks like none in parts.
         """
-        known = max(0, len(self._held) - self._redactor.longest + 1)
-        return max(self._held.rfind(sign, 0, known) for sign in " \n") + 1
+        known = max(0, len(self._held) - self._reach + 1)
+        parted = _PARTED.match(self._held, 0, known)
+        return parted.end() if parted else 0
 
     def _shown(self, value: Any) -> Any:
         if isinstance(value, str):

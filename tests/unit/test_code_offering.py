@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from studio.code import archive, offering
-from studio.code.discreet import SHOWN_CHARS, DiscreetProgress
+from studio.code.discreet import REACH_CHARS, SHOWN_CHARS, DiscreetProgress
 from studio.code.workspace import WorkspaceFile
 from studio.errors import InvalidInput
 from studio.tracing.redaction import Redactor
@@ -130,13 +130,69 @@ def test_streamed_text_shows_no_secret_however_it_comes_in_pieces(size: int) -> 
     ]
 
 
+KEY_LINES = "\n".join(["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" * 2] * 20)
+
+
+@pytest.mark.parametrize(
+    ("before", "secret"),
+    [
+        ("Authorization: Bearer ", "abcdefgh" * 40),
+        ("Bearer  \n", "abcdefgh"),
+        ("Authorization: Basic ", "abcdefghijk1" * 20 + "=="),
+        ('{"api_key": ', f'"{"correct horse battery staple " * 12}"'),
+        ("the secret access key\n =\n", "abcdefgh"),
+        ("Cookie: ", "sid=abcdefgh; theme=dark ; last=one two three " + "more " * 60),
+        ("postgres://anna:", "pässwörd" * 10 + "@host/name"),
+        ("", f"-----BEGIN RSA PRIVATE KEY-----\n{KEY_LINES}\n-----END RSA PRIVATE KEY-----"),
+    ],
+)
+@pytest.mark.parametrize("known", [(), ("hunter2",)])
+@pytest.mark.parametrize("size", [1, 4, 50])
+def test_streamed_text_shows_no_secret_that_nobody_knows(
+    before: str, secret: str, known: tuple[str, ...], size: int
+) -> None:
+    told, redactor = Lines(), Redactor(known)
+    quiet = DiscreetProgress(told, redactor)
+    text = f"{'Words before. ' * 20}{before}{secret}\n{'Words after. ' * 20}"
+    for start in range(0, len(text), size):
+        quiet.delta(text[start : start + size], step="write")
+    quiet.close()
+    whole = redactor.text(text)
+    assert "abcd" not in whole
+    assert told.told == [("write", whole)]
+
+
 def test_streamed_text_comes_as_it_is_written_but_for_its_end() -> None:
     told = Lines()
     quiet = DiscreetProgress(told, Redactor(["s3cr3t-value"]))
-    for _ in range(100):
+    for _ in range(1_000):
         quiet.delta("word ", step="write")
-    assert told.pieces > 90
-    assert len(told.told[0][1]) >= 480
+    assert told.pieces > 950
+    assert len(told.told[0][1]) >= 5_000 - REACH_CHARS - len("word ")
+
+
+class Counting(Redactor):
+    """One that remembers how many characters it has looked at."""
+
+    looked_at = 0
+
+    def text(self, text: str) -> str:
+        self.looked_at += len(text)
+        return super().text(text)
+
+
+@pytest.mark.parametrize("character", ["字", "x"])
+def test_streamed_text_without_a_space_costs_no_more_than_a_multiple_of_its_length(character: str) -> None:
+    told, redactor = Lines(), Counting()
+    quiet = DiscreetProgress(told, redactor)
+    text = character * 16_000
+    for start in range(0, len(text), 4):
+        quiet.delta(text[start : start + 4], step="write")
+    # Of a script that writes without spaces it is shown as it comes, too.
+    assert told.pieces > 3_900 if character == "字" else told.pieces == 0
+    quiet.close()
+    assert told.told == [("write", text)]
+    assert redactor.looked_at < 100 * len(text)
 
 
 def test_what_an_agent_does_is_shown_without_secrets_and_bulk() -> None:
