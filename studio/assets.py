@@ -4,7 +4,7 @@ The file is stored first and its row written after it, in the caller's own fence
 its file. What a worker that died in between has left is a file without a row, which `sweep` removes. Neither gets
 in the other's way: rows are written under a shared lock, after another look at the file, and files are removed
 under the exclusive one, after another look at the rows. Files in a folder that is named like a job, and so made for it
-alone, are left to that job until it has ended.
+alone, are left to that job for as long as it may go on from them.
 
 Nothing is ever overwritten. A path that already holds other content gets the hash of the new one into its name,
 so that what somebody has reviewed stays what it was.
@@ -32,6 +32,9 @@ T = TypeVar("T")
 
 # A run that stores a file and dies is tried again within minutes; a day is far beyond any job's attempts.
 ORPHAN_AGE = timedelta(days=1)
+# A job that failed or was canceled goes on from what it has kept when somebody retries it, which takes them the time to
+# see why it failed and to mend it. What a pause has stopped waits for the resume, however long that takes.
+REVIVAL_AGE = timedelta(days=30)
 # So many files at a time are removed, while nobody can write a row.
 _BATCH = 100
 # A file is removed under the hands of who stores it at most once, because storing it has made it a young one.
@@ -201,9 +204,10 @@ def content(storage: Storage, asset: Asset) -> bytes:
 def sweep(db: Database, storage: Storage, *, older_than: timedelta = ORPHAN_AGE) -> int:
     """Delete files that no row names, such as a deleted project's; return how many.
 
-    Younger ones are left alone: their row may be about to be written. So are those in the folder of a job that has not
-    ended: it may go on from them however long it sleeps. So is a storage of which the database knows no file at all:
-    it is another one's.
+    Younger ones are left alone: their row may be about to be written. So are those in the folder of a job that may go
+    on from them: one that has not ended, however long it sleeps; and one that failed or was canceled and has kept
+    steps, for `REVIVAL_AGE` and for as long as its project is paused. So is a storage of which the database knows no
+    file at all: it is another one's.
     """
     with db.connection() as conn:
         # Rows and files are compared by one clock, as far as that is possible.
@@ -232,12 +236,14 @@ def _unnamed(conn: Connection, paths: list[str]) -> list[str]:
     named = {row["storage_path"] for row in rows}
     unnamed = [path for path in paths if path not in named]
     folders = {path: PurePosixPath(path).parent.name for path in unnamed}
-    living = conn.execute(
-        "select id::text as id from public.agent_jobs where id = any(%s::uuid[])"
-        " and status not in ('completed', 'failed', 'canceled')",
-        [[name for name in set(folders.values()) if _UUID.fullmatch(name)]],
+    going_on = conn.execute(
+        "select j.id::text as id from public.agent_jobs j join public.projects p on p.id = j.project_id"
+        " where j.id = any(%s::uuid[]) and (j.status not in ('completed', 'failed', 'canceled')"
+        " or (j.status <> 'completed' and (p.status = 'paused' or j.completed_at > now() - %s)"
+        " and exists (select from public.agent_job_steps s where s.job_id = j.id)))",
+        [[name for name in set(folders.values()) if _UUID.fullmatch(name)], REVIVAL_AGE],
     )
-    jobs = {row["id"] for row in living}
+    jobs = {row["id"] for row in going_on}
     return [path for path in unnamed if folders[path] not in jobs]
 
 

@@ -1,7 +1,8 @@
 """What of an agent's work outlives the process: its conversation in the job's steps, its workspace in the storage.
 
 Of each turn two steps are kept, `write/{turn}/answer` and `write/{turn}/results`; the second names a file with what the
-turn has changed in the workspace. These files have no asset: once the job has ended, those older than a day are swept.
+turn has changed in the workspace. These files have no asset: they are swept when the job can no longer go on from them
+(see `studio.assets.sweep`).
 """
 
 from __future__ import annotations

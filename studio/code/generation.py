@@ -31,7 +31,7 @@ from studio.code.sandbox import Limits, choose
 from studio.code.workbench import Workbench, registry_hosts
 from studio.code.workspace import Changes
 from studio.database.connection import Connection
-from studio.errors import InvalidInput, PermissionRefused
+from studio.errors import InvalidInput, NotFound, PermissionRefused
 from studio.job_types import CodePayload
 from studio.model import spend
 from studio.model.prices import MICROS
@@ -155,10 +155,18 @@ class Generation:
     def inspect(self, prepared: Json, written: Json) -> Json:
         """Take what may be committed out of what the agent left, look it through for secrets, and keep it.
 
-        Raises `InvalidInput` where nothing was changed, `UnsafeOutput` where secrets are in it or it is too much.
+        Raises `InvalidInput` where nothing was changed, `UnsafeOutput` where secrets are in it or it is too much,
+        `NotFound` where what the agent left is gone from the storage.
         """
-        base = self._kept_base(prepared)
-        workspace = self._checkpoints(Changes).workspace(prepared["base"])
+        try:
+            base = self._kept_base(prepared)
+            workspace = self._checkpoints(Changes).workspace(prepared["base"])
+        except NotFound as exc:
+            raise NotFound(
+                f"What the agent wrote is gone from the storage. {exc.message}",
+                f"It was removed there, or swept long after the job had ended. Re-execute the job's run from the step"
+                f" `{STEP}` on: the agent begins anew.",
+            ) from exc
         found = manifest.look(workspace.files.values(), base)
         if not found.changes:
             why = written["reason"] or written["summary"] or "It said nothing."

@@ -1,6 +1,6 @@
 """The tree that is committed, kept as assets: what a person downloads, and all that later steps work on.
 
-Checkpoints of the workspace are swept when the job has ended; these are not.
+Checkpoints of the workspace are swept when the job can no longer go on from them; these are not.
 """
 
 from __future__ import annotations

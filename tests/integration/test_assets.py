@@ -17,7 +17,7 @@ from studio.assets import Asset
 from studio.claims import Claim, claim_by_id
 from studio.database.connection import Database
 from studio.errors import InvalidInput, LeaseLost, NotFound, StorageConflict, StorageRefused
-from studio.queue import NewJob, enqueue
+from studio.queue import NewJob, enqueue, get
 from studio.storage.base import StoredFile
 from studio.storage.folder import FolderStorage
 from tests.support.queue import InBackground
@@ -185,6 +185,41 @@ def test_what_a_job_keeps_for_itself_stays_until_it_has_ended(
         again = claim_by_id(conn, database, job.job_id, "two", "run-2", timedelta(seconds=60))
     again.complete()
     assert assets.sweep(database, storage) == 1
+
+
+@pytest.mark.parametrize("end", ["failed", "canceled"])
+def test_what_a_job_may_be_revived_from_stays(
+    database: Database, storage: FolderStorage, project: UUID, end: str
+) -> None:
+    """A retry or a resume goes on from it."""
+    store(database, storage, project)
+    with database.transaction() as conn:
+        payload = {"projectId": str(project), "ownerClerkId": "a"}
+        job = enqueue(conn, NewJob("phase0.generate_packet", project, payload))
+        claim = claim_by_id(conn, database, job.job_id, "one", "run-1", timedelta(seconds=60))
+        claim.save_step(conn, "write/1/answer", {})
+    if end == "failed":
+        claim.fail("It cannot be done.", permanent=True, retry_base=timedelta(seconds=1))
+    else:
+        claim.cancel("Not now.")
+    assert get(database, job.job_id).status == end
+    kept = f"{project}/code/{job.job_id}/turn-1.html"
+
+    def is_left(ended: timedelta) -> bool:
+        database.execute("update agent_jobs set completed_at = now() - %s where id = %s", [ended, job.job_id])
+        storage.upload(kept, b"x", content_type="text/html", upsert=True)
+        age(storage)
+        assets.sweep(database, storage)
+        return any(file.path == kept for file in storage.list(""))
+
+    just_now, long_ago = timedelta(days=2), assets.REVIVAL_AGE + timedelta(days=1)
+    assert is_left(just_now)
+    assert not is_left(long_ago)
+    database.execute("update projects set status = 'paused' where id = %s", [project])
+    assert is_left(long_ago)
+    # Without a step it would begin anew.
+    database.execute("delete from agent_job_steps where job_id = %s", [job.job_id])
+    assert not is_left(just_now)
 
 
 class SweptInBetween(FolderStorage):

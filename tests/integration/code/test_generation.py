@@ -11,7 +11,7 @@ import pytest
 
 from studio import memory
 from studio.code.sandbox import sandbox
-from studio.errors import InvalidInput, ModelUnavailable, PermissionRefused, UnsafeOutput
+from studio.errors import InvalidInput, ModelUnavailable, NotFound, PermissionRefused, UnsafeOutput
 from tests.support.code import Builder
 from tests.support.scripted_model import ScriptedModel
 from tests.support.scripted_turns import bash, say, turn, write
@@ -195,13 +195,32 @@ def test_an_agent_whose_workspace_is_gone_begins_anew(
     model.fault(1, "drop")
     builder = builder_of(model.url)
     job_id = builder.asked(project_id)
+
+    def die(step: str) -> None:
+        if step == "inspect":
+            raise KeyboardInterrupt
+
+    def lose() -> None:
+        for kept in Path(builder.settings.data_dir).rglob("turn-*.tar.gz"):
+            kept.unlink()
+
     with pytest.raises(ModelUnavailable):
         builder.attempt(job_id)
-    for kept in Path(builder.settings.data_dir).rglob("turn-*.tar.gz"):
-        kept.unlink()
+    lose()
+    with pytest.raises(KeyboardInterrupt):
+        builder.attempt(job_id, before=die)
+    assert model.played == [0, 1, 0, 1, 2]
+    # It has said its last word: only somebody can say that it is to be paid for again.
+    lose()
+    with pytest.raises(NotFound, match="What the agent wrote is gone") as gone:
+        builder.attempt(job_id)
+    assert "from the step `write` on" in gone.value.remedy
+    claim = builder.claimed(job_id)
+    claim.write(lambda conn: claim.forget_steps(conn, ["write"]))
+    claim.release("It begins anew.")
     builder.attempt(job_id)
     assert {file["path"] for file in builder.row(job_id)["files"]} == {"app.py", "b.py"}
-    assert model.played == [0, 1, 0, 1, 2]
+    assert model.played == [0, 1, 0, 1, 2, 0, 1, 2]
 
 
 def test_more_than_a_file_of_the_storage_takes_is_kept_in_parts(
