@@ -61,8 +61,9 @@ class Workbench:
     def changes(self) -> Changes:
         """Return what has changed in the workspace since the last look.
 
-        Where it holds more than can be taken over, or the sandbox has broken, the workspace was put back to what the
-        last look left, and `lost` says why.
+        Where it holds more than can be taken over, or the sandbox has broken and nothing has changed since, the
+        workspace is as the last look left it, and `lost` says why. What has changed since a break is all there is:
+        of the break itself whoever used the tool was told.
         """
         changes = Changes()
         try:
@@ -71,7 +72,7 @@ class Workbench:
         except (UnsafeOutput, SandboxBroken) as exc:
             self._broke(exc)
         lost, self._lost = self._lost, ""
-        return dataclasses.replace(changes, lost=lost)
+        return changes if changes else dataclasses.replace(changes, lost=lost)
 
     def close(self) -> None:
         """End the sandbox and all that runs in it."""

@@ -19,7 +19,7 @@ class WorkspaceFile:
 class Changes:
     """What has changed in a workspace since the last look. `removed` are paths.
 
-    `lost` says why the workspace was put back to what the last look left, where it was; else it is empty.
+    `lost` says why the workspace was put back to what the last look left, and is so still; else it is empty.
     """
 
     written: tuple[WorkspaceFile, ...] = ()

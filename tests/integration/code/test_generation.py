@@ -299,6 +299,24 @@ def test_work_whose_last_changes_could_not_be_kept_is_unfinished(
     assert "set back to what it was before this turn" in model.seen[-1].body["messages"][-1]["content"][-1]["text"]
 
 
+def test_what_is_done_after_a_break_is_not_said_to_be_lost(
+    builder_of: MakeBuilder, scripted: Scripted, project_id: UUID
+) -> None:
+    model = scripted(turn(bash("kill -9 $PPID"), write("app.py", APP)), say("All is done."))
+    builder = builder_of(model.url)
+    job_id = builder.asked(project_id)
+    done = builder.attempt(job_id, until="write")
+    assert done["write"]["reason"] is None
+    broken, written = model.seen[-1].body["messages"][-1]["content"]
+    assert "The sandbox ended" in str(broken["content"])
+    assert not written.get("is_error", False)
+    kept = builder.db.fetch_one(
+        "select output from agent_job_steps where job_id = %s and step = 'write/1/results'", [job_id]
+    )
+    assert kept is not None
+    assert (len(kept["output"]["changes"]), kept["output"]["lost"]) == (1, "")
+
+
 def test_what_may_not_leave_stays_and_is_named(builder_of: MakeBuilder, scripted: Scripted, project_id: UUID) -> None:
     plant = (
         "mkdir -p .github/workflows .git/hooks && echo 'on: push' > .github/workflows/x.yml"
