@@ -130,10 +130,9 @@ def check_in(
     own = visit.is_own(seen.final_url)
     pictures = {name: data for name, data in seen.pictures.items() if not name.startswith(("draft-", "again-"))}
     if why := seen.unreachable():
-        hops = list(seen.desktop.get("hops") or [wanted.url])
         first, *others = checks
         # One reason for all of them, told once.
-        results = [unseen(first, why, url=wanted.url, hops=hops)]
+        results = [unseen(first, why, **seen.came_of_it())]
         results += [unseen(check, why._replace(why="The page could not be visited")) for check in others]
         return Checked(tuple(results), None, pictures)
 

@@ -10,8 +10,6 @@ from studio.database.connection import Connection
 from studio.job_types import CheckName
 from studio.rollbacks import propose_rollback
 
-# Wall-clock times, which a machine with other things to do makes as long as those of a slow page.
-_OF_THE_MACHINE: frozenset[CheckName] = frozenset({"web_vitals"})
 # What the studio's pages never answer with by themselves, whatever is on them.
 _NO_PAGE = 400
 
@@ -21,13 +19,17 @@ def helpless(results: Sequence[Mapping[str, Any]], failed: Sequence[str], final_
 
     `results` are a check's as its row keeps them, `failed` the checks of these that failed.
     """
-    if final_url is None:
-        return "nothing answered, and would not answer with an earlier page either"
-    status = _status(results)
+    page = _evidence(results, "screenshot")
+    status, hops = page.get("status"), page.get("hops", [])
     if status is not None and status >= _NO_PAGE:
         return f"the address answered with status {status}, which is no page's doing"
-    if _OF_THE_MACHINE.issuperset(failed):
-        return f"only {', '.join(failed)} failed, whose times may be those of the machine that measured them"
+    if final_url is None and not page.get("ended"):
+        if len(hops) > 1:
+            return f"the address led on to {hops[-1]}, which is no page's doing, and there was no page"
+        if status is None:
+            return "nothing answered, and would not answer with an earlier page either"
+    if list(failed) == ["web_vitals"] and _is_of_the_machine(_evidence(results, "web_vitals")):
+        return "only web_vitals failed, whose times may be those of the machine that measured them"
     return None
 
 
@@ -42,10 +44,15 @@ def offer_rollback(
     return offer.reason if offer.approval_id is None else f"{offer.reason} (approval {offer.approval_id})"
 
 
-def _status(results: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return the status of the page itself; None where nobody looked for it."""
-    for result in results:
-        if result["check"] == "screenshot":
-            status = result["evidence"].get("status")
-            return status if isinstance(status, int) else None
-    return None
+def _is_of_the_machine(vitals: Mapping[str, Any]) -> bool:
+    """Say whether nothing but wall-clock times can have failed: other work of the machine makes them long as well.
+
+    What moves about on a page or is never painted, and a page that keeps its thread, do so on any machine.
+    """
+    painted = vitals.get("largest_paint_ms") is not None
+    return painted and vitals["layout_shift"] <= vitals["limits"]["layout_shift"]
+
+
+def _evidence(results: Sequence[Mapping[str, Any]], check: CheckName) -> Mapping[str, Any]:
+    """Return what a check has seen; nothing where it was not asked for."""
+    return next((result["evidence"] for result in results if result["check"] == check), {})

@@ -67,6 +67,21 @@ class Seen:
             return Cause(f"The page could not be reached: {why}", by_page=True)
         return _unreached(self.desktop)
 
+    def came_of_it(self) -> dict[str, Any]:
+        """Return what is known of a page that could not be looked at.
+
+        Where it was looked for (`url`, `hops`), the `status` of its answer, None where none came, and whether it has
+        `ended` the look itself, such as by a crash.
+        """
+        ended = cause_of(self.desktop.get("ended"))
+        asked = [one for one in self.desktop.get("requests", []) if one.get("main") and not one.get("framed")]
+        return {
+            "url": self.url,
+            "hops": list(self.desktop.get("hops") or [self.url]),
+            "status": asked[-1]["status"] if asked else None,
+            "ended": ended is not None and ended.by_page,
+        }
+
     def why_refused(self, url: str) -> str | None:
         """Return why the guard refuses the address, None where it does not."""
         return self.refused.get(place(url))

@@ -92,6 +92,18 @@ def test_a_crash_is_the_pages_own() -> None:
     assert (result.outcome, result.summary) == ("failed", "There is no desktop picture: its process crashed.")
 
 
+def test_a_page_that_ends_the_look_at_it_has_answered() -> None:
+    crashed = Cause("its process crashed", by_page=True).as_json()
+    document = request("", kind="Document", main=True, framed=False)
+    frame = request("frame", main=True, framed=True, status=404)
+    ended = {"reached": False, "hops": [URL], "ended": crashed, "requests": [document, frame]}
+    known = {"url": URL, "hops": [URL]}
+    assert Seen(URL, {"desktop": ended}).came_of_it() == {**known, "status": 200, "ended": True}
+    ended["ended"] = Cause("its time was over", by_page=False).as_json()
+    assert Seen(URL, {"desktop": ended}).came_of_it()["ended"] is False
+    assert Seen(URL, {"desktop": LATE}).came_of_it() == {**known, "status": None, "ended": False}
+
+
 def test_without_a_form_none_is_sent_however_little_time_there_was() -> None:
     seen = Seen("https://example.org/", {"desktop": {**DESKTOP, "forms": {"count": 0, "forms": []}}}, lost=HURRY)
     result = form_post(seen, own=True, asked=False, arrival=lambda: None)

@@ -167,10 +167,19 @@ def test_a_part_looked_at_by_hand_offers_no_way_back(project: Published) -> None
     assert offers(project) == []
 
 
-def seen(page: PublishedPage, *outcomes: tuple[CheckName, str], status: int = 200, **changed: Any) -> dict[str, Any]:
-    """Return what a browser would have brought home of a page."""
+SLOW: dict[str, Any] = {"largest_paint_ms": 4000, "layout_shift": 0.1, "limits": {"layout_shift": 0.1}}
+
+
+def seen(
+    page: PublishedPage,
+    *outcomes: tuple[CheckName, str],
+    status: int | None = 200,
+    evidence: dict[str, Any] | None = None,
+    **changed: Any,
+) -> dict[str, Any]:
+    """Return what a browser would have brought home of a page; `evidence` is what each check has seen besides."""
     results = [
-        {"check": check, "outcome": outcome, "summary": "As told.", "evidence": {"status": status}}
+        {"check": check, "outcome": outcome, "summary": "As told.", "evidence": {"status": status, **(evidence or {})}}
         for check, outcome in outcomes
     ]
     looked = {"url": page.live_url, "final_url": page.live_url, "publication_no": page.publication_no}
@@ -182,8 +191,21 @@ def seen(page: PublishedPage, *outcomes: tuple[CheckName, str], status: int = 20
     [
         (["screenshot", "meta_tags"], {"status": 502}, "answered with status 502, which is no page's doing"),
         (["screenshot", "meta_tags"], {"status": 429}, "answered with status 429, which is no page's doing"),
-        (["screenshot"], {"final_url": None}, "nothing answered"),
-        (["web_vitals"], {}, "only web_vitals failed, whose times may be those of the machine"),
+        (["screenshot"], {"final_url": None, "status": None}, "nothing answered"),
+        # It answered with a page that no browser survives.
+        (["screenshot"], {"final_url": None, "evidence": {"ended": True}}, None),
+        (["screenshot"], {"final_url": None, "status": None, "evidence": {"ended": True}}, None),
+        (["screenshot"], {"final_url": None, "status": 502, "evidence": {"ended": True}}, "with status 502"),
+        (
+            ["screenshot"],
+            {"final_url": None, "status": None, "evidence": {"hops": ["http://a.test/", "http://b.test/"]}},
+            "the address led on to http://b.test/, which is no page's doing",
+        ),
+        (["web_vitals"], {"evidence": SLOW}, "only web_vitals failed, whose times may be those of the machine"),
+        # No machine makes a page move about, leave itself unpainted, or answer nothing.
+        (["web_vitals"], {"evidence": {**SLOW, "layout_shift": 0.2}}, None),
+        (["web_vitals"], {"evidence": {**SLOW, "largest_paint_ms": None}}, None),
+        (["web_vitals"], {}, None),
         (["meta_tags", "web_vitals"], {}, None),
         (["screenshot"], {}, None),
     ],
