@@ -23,7 +23,7 @@ from studio.page_checks.limits import Limits
 from studio.page_checks.links import Follow, broken_links
 from studio.page_checks.loading import console_errors, failed_requests, page_weight
 from studio.page_checks.origins import origin, own_endpoints, own_origins, published_origins
-from studio.page_checks.owing import place, with_owing
+from studio.page_checks.owing import form_with_owing, place, with_owing
 from studio.page_checks.posting import Arrival, Form, Once
 from studio.page_checks.results import CheckResult, not_applicable, unseen
 from studio.page_checks.seen import Seen
@@ -250,7 +250,8 @@ class _Visit:
             with self._session.without(map(place, task["post"]["ours"]), _NOT_TO_US):
                 self._run(task, "form")
             found: Form | None = self._session.kept.get("form")
-            return found
+            # Known as long as this browser's way out is.
+            return None if found is None else form_with_owing(found, self._limits, self._session.silent_for)
 
         form = self._once(send)
         if form is not None:

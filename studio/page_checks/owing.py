@@ -41,11 +41,20 @@ def with_owing(pages: Mapping[str, Any], limits: Limits, owed: Owed) -> dict[str
     noted = dict(pages)
     if (page := pages.get("desktop")) is not None:
         noted["desktop"] = _page(page, limits, owed)
-    form = pages.get("form")
-    if form is not None and form.get("gave_up_on_answer_at") is not None:
-        at = form["gave_up_on_answer_at"]
-        noted["form"] = {**form, "owed": _is_owed(owed, form["answered_at"], at, limits.form, altogether=True)}
+    if (form := pages.get("form")) is not None:
+        noted["form"] = form_with_owing(form, limits, owed)
     return noted
+
+
+def form_with_owing(form: Mapping[str, Any], limits: Limits, owed: Owed) -> dict[str, Any]:
+    """Return what came of a form with `owed` noted on an answer that did not come.
+
+    One on which it is noted stays as it is: it may be another process's, whose moments and connections nobody knows.
+    """
+    at = form.get("gave_up_on_answer_at")
+    if at is None or "owed" in form:
+        return dict(form)
+    return {**form, "owed": _is_owed(owed, form["answered_at"], at, limits.form, altogether=True)}
 
 
 def _page(page: Mapping[str, Any], limits: Limits, owed: Owed) -> dict[str, Any]:

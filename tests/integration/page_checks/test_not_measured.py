@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 from PIL import Image
 from playwright.sync_api import TimeoutError
 
 from studio.browser.pages import View
+from studio.browser.session import BrowserSession
 from studio.errors import InvalidInput
 from studio.job_types import JOB_TYPES
 from studio.page_checks.appearance import mobile_responsive, screenshot
 from studio.page_checks.causes import Cause, cause
-from studio.page_checks.checking import Checked
+from studio.page_checks.checking import Checked, Wanted, _Visit
 from studio.page_checks.difference import visual_difference
 from studio.page_checks.limits import Limits
 from studio.page_checks.loading import failed_requests, page_weight
@@ -123,8 +128,39 @@ def test_no_answer_is_only_blamed_on_a_server_that_owed_it(owed: float | None, o
         "gave_up_on_answer_at": 100.0,
     }
     pages = with_owing({"desktop": DESKTOP, "form": form}, Limits(), owing(owed))
-    result = form_post(Seen(URL, pages), own=True, asked=False, arrival=lambda: None)
-    assert (result.outcome, "nobody answered in time" in result.summary) == (outcome, True)
+    # Another attempt, with another way out, is told of it and leaves it as it was.
+    for seen in (Seen(URL, pages), Seen(URL, with_owing(pages, Limits(), owing(None)))):
+        result = form_post(seen, own=True, asked=False, arrival=lambda: None)
+        assert (result.outcome, "nobody answered in time" in result.summary) == (outcome, True)
+
+
+class Browser:
+    """A session whose page sends its form and hears nothing: what passed between them is told to nobody else."""
+
+    silent_for = staticmethod(owing(15.0))
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def without(self, endpoints: Iterable[tuple[str, int]], why: str) -> nullcontext[None]:
+        return nullcontext()
+
+    def run(self, *_: object, **__: object) -> SimpleNamespace:
+        self.kept["form"] = {"answered_at": f"{URL}join", "gave_up_on_answer_at": 100.0}
+        return SimpleNamespace(files={})
+
+
+def test_what_came_of_a_strangers_form_is_known_before_it_is_written_down() -> None:
+    written: list[Any] = []
+
+    def once(send: Callable[[], Any]) -> Any:
+        written.append(send())
+        return written[-1]
+
+    wanted = Wanted(URL, ("form_post",), UUID(int=1))
+    visit = _Visit(cast("BrowserSession", Browser()), Settings(), wanted, wanted.checks, Limits(), once)
+    visit._send({"post": {"ours": []}})
+    assert written == [{"answered_at": f"{URL}join", "gave_up_on_answer_at": 100.0, "owed": True}]
 
 
 def test_a_window_after_one_that_was_answered_waits_for_the_machine() -> None:
