@@ -23,7 +23,7 @@ from typing import Self
 from studio.addresses import ascii_host
 from studio.egress.connection import Connection, Resolve, Rules
 from studio.egress.pipe import Allowance
-from studio.egress.record import Record
+from studio.egress.record import Record, all_silent_for
 from studio.errors import InvalidInput, OutboundRefused
 from studio.outbound import ALLOWED_PORTS, MAX_ADDRESSES, OutboundClient
 from studio.pinned_network import Endpoint
@@ -159,12 +159,12 @@ class Egress:
     def silent_for(self, host: str, port: int, at: float, *, altogether: bool) -> float | None:
         """Return for how many seconds everybody there, at the moment `at` (`time.monotonic`), had owed an answer.
 
-        None where nobody there was connected to. What counts as an answer `altogether` says (see `Record.silent_for`).
+        None where nobody there was connected to. Who counts `all_silent_for` says, and what counts as an answer
+        `altogether` (see `Record.silent_for`).
         """
         with self._lock:
             records = [record for record in self._records if (record.host, record.port) == (host, port)]
-        silent = [record.silent_for(at, altogether=altogether) for record in records]
-        return min((seconds for seconds in silent if seconds is not None), default=None)
+        return all_silent_for(records, at, altogether=altogether)
 
     @contextlib.contextmanager
     def without(self, endpoints: Iterable[Endpoint], why: str) -> Iterator[None]:

@@ -14,7 +14,7 @@ import pytest
 
 from studio.egress import Egress, EgressRequest, no_network, only_hosts, public_only, with_own_origins
 from studio.egress.connection import Resolve
-from studio.egress.record import Record
+from studio.egress.record import Record, all_silent_for
 from studio.errors import OutboundFailed, OutboundRefused
 from studio.outbound import OutboundClient
 from studio.pinned_network import Endpoint
@@ -338,6 +338,23 @@ def test_who_is_slow_to_take_an_answer_does_not_wait_for_it() -> None:
     assert record.silent_for(30.0, altogether=False) == 11.0
     record.ended_at = 29.0
     assert record.silent_for(30.0, altogether=False) is None
+
+
+@pytest.mark.parametrize("altogether", [True, False])
+def test_a_request_that_hangs_is_not_hidden_by_others_that_are_answered(altogether: bool) -> None:
+    def silent(*records: Record) -> float | None:
+        return all_silent_for(records, 30.0, altogether=altogether)
+
+    hangs = Record(connected_at=10.0, sent_at=12.0)
+    polls = Record(connected_at=10.0, sent_at=29.0, heard_at=29.5)
+    assert silent(hangs, polls) == 18.0
+    # Any of those that wait may be the one that was meant.
+    assert silent(hangs, polls, Record(connected_at=10.0, sent_at=25.0, heard_at=11.0)) == 5.0
+    # After a handshake it was the server that spoke last.
+    shaken = Record(connected_at=10.0, sent_at=12.0, heard_at=12.0625)
+    assert silent(shaken) == (17.9375 if altogether else 18.0)
+    assert silent(shaken, polls) == (0.5 if altogether else 1.0)
+    assert silent(Record(ended_at=20.0, connected_at=10.0)) is None
 
 
 def test_what_is_closed_for_a_while_is_refused_for_that_while(egress: Egress, names: Table) -> None:
