@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -43,10 +44,13 @@ def test_what_is_asked_for_is_queued_and_can_be_followed(greenlight: Greenlight,
     ):
         first = greenlight(group, *arguments)
         assert first.code == 0, first.err
+        [job_id] = re.findall(r"greenlight jobs tail (\S+)", first.out)
+        assert f"greenlight {group} show {job_id}" in first.out
+        assert queue.get(db, UUID(job_id)).status == "queued"
+        # In another minute it is another question.
         asked = greenlight(group, *arguments, "--json").json
-        assert f"greenlight jobs tail {asked['job_id']}" in first.out
-        assert f"greenlight {group} show {asked['job_id']}" in first.out
         assert (asked["outcome"], asked["status"]) in (("existing", "queued"), ("created", "queued"))
+        assert (asked["job_id"] == job_id) is (asked["outcome"] == "existing")
     payloads = {job.job_type: job.payload for job in queue.find(db, project_id=project)}
     assert payloads["code.generate_mvp"]["branch"] == "tools"
     assert (payloads["research.generate_report"]["format"], payloads["research.generate_report"]["maxSlides"]) == (
