@@ -17,11 +17,12 @@ from resources import run_tags
 from resources.database import StudioDatabase
 from sensors.relays import RELAYS, pickup_name
 from sensors.waiting import Pace, Wait, Waited
-from studio import lanes, queue
+from studio import fleet, lanes, queue
 from studio.claims import Claim
 from studio.database.connection import Database
 from studio.errors import StudioError
 from studio.job_types import JOB_TYPES, LANES, Lane, job_type, require_handler
+from studio.lanes import LaneLimit
 from studio.queue import Job
 from studio.settings import Settings, get_settings
 
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 def claim_for_launch(db: Database, lane: Lane, settings: Settings) -> Iterator[dg.RunRequest]:
     """Claim what fits into the lane's free slots and yield a run request for each job that has a handler."""
-    limit = lanes.limits(settings)[lane]
+    limit = free_slots(db, lane, settings)
     jobs = queue.claim(
         db,
         f"{settings.worker_id}:{lane}",
@@ -43,6 +44,19 @@ def claim_for_launch(db: Database, lane: Lane, settings: Settings) -> Iterator[d
     for job in jobs:
         if (request := _request(db, job)) is not None:
             yield request
+
+
+def free_slots(db: Database, lane: Lane, settings: Settings) -> LaneLimit:
+    """Return how many jobs of the lane may run at once: by the settings, or in a fleet by what its workers offer.
+
+    What a worker that is cut off, draining, or without its broker could take is not offered: a claim would wait in
+    vain, and its short lease end.
+    """
+    limit = lanes.limits(settings)[lane]
+    if settings.broker_url is None:
+        return limit
+    offered = fleet.offered_slots(db, lane, settings.worker_heartbeat_seconds)
+    return LaneLimit(offered, max(1, min(offered, settings.worker_project_limit)))
 
 
 def _request(db: Database, job: Job) -> dg.RunRequest | None:

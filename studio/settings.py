@@ -7,6 +7,7 @@ Durations are seconds unless the name ends in `_MS`.
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 from decimal import Decimal
 from pathlib import Path
 
@@ -110,6 +111,23 @@ class Settings(BuilderSettings):
         le=500,
         validation_alias="WORKER_CLAIM_BATCH",
         description="How many jobs a pickup claims at most.",
+    )
+    broker_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="GREENLIGHT_BROKER_URL",
+        description="Redis or RabbitMQ that carries runs to workers on other machines. Unset: runs stay on this one.",
+    )
+    worker_heartbeat_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        validation_alias="GREENLIGHT_WORKER_HEARTBEAT_SECONDS",
+        description="How often workers of a fleet say that they live. Four silent ones, and nothing is given to them.",
+    )
+    release: str = Field(
+        default_factory=lambda: importlib.metadata.version("greenlight"),
+        validation_alias="GREENLIGHT_RELEASE",
+        description="Which build this is, such as a commit: shown beside workers. Unset: the version.",
     )
     worker_poll_ms: int = Field(
         default=1000,

@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: e111415bc532da4e86d5528fd2ef5c249c3572a38827e1c351cc77a72aef7fc5
+// Written by `make types`. Made of: ee257ae4e5a3874e89c133852f1483dd5cb979b1d56d7ee9355246e949c089e0
 export type Json =
   | string
   | number
@@ -3195,6 +3195,60 @@ export type Database = {
           },
         ]
       }
+      run_outputs: {
+        Row: {
+          complete: boolean
+          log_key: string
+          stderr: string
+          stdout: string
+          stored_at: string
+        }
+        Insert: {
+          complete?: boolean
+          log_key: string
+          stderr?: string
+          stdout?: string
+          stored_at?: string
+        }
+        Update: {
+          complete?: boolean
+          log_key?: string
+          stderr?: string
+          stdout?: string
+          stored_at?: string
+        }
+        Relationships: []
+      }
+      run_takes: {
+        Row: {
+          ended_at: string | null
+          ending: string | null
+          host: string
+          pid: number | null
+          run_id: string
+          taken_at: string
+          worker_id: string
+        }
+        Insert: {
+          ended_at?: string | null
+          ending?: string | null
+          host: string
+          pid?: number | null
+          run_id: string
+          taken_at?: string
+          worker_id: string
+        }
+        Update: {
+          ended_at?: string | null
+          ending?: string | null
+          host?: string
+          pid?: number | null
+          run_id?: string
+          taken_at?: string
+          worker_id?: string
+        }
+        Relationships: []
+      }
       sign_in_links: {
         Row: {
           created_at: string
@@ -3956,6 +4010,10 @@ export type Database = {
         Returns: string
       }
       email_wait: { Args: { p_id: string; p_now?: string }; Returns: string }
+      end_run_take: {
+        Args: { p_ending: string; p_run_id: string; p_worker_id: string }
+        Returns: boolean
+      }
       enlist_outbox_effect: {
         Args: {
           p_claim_no: number
@@ -4207,6 +4265,10 @@ export type Database = {
           waiting: number
         }[]
       }
+      offered_slots: {
+        Args: { p_lane: string; p_service_name: string; p_within: string }
+        Returns: number
+      }
       packet_runs_ads: { Args: { p_packet: Json }; Returns: boolean }
       place_of_error: { Args: { p_stack: string }; Returns: string }
       project_activity: {
@@ -4369,6 +4431,16 @@ export type Database = {
           cancel_requested: boolean
           leased_until: string
         }[]
+      }
+      report_worker: {
+        Args: {
+          p_details: Json
+          p_rss_mb?: number
+          p_service_name: string
+          p_status: string
+          p_worker_id: string
+        }
+        Returns: undefined
       }
       reserve_drip: {
         Args: {
@@ -4658,6 +4730,15 @@ export type Database = {
           p_window: string
         }
         Returns: number
+      }
+      take_run: {
+        Args: {
+          p_host: string
+          p_pid?: number
+          p_run_id: string
+          p_worker_id: string
+        }
+        Returns: boolean
       }
       visitor_hash: { Args: { p_of: string }; Returns: string }
     }

@@ -39,6 +39,7 @@ from greenlight_dagster.cli import (
     stack,
     traces,
     work,
+    workers,
 )
 from greenlight_dagster.cli.output import EXIT_INTERRUPTED, INTERRUPTS, err, print_error
 from studio.database.errors import translate
@@ -76,6 +77,8 @@ app.command("sign-in", epilog="Example: greenlight sign-in --json")(sign_in.sign
 app.command(epilog='Example: greenlight chat 7b0e1c9a-… "What should we do next?"')(chat.chat)
 app.command(epilog='Example: eval "$(greenlight env)"')(stack.env)
 app.command(epilog="Example: greenlight doctor --json")(doctor.doctor)
+app.command(epilog="Example: greenlight worker --lane standard=4 --lane realtime=2")(workers.worker)
+app.command(epilog="Example: greenlight workers --here")(workers.workers)
 projects.app.command(epilog="Example: greenlight projects budget 7b0e1c9a-… --usd 40 --reason 'The second round'")(
     limits.budget
 )

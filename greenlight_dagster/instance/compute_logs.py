@@ -1,7 +1,8 @@
 """Capture of what an op prints, for the run's page in the Dagster UI.
 
 Dagster's own capture starts `tail` and a Python process twice per run, to show the output on the terminal as
-well. A run worker has no terminal: there it is enough to point the file descriptors at the files.
+well. A run worker has no terminal: there it is enough to point the file descriptors at the files. Where runs are
+carried out on other machines than the one that shows them, `DatabaseComputeLogManager` takes the files along.
 """
 
 from __future__ import annotations

@@ -44,16 +44,7 @@ NICENESS = {"standard": 10, "heavy": 15}
 
 def work(instance: DagsterInstance, config: LauncherConfig, template: int) -> None:
     """Connect, wait for an order of the server, carry it out; `template` is the number of the one we come from."""
-    # So that it can be ended with everything that it has started.
-    os.setsid()
-    RedirectingComputeLogManager.redirects = True
-    be_thrifty(STUDIO_CONNECTIONS, CONNECTION_PATIENCE_SECONDS)
-    # What a run makes, it mostly keeps to its end, which comes soon; what was there before is frozen.
-    gc.set_threshold(GC_THRESHOLD)
-    for stream in (sys.stdout, sys.stderr):
-        # What an op prints is to be seen while it runs.
-        with contextlib.suppress(AttributeError):
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    settle()
     process, records = Process.current(), Records(config.records)
     with _connected(instance), contextlib.closing(_server(config, template)) as channel:
         order = channel.receive()
@@ -68,6 +59,30 @@ def work(instance: DagsterInstance, config: LauncherConfig, template: int) -> No
             _say(channel, {"done": True})
         elif "run" in order:
             _carry_out(order["run"], instance, process, records, channel)
+
+
+def settle() -> None:
+    """Make this process, which was just forked, one that carries out runs."""
+    # So that it can be ended with everything that it has started.
+    os.setsid()
+    RedirectingComputeLogManager.redirects = True
+    be_thrifty(STUDIO_CONNECTIONS, CONNECTION_PATIENCE_SECONDS)
+    # What a run makes, it mostly keeps to its end, which comes soon; what was there before is frozen.
+    gc.set_threshold(GC_THRESHOLD)
+    for stream in (sys.stdout, sys.stderr):
+        # What an op prints is to be seen while it runs.
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def warm(instance: DagsterInstance) -> None:
+    """Connect and rehearse, so that the first run of this process finds everything at hand."""
+    try:
+        instance.get_run_by_id("none")
+    except SQLAlchemyError as exc:
+        log.warning("a worker cannot connect yet: %s", exc)
+        return
+    _rehearse(instance)
 
 
 def _rehearse(instance: DagsterInstance) -> None:

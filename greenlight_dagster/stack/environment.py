@@ -91,6 +91,8 @@ def exports(
         **code_server_variables(),
         "CLAUDE_DIRECT_MODEL": settings.model,
     }
+    if settings.broker_url is not None:
+        variables["GREENLIGHT_BROKER_URL"] = settings.broker_url.get_secret_value()
     if sandbox is not None:
         variables["ANTHROPIC_BASE_URL"] = sandbox.url or ""
         variables["ANTHROPIC_API_KEY"] = SANDBOX_KEY

@@ -1,6 +1,7 @@
 """How a stack runs Dagster: the instance's configuration, the daemon, and what its processes find in their environment.
 
-There is one way, the repository's own; the benchmarks bring another to compare it with.
+There are two ways of the repository's own: with runs on this machine, and with a broker that carries them to workers.
+The benchmarks bring another to compare with.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from studio.paths import ROOT
+from studio.settings import Settings
 
 
 def daemon_command(workspace: Path) -> list[str]:
@@ -28,3 +30,9 @@ class Profile:
 
 
 DEFAULT = Profile()
+FLEET = Profile(dagster_yaml=ROOT / "dagster.celery.yaml")
+
+
+def profile_of(settings: Settings) -> Profile:
+    """Return how the settings want Dagster to be run."""
+    return FLEET if settings.broker_url is not None else DEFAULT

@@ -15,7 +15,7 @@ from greenlight_dagster.stack import environment, lock, parts, remains, secrets,
 from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.folders import Folders
 from greenlight_dagster.stack.keeper import Abandoned, Keeper
-from greenlight_dagster.stack.profile import DEFAULT, Profile
+from greenlight_dagster.stack.profile import Profile, profile_of
 from greenlight_dagster.stack.secrets import Secrets
 from greenlight_dagster.stack.shutdown import Drain, stop_parts
 from greenlight_dagster.stack.signals import Signals
@@ -58,8 +58,9 @@ class Stack:
         web_port: int | None = None,
         studio_port: int | None = None,
         definitions_module: str = "greenlight_dagster.definitions",
-        profile: Profile = DEFAULT,
+        profile: Profile | None = None,
     ) -> None:
+        profile = profile or profile_of(settings)
         self.folders = Folders(folder, profile.dagster_yaml)
         self.folder = self.folders.root
         self.id = uuid.uuid4().hex

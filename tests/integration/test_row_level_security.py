@@ -35,6 +35,8 @@ SERVER_ONLY = {
     "project_creations",
     "project_event_counters",
     "request_counts",
+    "run_outputs",
+    "run_takes",
     "sign_in_links",
     "sign_in_sessions",
     "synthetic_baselines",

@@ -118,6 +118,8 @@ def test_these_are_the_commands() -> None:
         "bench latency",
         "bench chats",
         "bench burst",
+        "worker",
+        "workers",
     }
 
 
@@ -234,6 +236,7 @@ def test_every_json_is_one_line_alone(
         "traces errors": [],
         "traces health": [],
         "traces test": ["--list"],
+        "workers": [],
         "code generate": [project, "A list of tools"],
         "code list": [project],
         "report generate": [project, "Who borrows tools"],

@@ -1,0 +1,154 @@
+"""Workers on several machines, as the database knows them: what each offers, and who has taken which run.
+
+The face of `20260308000100_fleet_workers.sql`. Whether a worker lives is told by the database's clock alone, so that
+the clocks of its machine and of ours may be off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from psycopg.types.json import Jsonb
+
+from studio.database.connection import Database
+from studio.database.patience import patiently
+from studio.job_types import Lane
+
+# What the rows of ours in `worker_heartbeats` are called; other makes have other names.
+SERVICE = "greenlight-celery"
+# One lost heartbeat, and one that came late, are no death.
+HEARTBEATS_OF_A_LIFE = 4
+
+Status = Literal["running", "draining", "stopped", "error"]
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker of the fleet. `seconds_ago` is when it was last heard of; it `lives` where that is recent enough."""
+
+    worker_id: str
+    status: Status
+    lane: str
+    slots: int
+    running: int
+    done: int
+    host: str
+    release: str
+    started_at: datetime
+    seconds_ago: float
+    lives: bool
+
+
+@dataclass(frozen=True)
+class Take:
+    """Who has taken a run, and how that ended; `ending` is None while it goes on."""
+
+    worker_id: str
+    host: str
+    pid: int | None
+    taken_at: datetime
+    ending: str | None
+
+
+def life(heartbeat_seconds: float) -> timedelta:
+    """Return for how long a worker counts as alive after its last heartbeat."""
+    return timedelta(seconds=heartbeat_seconds * HEARTBEATS_OF_A_LIFE)
+
+
+def report(db: Database, worker_id: str, status: Status, details: Mapping[str, Any], rss_mb: float | None) -> None:
+    """Say that a worker lives. `details` has `lane`, `slots`, `host`, `process`, `running`, `done` and `release`."""
+    db.execute("select public.report_worker(%s, %s, %s, %s, %s)", [worker_id, SERVICE, status, Jsonb(details), rss_mb])
+
+
+def offered_slots(db: Database, lane: Lane, heartbeat_seconds: float) -> int:
+    """Return how many processes the living workers of `lane` have, busy or not."""
+    row = db.fetch_one("select public.offered_slots(%s, %s, %s) as slots", [SERVICE, lane, life(heartbeat_seconds)])
+    return int(row["slots"]) if row else 0
+
+
+def workers(db: Database, heartbeat_seconds: float) -> list[Worker]:
+    """Return the workers that were heard of within the last day, by lane and name."""
+    rows = db.fetch_all(
+        "select worker_id, status, started_at, details, last_seen_at > now() - %s as lives,"
+        " greatest(extract(epoch from now() - last_seen_at), 0)::float8 as seconds_ago"
+        " from public.worker_heartbeats"
+        " where service_name = %s and last_seen_at > now() - interval '1 day'"
+        " order by details ->> 'lane', worker_id",
+        [life(heartbeat_seconds), SERVICE],
+    )
+    return [_worker(row) for row in rows]
+
+
+def _worker(row: Mapping[str, Any]) -> Worker:
+    details = row["details"]
+    return Worker(
+        worker_id=row["worker_id"],
+        status=row["status"],
+        lane=str(details.get("lane", "")),
+        slots=int(details.get("slots", 0)),
+        running=int(details.get("running", 0)),
+        done=int(details.get("done", 0)),
+        host=str(details.get("host", "")),
+        release=str(details.get("release", "")),
+        started_at=row["started_at"],
+        seconds_ago=row["seconds_ago"],
+        lives=row["lives"] and row["status"] != "stopped",
+    )
+
+
+def forget(db: Database, worker_id: str) -> bool:
+    """Forget a worker that will not come back; return whether there was one."""
+    return (
+        db.execute(
+            "delete from public.worker_heartbeats where worker_id = %s and service_name = %s", [worker_id, SERVICE]
+        )
+        > 0
+    )
+
+
+def take(db: Database, run_id: str, worker_id: str, host: str, pid: int | None) -> bool:
+    """Take a run off the broker; False where somebody has taken it before. A database that is away is waited for."""
+
+    def ask() -> bool:
+        row = db.fetch_one("select public.take_run(%s, %s, %s, %s) as taken", [run_id, worker_id, host, pid])
+        return bool(row and row["taken"])
+
+    return patiently(ask)
+
+
+def end_take(db: Database, run_id: str, worker_id: str, ending: str) -> bool:
+    """Note how a taken run ended; False where that is known already."""
+
+    def note() -> bool:
+        row = db.fetch_one("select public.end_run_take(%s, %s, %s) as noted", [run_id, worker_id, ending])
+        return bool(row and row["noted"])
+
+    return patiently(note)
+
+
+def take_of(db: Database, run_id: str) -> Take | None:
+    """Return who has taken the run; None where nobody has yet."""
+    row = db.fetch_one(
+        "select worker_id, host, pid, taken_at, ending from public.run_takes where run_id = %s", [run_id]
+    )
+    return Take(**row) if row else None
+
+
+def prune_takes(db: Database, older_than: timedelta) -> int:
+    """Delete what is known of runs that were taken longer ago; return how many."""
+    return db.execute(
+        "delete from public.run_takes where run_id in (select run_id from public.run_takes"
+        " where taken_at < now() - %s order by taken_at limit 5000)",
+        [older_than],
+    )
+
+
+def open_takes(db: Database, worker_id: str) -> list[tuple[str, int | None]]:
+    """Return the runs that a worker has taken and not ended, each with its process."""
+    rows = db.fetch_all(
+        "select run_id, pid from public.run_takes where worker_id = %s and ended_at is null", [worker_id]
+    )
+    return [(row["run_id"], row["pid"]) for row in rows]

@@ -1,0 +1,113 @@
+-- Workers on several machines: what each offers, and which of them has taken which run.
+--
+-- A worker of the fleet serves one lane with so many processes. That it lives is a row of worker_heartbeats, by the
+-- database's clock; pickup claims no more jobs of a lane than its living workers have processes for, so that no claim
+-- waits in the broker for somebody who is not there.
+--
+-- A run is handed out by a broker, and brokers deliver more than once: after a lost connection, a restart, a slow
+-- acknowledgement. Whoever inserts the run's row here carries it out; everybody else finds it taken.
+
+create table public.run_takes (
+  run_id text primary key,
+  worker_id text not null,
+  host text not null,
+  pid integer,
+  taken_at timestamptz not null default now(),
+  ended_at timestamptz,
+  ending text
+);
+comment on table public.run_takes is
+  'Which process has taken a Dagster run off the broker. A run is taken once, whatever the broker delivers.';
+comment on column public.run_takes.ending is 'What became of it: done, or how its process was lost.';
+create index run_takes_open on public.run_takes (worker_id) where ended_at is null;
+create index run_takes_by_age on public.run_takes (taken_at);
+
+alter table public.run_takes enable row level security;
+revoke all on public.run_takes from public, anon, authenticated;
+grant all on public.run_takes to service_role;
+
+-- What a run's ops print, where every node reads it. In the database, because it is what all nodes have in common.
+create table public.run_outputs (
+  log_key text collate "C" primary key,
+  stdout bytea not null default '',
+  stderr bytea not null default '',
+  complete boolean not null default false,
+  stored_at timestamptz not null default now()
+);
+comment on table public.run_outputs is
+  'Captured output of Dagster runs that were carried out on another machine than the one that shows it.';
+
+alter table public.run_outputs enable row level security;
+revoke all on public.run_outputs from public, anon, authenticated;
+grant all on public.run_outputs to service_role;
+
+create function public.take_run(p_run_id text, p_worker_id text, p_host text, p_pid integer default null)
+returns boolean
+language plpgsql set search_path = public, pg_temp as $$
+begin
+  insert into run_takes (run_id, worker_id, host, pid) values (p_run_id, p_worker_id, p_host, p_pid)
+    on conflict (run_id) do nothing;
+  -- The answer to the insert may have been lost on the way: the same process asks again, and has it.
+  return exists (
+    select from run_takes where run_id = p_run_id and worker_id = p_worker_id and host = p_host
+      and pid is not distinct from p_pid and ended_at is null);
+end $$;
+comment on function public.take_run is
+  'Take a run off the broker; true where it is the caller''s, false where somebody has taken it before.';
+
+create function public.end_run_take(p_run_id text, p_worker_id text, p_ending text) returns boolean
+language plpgsql set search_path = public, pg_temp as $$
+begin
+  update run_takes set ended_at = now(), ending = p_ending
+    where run_id = p_run_id and worker_id = p_worker_id and ended_at is null;
+  return found;
+end $$;
+comment on function public.end_run_take is 'Note how a taken run ended; false where that is known already.';
+
+create function public.report_worker(
+  p_worker_id text, p_service_name text, p_status text, p_details jsonb, p_rss_mb double precision default null)
+returns void
+language plpgsql set search_path = public, pg_temp as $$
+declare
+  v_lane text := p_details ->> 'lane';
+  v_before worker_heartbeats;
+begin
+  select * into v_before from worker_heartbeats where worker_id = p_worker_id for no key update;
+  insert into worker_heartbeats (worker_id, service_name, status, details, rss_mb, jobs_processed)
+    values (p_worker_id, p_service_name, p_status, p_details, p_rss_mb, coalesce((p_details ->> 'done')::bigint, 0))
+    on conflict (worker_id) do update set
+      service_name = excluded.service_name, status = excluded.status, details = excluded.details,
+      rss_mb = excluded.rss_mb, jobs_processed = excluded.jobs_processed, last_seen_at = now(),
+      -- Another process under the name: it has begun now.
+      started_at = case when worker_heartbeats.details ->> 'process' is distinct from excluded.details ->> 'process'
+                        then now() else worker_heartbeats.started_at end;
+  -- Jobs may have waited for it.
+  if p_status = 'running' and v_lane is not null and (
+      v_before is null or v_before.status <> 'running' or v_before.last_seen_at < now() - interval '10 seconds'
+      or v_before.details ->> 'slots' is distinct from p_details ->> 'slots') then
+    perform pg_notify('agent_jobs', v_lane);
+  end if;
+end $$;
+comment on function public.report_worker is
+  'Say that a worker lives, by the database''s clock. details: lane, slots, host, process, running, done, release.';
+
+create function public.offered_slots(p_service_name text, p_lane text, p_within interval) returns integer
+language sql stable set search_path = public, pg_temp as $$
+  select coalesce(sum((details ->> 'slots')::integer), 0)::integer from worker_heartbeats
+  where service_name = p_service_name and status = 'running' and last_seen_at > now() - p_within
+    and details ->> 'lane' = p_lane
+$$;
+comment on function public.offered_slots is 'How many processes the living workers of a lane have, busy or not.';
+
+do $$
+declare
+  v_function text;
+begin
+  foreach v_function in array array[
+    'take_run(text, text, text, integer)', 'end_run_take(text, text, text)',
+    'report_worker(text, text, text, jsonb, double precision)', 'offered_slots(text, text, interval)'
+  ] loop
+    execute format('revoke execute on function public.%s from public, anon, authenticated', v_function);
+    execute format('grant execute on function public.%s to service_role', v_function);
+  end loop;
+end $$;
