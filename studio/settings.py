@@ -124,6 +124,18 @@ class Settings(BuilderSettings):
         validation_alias="GREENLIGHT_WORKER_HEARTBEAT_SECONDS",
         description="How often workers of a fleet say that they live. Four silent ones, and nothing is given to them.",
     )
+    worker_max_runs: int = Field(
+        default=50,
+        ge=1,
+        validation_alias="GREENLIGHT_WORKER_MAX_RUNS",
+        description="A process of a fleet's worker is replaced after so many runs.",
+    )
+    worker_max_mb: int = Field(
+        default=800,
+        ge=100,
+        validation_alias="GREENLIGHT_WORKER_MAX_MB",
+        description="A process of a fleet's worker that has grown beyond this is replaced when its run has ended.",
+    )
     release: str = Field(
         default_factory=lambda: importlib.metadata.version("greenlight"),
         validation_alias="GREENLIGHT_RELEASE",

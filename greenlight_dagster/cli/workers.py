@@ -147,7 +147,16 @@ def _plans(settings: Settings, given: list[str], name: str) -> list[Plan]:
         raise InvalidInput(f"{name!r} cannot be a machine's name.", "Give one without @, of at most 100 characters.")
     slots = _slots(given) if given else {lane: limit.slots for lane, limit in lanes.limits(settings).items()}
     return [
-        Plan(lane, count, f"{lane}@{name}", settings.drain_seconds, settings.release) for lane, count in slots.items()
+        Plan(
+            lane,
+            count,
+            worker_id=f"{lane}@{name}",
+            drain_seconds=settings.drain_seconds,
+            max_runs=settings.worker_max_runs,
+            max_mb=settings.worker_max_mb,
+            release=settings.release,
+        )
+        for lane, count in slots.items()
     ]
 
 

@@ -33,7 +33,6 @@ class Lost:
 
     lane: str
     run_id: str
-    pid: int | None
     why: str
 
 

@@ -22,10 +22,9 @@ from celery.worker import state
 from dagster import DagsterInstance
 
 from greenlight_dagster.launcher import priority
-from greenlight_dagster.launcher.sessions import end_group
 from greenlight_dagster.launcher.worker import NICENESS, settle, warm
 from greenlight_dagster.workers import queues
-from greenlight_dagster.workers.app import launcher_of, make_app, run_of
+from greenlight_dagster.workers.app import make_app, run_of
 from greenlight_dagster.workers.messages import Line, Lost, Pulse
 from studio.job_types import Lane
 
@@ -48,12 +47,13 @@ class Plan:
     slots: int
     worker_id: str
     drain_seconds: float
+    max_runs: int
+    max_mb: int
     release: str
 
 
 def serve(plan: Plan, instance: DagsterInstance, line: Line) -> int:
     """Take runs of the lane until SIGTERM; then let those in flight finish, or give back. Return the exit code."""
-    launcher = launcher_of(instance)
     app = make_app(instance, plan.lane, plan.worker_id)
     voice = _Voice(plan, line)
     Reporting.voice = voice
@@ -71,8 +71,8 @@ def serve(plan: Plan, instance: DagsterInstance, line: Line) -> int:
         concurrency=plan.slots,
         pool_cls="prefork",
         optimization="fair",
-        max_tasks_per_child=launcher.max_runs_per_process,
-        max_memory_per_child=launcher.max_process_mb * 1024,
+        max_tasks_per_child=plan.max_runs,
+        max_memory_per_child=plan.max_mb * 1024,
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
@@ -112,14 +112,9 @@ class _Voice:
         if not isinstance(exception, WorkerLostError):
             log.warning("run %s could not be carried out: %s", task_id, exception)
             return
-        request = next((request for request in state.requests.values() if request.id == task_id), None)
-        pid = getattr(request, "worker_pid", None)
-        if pid:
-            # What it has started goes with it, as where a run has a process of its own.
-            end_group(pid)
         run_id = run_of(kwargs["execute_job_args_packed"]) if kwargs else task_id
         log.warning("the process of run %s is lost: %s", run_id, exception)
-        self._line.tell(Lost(self._plan.lane, run_id, pid, str(exception)))
+        self._line.tell(Lost(self._plan.lane, run_id, str(exception)))
 
 
 class Reporting(bootsteps.StartStopStep):  # type: ignore[misc]

@@ -20,6 +20,7 @@ from dagster import DagsterInstance
 from sqlalchemy.exc import SQLAlchemyError
 
 from greenlight_dagster.launcher import lost_runs
+from greenlight_dagster.launcher.sessions import end_group
 from greenlight_dagster.workers.messages import Fallen, Line, Lost, Pulse
 from greenlight_dagster.workers.node import PULSE_SECONDS, Plan
 from resources.database import StudioDatabase
@@ -126,7 +127,9 @@ class Reporter:
         for _ in range(len(self._lost)):
             since, lost = self._lost.popleft()
             try:
-                fleet.end_take(self._db, lost.run_id, self._plans[lost.lane].worker_id, f"lost: {lost.why}")
+                worker_id = self._plans[lost.lane].worker_id
+                _end_children_of(fleet.take_of(self._db, lost.run_id), worker_id)
+                fleet.end_take(self._db, lost.run_id, worker_id, f"lost: {lost.why}")
                 lost_runs.report(self._instance, lost.run_id, f"The process of the run was lost: {lost.why}")
             except (StudioError, psycopg.Error, SQLAlchemyError) as exc:
                 if time.monotonic() - since < TELL_SECONDS:
@@ -148,7 +151,7 @@ class Reporter:
             for run_id, pid in takes:
                 # One that lives all the same is left to its lease.
                 if pid is None or not _is_ours(pid):
-                    self._lost.append((time.monotonic(), Lost(plan.lane, run_id, pid, why)))
+                    self._lost.append((time.monotonic(), Lost(plan.lane, run_id, why)))
         except (StudioError, psycopg.Error) as exc:
             log.warning("what worker %s had in its hands cannot be seen: %s", plan.worker_id, exc)
 
@@ -157,6 +160,12 @@ class Reporter:
             bring_back(self._db, self._settings)
         except (StudioError, psycopg.Error, OSError) as exc:
             log.warning("spilled traces could not be brought in: %s", exc)
+
+
+def _end_children_of(take: fleet.Take | None, worker_id: str) -> None:
+    """End what a lost process of this machine has started, as where a run has a process of its own."""
+    if take is not None and take.pid and take.worker_id == worker_id and take.ending is None and not _is_ours(take.pid):
+        end_group(take.pid)
 
 
 def _is_ours(pid: int) -> bool:

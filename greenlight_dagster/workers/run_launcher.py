@@ -5,7 +5,7 @@ its run's id, so that nothing has to be written after it has been sent. What has
 database, where the workers write it, and not of a result backend. And a cancel reaches a run that nobody has begun.
 
 What is private to dagster-celery in here, so that the version is pinned and `tests/unit/test_celery_contract.py` looks
-at it: that `launch_run` ends in `_launch_celery_task_run`, and makes its application in `__init__` as `celery`.
+at it: that `__init__` makes the application as `celery`, and what its task is called and takes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from celery.exceptions import OperationalError
-from dagster import DagsterRun, Field, IntSource, StringSource
+from dagster import DagsterRun, Field, StringSource
 from dagster._core.errors import DagsterLaunchFailedError
 from dagster._core.events import EngineEventData
-from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
-from dagster._serdes import ConfigurableClassData
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+from dagster._grpc.types import ExecuteRunArgs
+from dagster._serdes import ConfigurableClassData, pack_value
+from dagster_celery.config import TASK_EXECUTE_JOB_NAME
 from dagster_celery.launcher import CeleryRunLauncher
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -38,16 +40,8 @@ CANCELED_BY = "run-launcher"
 class FleetRunLauncher(CeleryRunLauncher):
     """Sends each run to the queue of its lane, where one of the fleet's workers takes it."""
 
-    def __init__(
-        self,
-        broker: str,
-        max_runs_per_process: int = 50,
-        max_process_mb: int = 800,
-        inst_data: ConfigurableClassData | None = None,
-    ) -> None:
+    def __init__(self, broker: str, inst_data: ConfigurableClassData | None = None) -> None:
         """Raise `SettingsError` for a broker that is not supported."""
-        self.max_runs_per_process = max_runs_per_process
-        self.max_process_mb = max_process_mb
         super().__init__(
             default_queue=queues.queue_of_lane(queues.DEFAULT_LANE),
             broker=broker,
@@ -62,18 +56,6 @@ class FleetRunLauncher(CeleryRunLauncher):
             "broker": Field(
                 StringSource, description="The URL of the broker: redis://host:6379/0, or amqp://user:password@host//."
             ),
-            "max_runs_per_process": Field(
-                IntSource,
-                is_required=False,
-                default_value=50,
-                description="A worker's process is replaced after so many.",
-            ),
-            "max_process_mb": Field(
-                IntSource,
-                is_required=False,
-                default_value=800,
-                description="A worker's process that has grown beyond this is replaced when its run has ended.",
-            ),
         }
 
     @classmethod
@@ -85,19 +67,30 @@ class FleetRunLauncher(CeleryRunLauncher):
 
     # --- what Dagster asks
 
-    def _launch_celery_task_run(self, run: DagsterRun, task_signature: Any, routing_key: str) -> None:
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Send the run to its lane's queue; raise `DagsterLaunchFailedError` where the broker cannot be reached."""
+        run = context.dagster_run
+        if run.job_code_origin is None:
+            raise _failure(f"Run {run.run_id} does not say where its code is.")
+        message = ExecuteRunArgs(
+            job_origin=run.job_code_origin,
+            run_id=run.run_id,
+            instance_ref=self._instance.get_ref(),
+            set_exit_code_on_failure=True,
+        )
         queue = queues.queue_of_run(run)
         try:
-            task_signature.apply_async(queue=queue, task_id=run.run_id)
+            # By name: dagster-celery's own way would register its task anew with every run.
+            self.celery.send_task(
+                TASK_EXECUTE_JOB_NAME,
+                kwargs={"execute_job_args_packed": pack_value(message)},
+                queue=queue,
+                task_id=run.run_id,
+            )
         except (OperationalError, BrokerError, OSError) as exc:
-            raise DagsterLaunchFailedError(  # type: ignore[no-untyped-call]
-                f"Run {run.run_id} cannot be launched: the broker cannot be reached. {exc}"
-            ) from exc
+            raise _failure(f"Run {run.run_id} cannot be launched: the broker cannot be reached. {exc}") from exc
         self._instance.report_engine_event(
-            f"Handed to the queue {queue} of the broker.",
-            run,
-            EngineEventData({"queue": queue}),
-            cls=type(self),
+            f"Handed to the queue {queue} of the broker.", run, EngineEventData({"queue": queue}), cls=type(self)
         )
 
     def terminate(self, run_id: str) -> bool:
@@ -147,6 +140,10 @@ class FleetRunLauncher(CeleryRunLauncher):
     def get_run_worker_debug_info(self, run: DagsterRun, include_container_logs: bool | None = True) -> str | None:
         """Return who has taken the run."""
         return self.check_run_worker_health(run).msg
+
+
+def _failure(message: str) -> DagsterLaunchFailedError:
+    return DagsterLaunchFailedError(message)  # type: ignore[no-untyped-call]
 
 
 def _database() -> Any:

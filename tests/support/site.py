@@ -111,6 +111,9 @@ class Process:
 class Site:
     """A home on two databases. A context manager; whatever was started on it is gone afterwards."""
 
+    # Which of the project's two configurations of Dagster it has.
+    configuration = "dagster.yaml"
+
     def __init__(self, studio_url: str, dagster_url: str, **launcher: Any) -> None:
         # Short, because sockets lie in it.
         self.folder = Path(tempfile.mkdtemp(prefix="gl-site-"))
@@ -118,7 +121,7 @@ class Site:
         self.home.mkdir()
         self.studio_url = studio_url
         self.dagster_url = dagster_url
-        configuration = yaml.safe_load((ROOT / "dagster.yaml").read_text())
+        configuration = yaml.safe_load((ROOT / self.configuration).read_text())
         # By value: the test's own process opens the instance as well, and a variable of the studio's is hidden from it.
         configuration["storage"]["custom"]["config"]["postgres_url"] = dagster_url
         configuration["run_launcher"]["config"].update(launcher)
