@@ -14,7 +14,7 @@ from dagster import DagsterInstance, DagsterRunStatus
 
 from resources.database import StudioDatabase
 from resources.job_trace import collecting
-from studio import assets, queue, uploads
+from studio import assets, fleet, queue, uploads
 from studio.database.connection import Database
 from studio.errors import StorageError
 from studio.job_types import SYSTEM_PROJECT_ID
@@ -135,6 +135,7 @@ def _do_all(db: Database, settings: Settings, instance: DagsterInstance, done: D
         "forgotten_issues": lambda: issues.prune(db, errors_kept),
         "forgotten_alerts": lambda: alerts.prune(db, errors_kept),
         "deleted_traces": lambda: sweep_traces(db, settings),
+        "forgotten_takes": lambda: fleet.prune(db, timedelta(days=settings.run_retention_days)),
         "deleted_copies": lambda: copy_retention.sweep(db, settings),
     }
     failures: list[Exception] = []

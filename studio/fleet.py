@@ -137,12 +137,15 @@ def take_of(db: Database, run_id: str) -> Take | None:
     return Take(**row) if row else None
 
 
-def prune_takes(db: Database, older_than: timedelta) -> int:
-    """Delete what is known of runs that were taken longer ago; return how many."""
+def prune(db: Database, older_than: timedelta) -> int:
+    """Forget runs that were taken, and workers that were heard of, longer ago; return how many of both."""
     return db.execute(
         "delete from public.run_takes where run_id in (select run_id from public.run_takes"
         " where taken_at < now() - %s order by taken_at limit 5000)",
         [older_than],
+    ) + db.execute(
+        "delete from public.worker_heartbeats where service_name = %s and last_seen_at < now() - %s",
+        [SERVICE, older_than],
     )
 
 

@@ -1,8 +1,8 @@
-"""Whether anybody works: told from the queue itself, and from heartbeats where workers of another make write some.
+"""Whether anybody works: told from the queue itself, and from heartbeats where workers write some.
 
-Our own workers are runs of Dagster, which write no heartbeats: that they live is seen by what they take. Work that
-could be taken and is not, and leases that ended without anybody noticing, say that nobody is there (domain
-specification §12).
+Runs on one machine write no heartbeats: that somebody carries them out is seen by what is taken. Work that could be
+taken and is not, and leases that ended without anybody noticing, say that nobody is there (domain specification §12).
+The workers of a fleet say that they live (`studio.fleet`), and how much of a lane can be taken is what they offer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from studio import fleet
 from studio.database.connection import Connection, Database
 
 Status = Literal["ok", "degraded", "down"]
@@ -70,24 +71,36 @@ class WorkerHealth:
 
 
 # A due job that its project's or its lane's limit holds back waits for no worker. Of those that could be taken the
-# oldest is the first in line, so a free slot beside it means that nobody looks.
+# oldest is the first in line, so a free slot beside it means that nobody looks. A lane that no worker of a fleet serves
+# has no slots, and what is due in it waits for one.
 _LANES = """
-with at_work as (
+with offered as (
+  select details ->> 'lane' as lane, coalesce(sum((details ->> 'slots')::integer) filter (
+    where status = 'running' and last_seen_at > now() - make_interval(secs => %(late)s)), 0)::integer as slots
+  from public.worker_heartbeats
+  where service_name = %(service)s and status <> 'stopped' and last_seen_at > now() - interval '1 day'
+  group by details ->> 'lane'
+), lanes as (
+  select l.lane, case when exists (select from offered) then coalesce(o.slots, 0) else l.slots end as slots,
+    l.project_limit
+  from public.agent_job_lanes l left join offered o using (lane)
+), at_work as (
   select lane, project_id, count(*)::int as n from public.agent_jobs where status = 'running' group by lane, project_id
 ), waiting as (
   select j.lane, j.run_after <= now() as due,
          j.run_after <= now() and coalesce(w.n, 0) < l.project_limit as free,
          greatest(j.run_after, j.created_at) as since
   from public.agent_jobs j
-  join public.agent_job_lanes l on l.lane = j.lane
+  join lanes l on l.lane = j.lane
   left join at_work w on w.lane = j.lane and w.project_id = j.project_id
   where j.status = 'queued'
 )
 select l.lane, l.slots, coalesce(r.running, 0)::int as running, coalesce(q.queued, 0)::int as queued,
        coalesce(q.due, 0)::int as due,
-       case when coalesce(r.running, 0) < l.slots then coalesce(q.free, 0) else 0 end::int as takeable,
-       case when coalesce(r.running, 0) < l.slots then coalesce(q.late, 0) else 0 end::float8 as late_seconds
-from public.agent_job_lanes l
+       case when coalesce(r.running, 0) < l.slots or l.slots = 0 then coalesce(q.free, 0) else 0 end::int as takeable,
+       case when coalesce(r.running, 0) < l.slots or l.slots = 0 then coalesce(q.late, 0) else 0 end::float8
+         as late_seconds
+from lanes l
 left join (select lane, sum(n) as running from at_work group by lane) r on r.lane = l.lane
 left join (
   select lane, count(*) as queued, count(*) filter (where due) as due, count(*) filter (where free) as free,
@@ -129,7 +142,8 @@ def look(db: Database) -> WorkerHealth:
 
 def look_in(conn: Connection) -> WorkerHealth:
     """Return how the work fares, in the caller's transaction."""
-    lanes = [LaneHealth(**row) for row in conn.execute(_LANES).fetchall()]
+    of_fleet = {"service": fleet.SERVICE, "late": LATE_SECONDS}
+    lanes = [LaneHealth(**row) for row in conn.execute(_LANES, of_fleet).fetchall()]
     leases = _one(conn, _LEASES)
     hour = _one(conn, _LAST_HOUR)
     failures = [Failures(**row) for row in conn.execute(_FAILURES).fetchall()]

@@ -14,7 +14,7 @@ import psycopg
 import typer
 from rich.markup import escape
 
-from greenlight_dagster.cli import doctor_tools
+from greenlight_dagster.cli import doctor_fleet, doctor_tools
 from greenlight_dagster.cli.context import adopt, reach
 from greenlight_dagster.cli.doctor_tools import Finding, State
 from greenlight_dagster.cli.output import JsonFlag, out, print_json
@@ -64,7 +64,7 @@ def findings() -> Iterator[Finding]:
     settings = get_settings()
     yield from _database(settings)
     yield from _sensors(settings)
-    yield from _launcher()
+    yield from _launcher() if settings.broker_url is None else doctor_fleet.findings(settings)
     yield from _model(settings)
     yield Finding(
         "outbound requests",

@@ -169,9 +169,7 @@ def _leases_and_workers(health: Health) -> Iterator[Metric]:
         leases.oldest_expired_seconds,
     )
     yield _one("workers", "Workers that hold running jobs.", len(health.workers))
-    yield _one(
-        "worker_heartbeats", "Workers of another make that have said today that they live.", len(health.heartbeats)
-    )
+    yield _one("worker_heartbeats", "Workers that have said today that they live.", len(health.heartbeats))
     if health.last_claim_at is not None:
         yield _one(
             "last_claim_timestamp_seconds",

@@ -211,6 +211,7 @@ def test_one_run_does_all_of_it_and_says_what_was_done(
         "kept_slow_traces": 0,
         "forgotten_issues": 0,
         "forgotten_alerts": 0,
+        "forgotten_takes": 0,
         "deleted_copies": 0,
         "deleted_scans": 0,
         "deleted_files": 0,
