@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 IDEA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-full up check format test chaos bench types docs lock clean
+.PHONY: help install demo demo-full up check format test chaos bench bench-fleet types docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -62,6 +62,9 @@ chaos: $(STAMP) ## the chaos tests in full size, property tests with fresh examp
 
 bench: $(STAMP) ## benchmarks next to stock Dagster (ARGS="--quick --only latency", ARGS=--flame)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-fleet: $(STAMP) ## workers behind a broker beside the launcher of one machine (needs redis-server)
+	$(BIN)/python -m benchmarks.fleet $(ARGS)
 
 lock: $(STAMP) ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header --extra dev pyproject.toml -o requirements-dev.lock

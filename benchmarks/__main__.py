@@ -29,21 +29,21 @@ out, err = Console(width=None if sys.stdout.isatty() else WIDTH), Console(stderr
 def main(arguments: list[str] | None = None) -> int:
     """Run the suite and return the exit code."""
     given = _parser().parse_args(arguments)
-    _forget_surroundings()
+    forget_surroundings()
     try:
         with tempfile.TemporaryDirectory(prefix="greenlight-bench-") as folder, Server(Path(folder)) as server:
             if given.flame:
-                for picture in flame.record(server, _say):
+                for picture in flame.record(server, say):
                     out.print(str(picture), highlight=False, soft_wrap=True)
                 return 0
             facts = machine.facts(server.version())
-            figures = list(plan.run(server, given.only or plan.NAMES, quick=given.quick, say=_say))
+            figures = list(plan.run(server, given.only or plan.NAMES, quick=given.quick, say=say))
     except StudioError as exc:
         err.print(f"Error: {exc}", style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
     report.show(out, facts, figures)
     report.write(given.json, report.as_json(facts, figures, quick=given.quick))
-    _say(f"Written to {given.json}.")
+    say(f"Written to {given.json}.")
     if given.picture is not None:
         reached = {
             figure.what.removeprefix("commit → "): figure.ours for figure in figures if figure.benchmark == "path"
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _forget_surroundings() -> None:
+def forget_surroundings() -> None:
     """Forget the developer's own settings, which the stacks' processes would inherit."""
     for name, field in Settings.model_fields.items():
         os.environ.pop(str(field.validation_alias or name).upper(), None)
@@ -75,7 +75,8 @@ def _forget_surroundings() -> None:
     get_settings.cache_clear()
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Tell whoever waits what is being done."""
     err.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)
 
 
