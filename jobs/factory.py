@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from jobs.pods import pod_tags
 from resources import run_tags
 from resources.job_session import JobSession, OnFailure
 from studio.claims import Claim, Json
@@ -19,7 +20,7 @@ from studio.database.connection import Connection
 from studio.database.patience import patiently
 from studio.job_types import JobType, Payload
 from studio.outbound import OutboundClient
-from studio.settings import Settings
+from studio.settings import Settings, get_settings
 from studio.storage import Storage, storage_from_settings
 from studio.text import clip
 from studio.tracing import current
@@ -149,7 +150,12 @@ def build_agent_job(kind: JobType, ops: Sequence[AgentOp], *, on_failure: OnFail
         description=kind.description,
         config=agent_job_config,
         executor_def=dg.in_process_executor,
-        tags={run_tags.JOB_TYPE: kind.name, run_tags.LANE: kind.lane, run_tags.LAST_OP: ops[-1].name},
+        tags={
+            run_tags.JOB_TYPE: kind.name,
+            run_tags.LANE: kind.lane,
+            run_tags.LAST_OP: ops[-1].name,
+            **pod_tags(kind, get_settings()),
+        },
     )
 
 

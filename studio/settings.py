@@ -16,6 +16,7 @@ from pydantic_settings import SettingsConfigDict
 
 from studio.errors import SettingsError
 from studio.settings_builders import BuilderSettings
+from studio.settings_kubernetes import KubernetesSettings
 
 # What the embedded stack gives as the key to its sandbox model: a name, and no secret.
 SANDBOX_KEY = "sandbox"
@@ -30,7 +31,7 @@ class ModelPrice(BaseModel):
     context_window: int = Field(default=200_000, gt=0)
 
 
-class Settings(BuilderSettings):
+class Settings(BuilderSettings, KubernetesSettings):
     """The settings of every Greenlight process."""
 
     model_config = SettingsConfigDict(
