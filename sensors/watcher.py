@@ -23,6 +23,7 @@ from studio.claims import Claim
 from studio.database.connection import Database
 from studio.errors import DatabaseError, LeaseLost, StudioError
 from studio.queue import Job
+from studio.reclaims import reclaim
 from studio.settings import Settings, get_settings
 from studio.tracing import ids, lost
 from studio.tracing.copies import copy_closed
@@ -32,7 +33,8 @@ log = logging.getLogger(__name__)
 
 # While a job is held, its run is looked at this often.
 WATCH_SECONDS = 1.0
-
+# As the queue itself says it.
+LEASE_LOST = "The lease ran out: the worker is lost."
 
 _NOT_BEGUN = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING)
 
@@ -81,9 +83,23 @@ def watch_once(db: Database, instance: DagsterInstance) -> list[str]:
             said = f"job {held.job.id} could not be looked after: {exc}"
         if said is not None:
             done.append(said)
-    if reclaimed := queue.reclaim_stale(db):
+    if reclaimed := reclaim_silent(db, instance):
         done.append(f"{reclaimed} jobs whose lease ran out")
     return done
+
+
+def reclaim_silent(db: Database, instance: DagsterInstance) -> int:
+    """Bring back the jobs whose lease ran out just now, or had no run; return how many. End their runs and traces."""
+    reclaimed = reclaim(db)
+    for job in reclaimed.lapsed:
+        run = run_of(instance, job)
+        if run is None:
+            continue
+        _close_trace(db, job, LEASE_LOST, queue.get(db, job.id).status)
+        if not run.is_finished:
+            # On another machine there is no launcher that would see its process end, and say so.
+            _end(instance, run)
+    return reclaimed.count
 
 
 def look_after_run(db: Database, instance: DagsterInstance, run_id: str) -> str | None:

@@ -15,7 +15,7 @@ from dagster_shared.error import SerializableErrorInfo
 from resources import run_tags
 from resources.database import StudioDatabase
 from sensors.waiting import POLLING
-from sensors.watcher import build_watcher, watch_once
+from sensors.watcher import build_watcher, reclaim_silent, watch_once
 from studio import claims, queue
 from studio.claims import Claim
 from studio.database import connection
@@ -107,6 +107,27 @@ def test_a_job_whose_run_ended_without_a_say_returns_to_the_queue(
     assert last_status_event(database, held.job_id)["data"]["error"] == job.last_error
     assert statuses(database, held.job_id) == ["queued", "running", "queued"]
     assert claim_next(database).claim_no == 2
+
+
+def test_a_run_whose_lease_ran_out_between_two_looks_is_ended_in_dagster_as_well(
+    database: Database, instance: DagsterInstance
+) -> None:
+    held, unlaunched = start(database, instance), claim_new(database)
+    for job_id in (held.job_id, unlaunched):
+        expire_lease(database, job_id)
+    assert reclaim_silent(database, instance) == 2
+    assert status_in_dagster(instance, held.run_id) is DagsterRunStatus.FAILURE
+    for job_id in (held.job_id, unlaunched):
+        job = queue.get(database, job_id)
+        assert (job.status, job.attempts, job.interruptions) == ("queued", 0, 1)
+        assert job.last_error == "The lease ran out: the worker is lost."
+    assert reclaim_silent(database, instance) == 0
+
+
+def claim_new(db: Database) -> UUID:
+    """Claim a new job whose run is never launched."""
+    enqueue(db, make_project(db))
+    return claim_next(db).job_id
 
 
 def test_a_job_whose_run_was_canceled_in_dagster_is_canceled(database: Database, instance: DagsterInstance) -> None:
