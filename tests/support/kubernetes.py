@@ -136,8 +136,13 @@ class ApiServer:
 
     @property
     def deleted(self) -> list[str]:
-        """The names of the Jobs that were deleted."""
-        return [asked.path.rpartition("/")[2].partition("?")[0] for asked in self.asked if asked.method == "DELETE"]
+        """What was deleted, by kind and name: `jobs/NAME`, and the pod that each Job has."""
+        paths = [asked.path.partition("?")[0] for asked in self.asked if asked.method == "DELETE"]
+        return ["/".join(path.split("/")[-2:]) for path in paths]
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Return the pods of the Jobs, as they are listed."""
+        return [{"metadata": {"name": f"{job['metadata']['name']}-pod"}} for job in self.jobs]
 
 
 @contextmanager
@@ -149,6 +154,10 @@ def api_server() -> Iterator[ApiServer]:
         def do_POST(self) -> None:
             body = self._take()
             self._answer(201, body)
+
+        def do_GET(self) -> None:
+            self._take()
+            self._answer(200, {"apiVersion": "v1", "kind": "PodList", "items": running.pods()})
 
         def do_DELETE(self) -> None:
             self._take()

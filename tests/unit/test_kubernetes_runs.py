@@ -24,7 +24,7 @@ from jobs.factory import AgentOp, build_agent_job
 from jobs.pods import CONFIG, LAST_WORDS_SECONDS, START_SECONDS, pod_tags
 from resources import run_tags
 from studio.errors import SettingsError
-from studio.job_types import JOB_TYPES, LANES, JobType
+from studio.job_types import JOB_TYPES, LANES
 from studio.paths import ROOT
 from studio.settings import Settings, get_settings
 from tests.support.dagster import DAGSTER_WARNINGS
@@ -186,7 +186,7 @@ def test_the_definitions_carry_the_tag_where_runs_are_pods_and_nothing_where_the
 @pytest.mark.parametrize("given", ['{"fast": {}}', '{"heavy": {"containers": []}}', "heavy"])
 def test_lanes_that_there_are_not_are_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GREENLIGHT_KUBERNETES_LANES", given)
-    with pytest.raises((SettingsError, ValueError), match="(?i)kubernetes_lanes"):
+    with pytest.raises((SettingsError, ValueError), match=r"(?i)kubernetes_lanes"):
         get_settings()
 
 
