@@ -99,7 +99,7 @@ def reclaim_silent(db: Database, instance: DagsterInstance) -> int:
         if not run.is_finished:
             # On another machine there is no launcher that would see its process end, and say so.
             _end(instance, run)
-    return reclaimed.count
+    return reclaimed.jobs
 
 
 def look_after_run(db: Database, instance: DagsterInstance, run_id: str) -> str | None:

@@ -18,7 +18,7 @@ order by project_id, id for no key update skip locked
 class Reclaimed(NamedTuple):
     """How many jobs were brought back, and those of them that held a lease, as they were before."""
 
-    count: int
+    jobs: int
     lapsed: list[Job]
 
 
