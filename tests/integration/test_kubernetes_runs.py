@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._core.definitions.reconstruct import ReconstructableRepository
@@ -56,6 +57,7 @@ from tests.support.kubernetes import (
     require_valid,
     write_kubeconfig,
 )
+from tests.support.postgres import TestServer
 from tests.support.queue import expire_lease, statuses
 from tests.support.sandbox import SandboxThread
 from tests.support.waiting import eventually
@@ -64,6 +66,7 @@ pytest_plugins = ["tests.support.dagster_fixtures"]
 pytestmark = DAGSTER_WARNINGS
 
 IMAGE = "greenlight:1"
+KUBECONFIG = "kubeconfig"
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def kubernetes() -> Iterator[ApiServer]:
 def manifests(home: DagsterHome, kubernetes: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Manifests:
     """The chart's manifests; the home has their dagster.yaml, and this process their settings."""
     made = Manifests(EXAMPLE)
-    kubeconfig = write_kubeconfig(home.folder / "kubeconfig", kubernetes.url)
+    kubeconfig = write_kubeconfig(home.folder / KUBECONFIG, kubernetes.url)
     sections = {**made.dagster, "run_launcher": launcher_outside(made.dagster["run_launcher"], kubeconfig)}
     # Captured output has tests of its own.
     sections.pop("compute_logs")
@@ -139,6 +142,8 @@ class Cluster:
             job_code_origin=repository.get_reconstructable_job(JOB_NAME).get_python_origin(),
         )
         self.instance.run_launcher.launch_run(LaunchRunContext(run, workspace=None))
+        # This process has its launcher; a pod has no token, and could not build one.
+        (self.home.folder / KUBECONFIG).unlink(missing_ok=True)
         return run
 
     def start(self, job: dict[str, Any] | None = None, **settings: str) -> Command:
@@ -265,3 +270,20 @@ def test_a_pod_that_comes_too_late_does_nothing(
     found = cluster.instance.get_run_by_id(run.run_id)
     assert found is not None
     assert found.status is DagsterRunStatus.FAILURE
+
+
+def test_the_migration_of_the_chart_brings_an_empty_database_up_to_date(
+    home: DagsterHome, postgres: TestServer, tmp_path: Path
+) -> None:
+    """As the hook runs it: with its own dagster.yaml, which it cannot write, and without Kubernetes."""
+    config_map = Manifests(EXAMPLE).of("ConfigMap")["greenlight-migration-dagster"]
+    (tmp_path / "dagster.yaml").write_text(config_map["data"]["dagster.yaml"])
+    with postgres.temporary() as name:
+        url = postgres.sqlalchemy_url(name)
+        settings = {"GREENLIGHT_DAGSTER_DATABASE_URL": url, "DAGSTER_HOME": str(tmp_path)}
+        command = home.dagster("instance", "migrate", **settings)
+        assert command.wait(LONG) == 0, command.output()
+        with psycopg.connect(postgres.url(name)) as conn:
+            row = conn.execute("select count(*) from pg_tables where tablename in ('runs', 'event_logs')").fetchone()
+    assert row == (2,)
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["dagster.yaml"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from studio.settings import Settings
 from tests.support.kubernetes import EVERY_OPTION, EXAMPLE, Manifests, rendering, require_valid
@@ -116,7 +117,10 @@ def test_what_runs_before_an_installation_needs_nothing_of_it(manifests: Manifes
     # It sees what the rest will see.
     data = manifests.of("ConfigMap")
     assert data["greenlight-migration"]["data"] == data["greenlight-settings"]["data"]
-    assert data["greenlight-migration-dagster"]["data"] == data["greenlight-dagster"]["data"]
+    dagster = yaml.safe_load(data["greenlight-migration-dagster"]["data"]["dagster.yaml"])
+    assert dagster["storage"] == manifests.dagster["storage"]
+    # Dagster's command builds the launcher to name it, and that one cannot be built without a token.
+    assert "run_launcher" not in dagster
 
 
 def test_services_and_ingresses_lead_somewhere(manifests: Manifests) -> None:
@@ -222,7 +226,8 @@ def test_a_run_cannot_ask_the_cloud_who_it_is(example: Manifests) -> None:
 
 def test_the_settings_are_those_that_the_studio_knows(manifests: Manifests, monkeypatch: pytest.MonkeyPatch) -> None:
     known = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    assert {name for name in manifests.settings if name not in known} == {"DAGSTER_GRPC_MAX_WORKERS"}
+    of_dagster = {"DAGSTER_GRPC_MAX_WORKERS", "DAGSTER_CODE_SERVER_MAX_WORKERS"}
+    assert {name for name in manifests.settings if name not in known} == of_dagster
     for name, value in manifests.settings.items():
         monkeypatch.setenv(name, value)
     settings = Settings()

@@ -1,5 +1,4 @@
-{{- /* dagster.yaml of daemon and web server. The sections that say nothing of Kubernetes are those of the root's. */}}
-{{- define "greenlight.dagster" -}}
+{{- define "greenlight.dagsterStorage" -}}
 storage:
   custom:
     module: greenlight_dagster.instance.storage
@@ -7,6 +6,11 @@ storage:
     config:
       postgres_url:
         env: GREENLIGHT_DAGSTER_DATABASE_URL
+{{- end }}
+
+{{- /* dagster.yaml of daemon and web server. The sections that say nothing of Kubernetes are those of the root's. */}}
+{{- define "greenlight.dagster" -}}
+{{ include "greenlight.dagsterStorage" . }}
 
 run_coordinator:
   module: dagster._core.run_coordinator

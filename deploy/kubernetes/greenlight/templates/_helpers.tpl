@@ -62,8 +62,9 @@ WORKER_HEAVY_CONCURRENCY: {{ .Values.slots.heavy | quote }}
 GREENLIGHT_PROJECT_CONCURRENCY: {{ .Values.slots.perProject | quote }}
 GREENLIGHT_LAUNCH_LEASE_SECONDS: {{ .Values.launchLeaseSeconds | quote }}
 GREENLIGHT_KUBERNETES_LANES: {{ .Values.lanes | toJson | quote }}
-# More than there are sensors that wait, so that others are evaluated as well.
+# More than there are sensors that wait, so that others are evaluated as well. The smaller of the two counts.
 DAGSTER_GRPC_MAX_WORKERS: "20"
+DAGSTER_CODE_SERVER_MAX_WORKERS: "20"
 {{- with .Values.trustedProxies }}
 GREENLIGHT_TRUSTED_PROXIES: {{ . | quote }}
 {{- end }}
