@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 IDEA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-full up check format test chaos bench bench-fleet types docs lock clean
+.PHONY: help install demo demo-full up check format test chaos bench bench-fleet types kubernetes docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -46,6 +46,7 @@ check: $(STAMP) ## formatting, lint, strict types, layering
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/readme.py --check
 	$(BIN)/python scripts/types_ts.py --check
+	$(BIN)/python scripts/kubernetes.py --check
 
 format: $(STAMP) ## format and sort imports
 	$(BIN)/ruff check --fix-only .
@@ -72,6 +73,9 @@ lock: $(STAMP) ## pin the dependencies of pyproject.toml anew
 
 types: $(STAMP) ## write the TypeScript types of the API and the database schema (needs npm)
 	@$(BIN)/python scripts/types_ts.py
+
+kubernetes: $(STAMP) ## render the chart of deploy/kubernetes for the tests (needs npm)
+	@$(BIN)/python scripts/kubernetes.py
 
 docs: $(STAMP) ## write the generated parts of the README, and record the demo
 	$(BIN)/python scripts/readme.py

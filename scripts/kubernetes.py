@@ -1,4 +1,4 @@
-"""Render the chart of `deploy/kubernetes` with Helm, into `tests/kubernetes`: for tests to validate, and people to read.
+"""Render the chart of `deploy/kubernetes` with Helm, into `tests/kubernetes`: for tests and for reviewers.
 
 Helm comes in a package from npm, pinned by `kubernetes/package-lock.json`; `GREENLIGHT_HELM` names another one.
 
