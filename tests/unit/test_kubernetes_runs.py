@@ -6,6 +6,7 @@ post them to is another one.
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import dagster as dg
 import pytest
 import yaml
 from dagster import DagsterInstance
+from dagster._core.storage.compute_log_manager import ComputeLogManager
 from dagster_k8s import K8sRunLauncher
 from dagster_k8s.job import construct_dagster_k8s_job
 from kubernetes.client import ApiClient
@@ -197,6 +199,12 @@ def test_the_instance_is_that_of_one_machine_but_for_the_runs(manifests: Manifes
     differ = {section for section in here if here[section] != at_home[section]}
     assert differ == {"run_launcher", "compute_logs"}
     assert here["run_launcher"]["config"]["job_namespace"] == NAMESPACE
+
+
+def test_captured_output_goes_where_every_node_reads_it(manifests: Manifests) -> None:
+    section = manifests.dagster["compute_logs"]
+    manager = getattr(importlib.import_module(section["module"]), section["class"])
+    assert issubclass(manager, ComputeLogManager)
 
 
 def test_nothing_of_ours_needs_kubernetes_to_be_installed() -> None:
