@@ -69,7 +69,7 @@ bench-fleet: $(STAMP) ## workers behind a broker beside the launcher of one mach
 
 lock: $(STAMP) ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header --extra dev pyproject.toml -o requirements-dev.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header -c requirements-dev.lock --extra kubernetes pyproject.toml -o requirements.lock
 
 types: $(STAMP) ## write the TypeScript types of the API and the database schema (needs npm)
 	@$(BIN)/python scripts/types_ts.py

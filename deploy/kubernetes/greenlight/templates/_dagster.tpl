@@ -98,10 +98,10 @@ retention:
   sensor:
     purge_after_days: {skipped: 3, success: 3, failure: 3, started: 3}
 
-# In the storage, where the Dagster UI reads them whatever node the run was on.
+# In the studio's database, where the Dagster UI reads them whatever node the run was on.
 compute_logs:
-  module: greenlight_dagster.instance.compute_logs
-  class: StorageComputeLogManager
+  module: greenlight_dagster.instance.shared_logs
+  class: DatabaseComputeLogManager
 
 telemetry:
   enabled: false
