@@ -12,6 +12,7 @@ import typer
 
 from greenlight_dagster.cli import sign_in
 from greenlight_dagster.cli.output import JsonFlag, err, out, print_json
+from greenlight_dagster.stack.ports import EVERYWHERE, LOOPBACK
 from greenlight_dagster.stack.stack import UI_PORT, Stack
 from greenlight_dagster.stack.state import running_environment
 from studio.settings import Settings, get_settings
@@ -30,9 +31,21 @@ def up(
         typer.Option(help="The port of published pages; by default that of the last time, or 3080."),
     ] = None,
     webserver: Annotated[bool, typer.Option("--ui/--no-ui", help="Whether to start the Dagster UI.")] = True,
+    web: Annotated[
+        bool, typer.Option("--web/--no-web", help="Whether to start the studio and the published pages.")
+    ] = True,
+    host: Annotated[
+        str,
+        typer.Option(
+            help="127.0.0.1, or 0.0.0.0 in a container of which only a proxy is a neighbour: the Dagster UI has no"
+            " sign-in of its own."
+        ),
+    ] = LOOPBACK,
     as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as JSON; the rest goes aside.")] = False,
 ) -> None:
     """Start database, web application, code server, daemon and Dagster UI on the data folder, until Ctrl-C."""
+    if host not in (LOOPBACK, EVERYWHERE):
+        raise typer.BadParameter(f"give {LOOPBACK} or {EVERYWHERE}", param_hint="--host")
     settings = get_settings()
     # Standard output is the program's that reads the JSON.
     console = err if as_json else out
@@ -44,6 +57,9 @@ def up(
         settings.data_dir,
         settings,
         webserver=webserver,
+        web=web,
+        studio=web,
+        bind=host,
         ui_port=ui_port,
         web_port=web_port,
         studio_port=port,
@@ -51,7 +67,8 @@ def up(
     )
     try:
         with stack:
-            link = sign_in.link_to(Settings.model_validate(stack.environment()))
+            known = Settings.model_validate(stack.environment())
+            link = sign_in.link_to(known) if known.app_base_url else None
             if as_json:
                 err.print(f"[bold green]Greenlight is up[/] on {stack.folder}", highlight=False, soft_wrap=True)
                 print_json({"folder": stack.folder, "addresses": stack.addresses, "sign_in": link})
@@ -65,9 +82,11 @@ def up(
     console.print("Stopped.")
 
 
-def _welcome(stack: Stack, link: str) -> None:
+def _welcome(stack: Stack, link: str | None) -> None:
     """Print the one link that a person needs; where the other parts are, for whoever looks for them."""
     out.print(f"[bold green]Greenlight is up[/] on {stack.folder}", highlight=False, soft_wrap=True)
+    if link is None:
+        return
     out.print()
     out.print(f"  Open the studio:  [bold]{link}[/]", highlight=False, soft_wrap=True)
     out.print()

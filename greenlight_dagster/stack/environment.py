@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.descent import MARKER
 from greenlight_dagster.stack.folders import Folders
 from greenlight_dagster.stack.parts import Sandbox, Ui, Web
+from greenlight_dagster.stack.ports import LOOPBACK
 from greenlight_dagster.stack.secrets import Secrets
 from sensors.code_server import SIZES
 from studio.settings import SANDBOX_KEY, Settings
@@ -55,9 +57,17 @@ def of_pages(settings: Settings, studio: Web | None, web: Web | None, ui: Ui | N
     found = {
         "APP_BASE_URL": where(settings.app_base_url, studio),
         "GREENLIGHT_PAGES_URL": where(settings.pages_base_url, web),
-        "GREENLIGHT_DAGSTER_UI_URL": (ui.url if ui is not None else None) or settings.dagster_ui_url,
+        # One on loopback is that of an earlier stack; any other is the proxy's, which has a sign-in.
+        "GREENLIGHT_DAGSTER_UI_URL": where_ui(settings.dagster_ui_url, ui),
     }
     return {name: address for name, address in found.items() if address}
+
+
+def where_ui(said: str | None, ui: Ui | None) -> str | None:
+    """Return where people reach the Dagster UI: at the address that the user says, else where the stack serves it."""
+    own = ui.url if ui is not None else None
+    elsewhere = said is not None and urlsplit(said).hostname not in (LOOPBACK, "localhost")
+    return said if elsewhere or own is None else own
 
 
 def of_secrets(settings: Settings, made: Secrets, *, secret: bool) -> dict[str, str]:

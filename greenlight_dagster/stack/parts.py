@@ -141,10 +141,11 @@ class Daemon(Part):
 
 
 class Ui(Part):
-    """Dagster's web interface, on `preferred_port` or the next free one (0: any)."""
+    """Dagster's web interface, on `preferred_port` of `bind` or the next free one (0: any)."""
 
-    def __init__(self, folders: Folders, preferred_port: int) -> None:
+    def __init__(self, folders: Folders, preferred_port: int, bind: str = LOOPBACK) -> None:
         self.port: int | None = None
+        self._bind = bind
         self._folders = folders
         self._preferred_port = preferred_port
         self._tried = 0
@@ -168,7 +169,7 @@ class Ui(Part):
         self._tried = self.port or free_port(self._preferred_port)
         return [
             *(sys.executable, "-m", "dagster_webserver"),
-            *("--host", LOOPBACK, "--port", str(self._tried)),
+            *("--host", self._bind, "--port", str(self._tried)),
             *("--workspace", str(self._folders.workspace)),
         ]
 
@@ -178,11 +179,14 @@ class Web(Part):
 
     The stack itself holds the socket. So the address is known before anything that mentions it in a mail starts, it
     stays the same when the program dies, and who comes meanwhile waits for the next one. `preferred_port` is that of
-    the folder's last stack where it is None, and any where it is 0.
+    the folder's last stack where it is None, and any where it is 0. It listens on `bind`.
     """
 
-    def __init__(self, application: Application, port_file: Path, preferred_port: int | None) -> None:
+    def __init__(
+        self, application: Application, port_file: Path, preferred_port: int | None, bind: str = LOOPBACK
+    ) -> None:
         self._application = application
+        self._bind = bind
         self._port_file = port_file
         self._preferred_port = preferred_port
         self._socket: socket.socket | None = None
@@ -195,7 +199,7 @@ class Web(Part):
         preferred = self._preferred_port
         if preferred is None:
             preferred = probes.written_port(self._port_file) or self._application.port
-        self._socket = listen_near(preferred)
+        self._socket = listen_near(preferred, self._bind)
         if self._preferred_port and self.port != self._preferred_port:
             self.close()
             # Links that were mailed lead to the port that was asked for.

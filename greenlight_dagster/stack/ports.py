@@ -8,6 +8,7 @@ import socket
 from studio.listening import listening_socket
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - asked for by name, in a container whose network belongs to its proxy
 # Enough to pass a handful of other stacks, few enough to stay near the number one remembers.
 _NEIGHBOURS = 50
 
@@ -26,14 +27,14 @@ def free_port(preferred: int = 0) -> int:
         return int(probe.getsockname()[1])
 
 
-def listen_near(preferred: int = 0) -> socket.socket:
-    """Return a socket that listens on 127.0.0.1: on `preferred`, the next port above it that can be had, or any."""
+def listen_near(preferred: int = 0, host: str = LOOPBACK) -> socket.socket:
+    """Return a socket that listens on `host`: on `preferred`, the next port above it that can be had, or any."""
     candidates = range(preferred, min(preferred + _NEIGHBOURS, 65_536)) if preferred else range(0)
     for port in candidates:
         if _is_free(port):
             with contextlib.suppress(OSError):
-                return listening_socket(LOOPBACK, port)
-    return listening_socket(LOOPBACK, 0)
+                return listening_socket(host, port)
+    return listening_socket(host, 0)
 
 
 def _is_free(port: int) -> bool:

@@ -15,6 +15,7 @@ from greenlight_dagster.stack import environment, lock, parts, remains, secrets,
 from greenlight_dagster.stack.databases import Databases
 from greenlight_dagster.stack.folders import Folders
 from greenlight_dagster.stack.keeper import Abandoned, Keeper
+from greenlight_dagster.stack.ports import LOOPBACK
 from greenlight_dagster.stack.profile import Profile, profile_of
 from greenlight_dagster.stack.secrets import Secrets
 from greenlight_dagster.stack.shutdown import Drain, stop_parts
@@ -39,7 +40,8 @@ class Stack:
 
     The parts live in processes of their own, kept by a thread of this process. `log` takes lines for a
     person. `ui_port`, `web_port` and `studio_port` are the preferred ports of the UI, the public application and the
-    studio, 0 for any; without one of the latter two it is that of the folder's last stack. While the stack runs,
+    studio, 0 for any; without one of the latter two it is that of the folder's last stack. They listen on `bind`, an
+    address that loopback is among. While the stack runs,
     SIGTERM and SIGHUP do what Ctrl-C does: raise `KeyboardInterrupt` in the main thread; during `stop` they cut the
     drain short. `profile` says how Dagster is run. `timings` holds seconds from start to readiness per part, and
     `total`.
@@ -57,6 +59,7 @@ class Stack:
         ui_port: int = UI_PORT,
         web_port: int | None = None,
         studio_port: int | None = None,
+        bind: str = LOOPBACK,
         definitions_module: str = "greenlight_dagster.definitions",
         profile: Profile | None = None,
     ) -> None:
@@ -73,9 +76,9 @@ class Stack:
         self._sandbox = parts.Sandbox(self.folders) if environment.needs_sandbox(settings) else None
         self._code_server = parts.CodeServer(self.folders, definitions_module)
         self._daemon = parts.Daemon(self.folders, self._databases.require_dagster_url, profile)
-        self._ui = parts.Ui(self.folders, ui_port) if webserver else None
-        self._web = parts.Web(parts.PUBLIC, self.folders.web_port, web_port) if web else None
-        self._studio = parts.Web(parts.STUDIO, self.folders.studio_port, studio_port) if studio else None
+        self._ui = parts.Ui(self.folders, ui_port, bind) if webserver else None
+        self._web = parts.Web(parts.PUBLIC, self.folders.web_port, web_port, bind) if web else None
+        self._studio = parts.Web(parts.STUDIO, self.folders.studio_port, studio_port, bind) if studio else None
         self._secrets: Secrets | None = None
         self._keeper = Keeper(self.folders.logs, self._child_environment, say=self._say, changed=self._write_state)
 

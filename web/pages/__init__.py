@@ -13,6 +13,7 @@ builders    code, reports and looks at a page: asking for them, and what came of
 packet      a phase's packet as a document, its versions and what changed between them
 chat        what was said
 activity    what was done, and one job with all there is to say of it
+dagster     the door of the Dagster UI
 settings    the account and the installation; project_settings, a project's limits, accounts, life, audit log
 """
 
@@ -24,6 +25,7 @@ from web.pages import (
     activity,
     builders,
     chat,
+    dagster,
     dashboard,
     inbox,
     new_project,
@@ -42,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     static.router,
     sign_in.router,
     dashboard.router,
+    dagster.router,
     inbox.router,
     outbox.router,
     projects.router,
