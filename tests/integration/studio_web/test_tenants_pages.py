@@ -14,8 +14,8 @@ from tests.integration.studio_web.holdings import Holdings, holdings, no_operato
 from web.identity.viewer import viewer
 from web.pages import ROUTERS
 
-# Getting in and out, and looks, are for everybody.
-FOR_EVERYBODY = ("/sign-in", "/sign-out", "/static")
+# Getting in and out, and looks, are for everybody; and a proxy's question, which is answered by a bare status.
+FOR_EVERYBODY = ("/sign-in", "/sign-out", "/static", "/api/operator/session")
 # What a query may name, and what each page shows of a query that it does not know of is none of its business.
 QUERIES = ("project", "project_id", "before", "job", "version", "against")
 # Words that stand in one owner's rows and in nobody else's.
