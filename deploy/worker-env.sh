@@ -1,0 +1,32 @@
+#!/bin/sh
+# Print the environment of a worker host, on the control host: worker-env.sh ADDRESS > worker.env. ADDRESS is where workers
+# reach this host in the private network. It is all that deploy/.env holds, less what is the control host's alone.
+set -eu
+umask 077
+if [ $# -ne 1 ]; then
+  echo "usage: $0 10.0.0.1 > worker.env" >&2
+  exit 2
+fi
+cd "$(dirname "$0")"
+value() { sed -n "s/^$1=//p" .env | tail -n 1; }
+if [ -z "$(value SUPABASE_URL)" ] && [ -z "$(value ARTIFACTS_DIR)" ]; then
+  echo "A fleet needs one place for artifacts: set SUPABASE_URL and its key, or ARTIFACTS_DIR to a folder that all hosts" >&2
+  echo "mount, in deploy/.env." >&2
+  exit 1
+fi
+if [ -z "$(value REDIS_PASSWORD)" ]; then
+  echo "REDIS_PASSWORD is missing in deploy/.env." >&2
+  exit 1
+fi
+studio=$(value STUDIO_HOST)
+port=$(value DAGSTER_PORT)
+cat <<END
+# Made by deploy/worker-env.sh. It holds secrets: copy it over an encrypted line, with mode 600.
+DATABASE_URL=postgresql://greenlight:$(value POSTGRES_PASSWORD)@$1:5432/greenlight
+GREENLIGHT_DAGSTER_DATABASE_URL=postgresql+psycopg2://greenlight:$(value POSTGRES_PASSWORD)@$1:5432/dagster
+GREENLIGHT_BROKER_URL=redis://:$(value REDIS_PASSWORD)@$1:6379/0
+APP_BASE_URL=https://$studio
+GREENLIGHT_PAGES_URL=https://$(value PAGES_HOST)
+GREENLIGHT_DAGSTER_UI_URL=https://$studio:${port:-8443}
+END
+grep -E '^[A-Z_]+=.' .env | grep -vE '^(STUDIO_HOST|PAGES_HOST|DAGSTER_PORT|CADDY_[A-Z]+|POSTGRES_[A-Z]+|REDIS_[A-Z]+|PROXY_ADDRESS|FRONT_[A-Z]+|PRIVATE_ADDRESS|BACKUP_DIR)='
