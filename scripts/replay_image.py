@@ -2,6 +2,8 @@
 
     scripts/replay_image.py build FOLDER        # the image's files in FOLDER/root, its settings in FOLDER/config.json
     scripts/replay_image.py run FOLDER [--read-only] [--data DIR] [-- COMMAND …]   # the image's command, or another
+    scripts/replay_image.py exec FOLDER -- COMMAND …                # another command in the container that runs
+    scripts/replay_image.py health FOLDER                           # its health check, as the engine asks it
     scripts/replay_image.py digest FOLDER       # one hash of all its files; two builds of the same inputs agree
 
 Every instruction is taken from the Dockerfile's own text. The base is what Debian's images are made of: the release that
@@ -175,20 +177,47 @@ def _run(root: Path, image: Image, variables: dict[str, str], script: str) -> No
 
 def container(folder: Path, command: Sequence[str], *, read_only: bool, data: Path, variables: dict[str, str]) -> list[str]:
     """Return the command that runs `command` in a container of the image in `folder`, with `data` as its volume."""
-    image = Image(**json.loads((folder / "config.json").read_text()))
+    image = _image(folder)
     user, group = image.user.split(":")
     os.chown(data, int(user), int(group))
     filter_file = folder / "seccomp.bpf"
     filter_file.write_bytes(seccomp.program(ROOT / "deploy" / "seccomp.json"))
-    environment = {"HOME": "/home/greenlight", "HOSTNAME": "greenlight", **image.environment, **variables}
-    limits = ["--reuid", user, "--regid", group, "--clear-groups", "--bounding-set", "-all", "--inh-caps", "-all"]
     return [
         *("env", "-i", f"PATH={_PATH}", f"BINDS={data}:/data {filter_file}:/.seccomp.bpf"),
         *(str(CONTAINER), str(folder / "root"), "ro" if read_only else "rw", "lo"),
-        *("setpriv", *limits, "--no-new-privs", "--seccomp-filter", "/.seccomp.bpf", "--"),
-        *("env", "-i", "-C", image.workdir, *(f"{name}={value}" for name, value in environment.items())),
+        *_confined(image, variables),
         *image.entrypoint,
         *(command or image.command),
+    ]
+
+
+def inside(folder: Path, command: Sequence[str], variables: dict[str, str]) -> list[str]:
+    """Return the command that runs `command` in the container of `folder` that is running; raise `LookupError`."""
+    mark = f"{CONTAINER}\0{folder / 'root'}\0".encode()
+    for parent in Path("/proc").glob("[0-9]*"):
+        try:
+            if not parent.joinpath("cmdline").read_bytes().startswith(b"unshare\0") or mark not in parent.joinpath("cmdline").read_bytes():
+                continue
+            first = (parent / "task" / parent.name / "children").read_text().split()
+        except OSError:
+            continue
+        if first:
+            return ["nsenter", "--target", first[0], "--all", *_confined(_image(folder), variables), *command]
+    raise LookupError(f"no container of {folder} is running")
+
+
+def _image(folder: Path) -> Image:
+    return Image(**json.loads((folder / "config.json").read_text()))
+
+
+def _confined(image: Image, variables: dict[str, str]) -> list[str]:
+    """Return what gives up all that the image's user does not have, before a command."""
+    user, group = image.user.split(":")
+    environment = {"HOME": "/home/greenlight", "HOSTNAME": "greenlight", **image.environment, **variables}
+    limits = ["--reuid", user, "--regid", group, "--clear-groups", "--bounding-set", "-all", "--inh-caps", "-all"]
+    return [
+        *("setpriv", *limits, "--no-new-privs", "--seccomp-filter", "/.seccomp.bpf", "--"),
+        *("env", "-i", "-C", image.workdir, *(f"{name}={value}" for name, value in environment.items())),
     ]
 
 
@@ -215,16 +244,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = commands.add_parser("run")
     run.add_argument("--read-only", action="store_true", help="the root cannot be written to, as compose.yaml has it")
     run.add_argument("--data", type=Path, help="the folder that is /data; by default FOLDER/data")
-    run.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
-    run.add_argument("command", nargs="*")
-    for one in (build, run, commands.add_parser("digest")):
+    within = commands.add_parser("exec")
+    health = commands.add_parser("health")
+    for one in (build, run, within, health, commands.add_parser("digest")):
         one.add_argument("folder", type=Path)
+    for one in (run, within):
+        one.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
+        one.add_argument("command", nargs="*")
     options = parser.parse_args(argv)
     folder: Path = options.folder.resolve()
     if options.action == "build":
         Build(folder, dict(given.split("=", 1) for given in options.build_arg)).run()
     elif options.action == "digest":
         print(digest(folder / "root"))
+    elif options.action in ("exec", "health"):
+        asked = _image(folder).health if options.action == "health" else options.command
+        variables = dict(given.split("=", 1) for given in getattr(options, "env", []))
+        words = inside(folder, asked, variables)
+        os.execvp(words[0], words)
     else:
         data: Path = options.data or folder / "data"
         data.mkdir(mode=0o700, exist_ok=True)
