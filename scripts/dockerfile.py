@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _KNOWN = frozenset(
-    "ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL RUN STOPSIGNAL USER VOLUME WORKDIR".split()
+    {
+        *("ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM"),
+        *("HEALTHCHECK", "LABEL", "RUN", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
+    }
 )
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 

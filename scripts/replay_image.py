@@ -6,9 +6,10 @@
     scripts/replay_image.py health FOLDER                           # its health check, as the engine asks it
     scripts/replay_image.py digest FOLDER       # one hash of all its files; two builds of the same inputs agree
 
-Every instruction is taken from the Dockerfile's own text. The base is what Debian's images are made of: the release that
-BASE names, by `mmdebstrap --variant=minbase` and this machine's mirror. A RUN is carried out by root in a pivoted root
-with this machine's network; what finally runs is the image's user, without capabilities, under `deploy/seccomp.json`.
+Every instruction is taken from the Dockerfile's own text. The base is what Debian's images are made of: the release
+that BASE names, by `mmdebstrap --variant=minbase` and this machine's mirror. A RUN is carried out by root in a pivoted
+root with this machine's network; what finally runs is the image's user, without capabilities, under
+`deploy/seccomp.json`.
 """
 
 from __future__ import annotations
@@ -155,7 +156,9 @@ def _bootstrap(base: str, root: Path) -> None:
     release = tag.removesuffix("-slim")
     subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", release, str(root)], check=True)
     # What an engine's base image says, too.
-    (root / "etc" / "apt" / "apt.conf.d" / "00no-cache").write_text('Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\n')
+    (root / "etc" / "apt" / "apt.conf.d" / "00no-cache").write_text(
+        'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\n'
+    )
 
 
 def _run(root: Path, image: Image, variables: dict[str, str], script: str) -> None:
@@ -175,7 +178,9 @@ def _run(root: Path, image: Image, variables: dict[str, str], script: str) -> No
             place.rmdir()
 
 
-def container(folder: Path, command: Sequence[str], *, read_only: bool, data: Path, variables: dict[str, str]) -> list[str]:
+def container(
+    folder: Path, command: Sequence[str], *, read_only: bool, data: Path, variables: dict[str, str]
+) -> list[str]:
     """Return the command that runs `command` in a container of the image in `folder`, with `data` as its volume."""
     image = _image(folder)
     user, group = image.user.split(":")
@@ -196,7 +201,10 @@ def inside(folder: Path, command: Sequence[str], variables: dict[str, str]) -> l
     mark = f"{CONTAINER}\0{folder / 'root'}\0".encode()
     for parent in Path("/proc").glob("[0-9]*"):
         try:
-            if not parent.joinpath("cmdline").read_bytes().startswith(b"unshare\0") or mark not in parent.joinpath("cmdline").read_bytes():
+            if (
+                not parent.joinpath("cmdline").read_bytes().startswith(b"unshare\0")
+                or mark not in parent.joinpath("cmdline").read_bytes()
+            ):
                 continue
             first = (parent / "task" / parent.name / "children").read_text().split()
         except OSError:

@@ -11,9 +11,12 @@ import json
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +49,13 @@ OTHERS = {
 # Of the Celery profile.
 FLEET_SETTINGS = {"GREENLIGHT_BROKER_URL"}
 FLEET_COMMANDS = {"worker", "workers"}
-FLEET_FILES = {"docs/fleet.md", "deploy/kubernetes/", "deploy/postgres", "deploy/postgres/backup.sh", "deploy/postgres/pgbouncer.ini"}
+FLEET_FILES = {
+    "docs/fleet.md",
+    "deploy/kubernetes/",
+    "deploy/postgres",
+    "deploy/postgres/backup.sh",
+    "deploy/postgres/pgbouncer.ini",
+}
 SETTINGS = {str(field.validation_alias or name).upper() for name, field in Settings.model_fields.items()}
 
 
@@ -340,7 +349,10 @@ def test_a_workers_environment_is_the_control_hosts(folder: Path) -> None:
     for name in ("GREENLIGHT_LINK_SECRET", "PROJECT_INTEGRATION_ENCRYPTION_KEY", "ANTHROPIC_API_KEY", "ARTIFACTS_DIR"):
         assert theirs[name] == here[name]
     assert not {"STUDIO_HOST", "POSTGRES_PASSWORD", "REDIS_PASSWORD", "CADDY_GLOBAL", "PRIVATE_ADDRESS"} & theirs.keys()
-    assert Settings.model_validate({k: v for k, v in theirs.items() if k in SETTINGS}).app_base_url == "https://studio.example"
+    assert (
+        Settings.model_validate({k: v for k, v in theirs.items() if k in SETTINGS}).app_base_url
+        == "https://studio.example"
+    )
 
 
 # --- forms
@@ -414,4 +426,42 @@ def test_the_filter_of_system_calls_is_one_that_can_be_told_in_full() -> None:
     names = rule["names"]
     assert names == sorted(set(names), key=lambda name: name.removeprefix("_"))
     # What sandboxes are made of is not among it.
-    assert not {"clone", "clone3", "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "seccomp"} & set(names)
+    assert not {"clone", "clone3", "unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "seccomp"} & set(
+        names
+    )
+
+
+# --- the health check
+
+
+def test_a_health_check_tells_what_is_wrong_and_hides_nothing_behind_what_is_right() -> None:
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(f"{self.headers['Host']}{self.path}")
+            self.send_response(200 if self.path == "/well" else 503)
+            self.end_headers()
+            self.wfile.write(b"the reason")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, socket.create_server(("127.0.0.1", 0)) as reserved:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_port
+        free = reserved.getsockname()[1]
+        reserved.close()
+
+        def health(*places: str) -> tuple[int, str]:
+            command = [sys.executable, "-I", "-S", str(DEPLOY / "health.py"), *places]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout
+
+        assert health(f"{port}/well") == (0, "")
+        assert health(f"{port}/well", f"{port}/ill") == (1, f"{port}/ill: 503 the reason")
+        assert health(f"{free}/well")[0] == 1
+        assert health() == (2, "")
+        server.shutdown()
+    # The name that the web applications allow for this, whatever their own is.
+    assert set(asked) == {"localhost/well", "localhost/ill"}

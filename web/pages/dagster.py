@@ -1,8 +1,8 @@
 """The door of the Dagster UI, which has no sign-in of its own: `GET /api/operator/session`, `GET /operator/dagster`.
 
-The UI is served under the studio's own host name, on another port, so that the session's cookie comes along and its pages
-are another origin all the same. The proxy there (Caddy's `forward_auth`) asks the first route before it lets any request
-pass, and hands on what the browser sent. The second is the way in for a person.
+The UI is served under the studio's own host name, on another port, so that the session's cookie comes along and its
+pages are another origin all the same. The proxy there (Caddy's `forward_auth`) asks the first route before it lets any
+request pass, and hands on what the browser sent. The second is the way in for a person.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from web.studio_site import StudioSite, studio_site
 router = APIRouter(include_in_schema=False)
 
 # Browsers keep it for this very host, and send it over TLS alone.
-PASS = "__Host-greenlight_dagster"
+PASS = "__Host-greenlight_dagster"  # noqa: S105 - its name
 # A token of Clerk's is good for a minute and renewed by a script of the studio's pages, which Dagster's do not have. So
 # with Clerk whoever comes through the studio gets a pass for a shift.
 PASS_LIFE = timedelta(hours=8)

@@ -1,28 +1,26 @@
 """Dagster lives in a schema of the studio's database where a second database cannot be had, as on Supabase.
 
-docs/supabase.md offers two ways: a search path in the URL's `options`, and one of the role's own. With either, everything of
-Dagster's is in its schema, the studio's tables are not seen, and a restart finds what was there.
+docs/supabase.md offers two ways: a search path in the URL's `options`, and one of the role's own. With either,
+everything of Dagster's is in its schema, the studio's tables are not seen, and a restart finds what was there.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 import pytest
 from dagster import DagsterInstance, job, op
-from psycopg import conninfo, sql
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from greenlight_dagster.instance import engines
 from greenlight_dagster.instance.storage import PooledPostgresStorage
-from greenlight_dagster.stack.urls import sqlalchemy_url
-from studio.settings import Settings
 from greenlight_dagster.stack.databases import Databases
-from pathlib import Path
+from studio.settings import Settings
 
 SCHEMA = "dagster"
 
@@ -69,7 +67,9 @@ def dagster_url(request: pytest.FixtureRequest, database_url: str) -> Iterator[s
 def tables(url: str) -> dict[str, set[str]]:
     """Return the names of tables by schema."""
     with psycopg.connect(url) as conn:
-        rows = conn.execute("select schemaname, tablename from pg_tables where schemaname = any(%s)", [[SCHEMA, "public"]])
+        rows = conn.execute(
+            "select schemaname, tablename from pg_tables where schemaname = any(%s)", [[SCHEMA, "public"]]
+        )
         found: dict[str, set[str]] = {}
         for schema, table in rows:
             found.setdefault(schema, set()).add(table)
@@ -85,7 +85,10 @@ def test_all_of_dagster_is_in_its_schema(database_url: str, dagster_url: str, tm
     assert url.startswith("postgresql+psycopg2://")
     for _ in range(2):
         storage = {"module": PooledPostgresStorage.__module__, "class": "PooledPostgresStorage"}
-        overrides = {"storage": {"custom": {**storage, "config": {"postgres_url": url}}}, "telemetry": {"enabled": False}}
+        overrides = {
+            "storage": {"custom": {**storage, "config": {"postgres_url": url}}},
+            "telemetry": {"enabled": False},
+        }
         with DagsterInstance.local_temp(str(tmp_path), overrides=overrides) as instance:
             # The web server's engine has options of its own, for a statement's time.
             instance.optimize_for_webserver(statement_timeout=5000, pool_recycle=3600, max_overflow=20)

@@ -1,4 +1,4 @@
-"""The proxy is the only door: TLS, two origins that have nothing in common, and no Dagster without an operator's session.
+"""The proxy is the only door: TLS, two origins with nothing in common, no Dagster without an operator's session.
 
 `deploy/Caddyfile` is run as it is, by Caddy, before the studio's own servers and Dagster's.
 """
@@ -60,9 +60,7 @@ class House:
     def session(self, owner: str = "ada") -> dict[str, str]:
         """Sign `owner` in through the proxy; return the header with the session's cookie."""
         path = f"/sign-in/{sign_in.make_link_token(self.db, owner)}"
-        answer = self.caddy.ask(
-            self.caddy.studio_url, path, method="POST", headers={"Origin": self.caddy.studio_url}
-        )
+        answer = self.caddy.ask(self.caddy.studio_url, path, method="POST", headers={"Origin": self.caddy.studio_url})
         assert answer.status == 303
         cookie = answer.headers["set-cookie"]
         assert cookie.startswith(f"{SESSION}=")
@@ -230,7 +228,7 @@ def test_an_operator_works_with_dagster(house: House) -> None:
 
 
 def test_no_other_page_uses_an_operators_session(house: House) -> None:
-    """Published pages are of the same site, so that a browser sends the cookie along; and Dagster changes on GET, too."""
+    """Published pages may be of the same site: browsers send the cookie along. And Dagster changes on GET, too."""
     session = house.session()
     theirs = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
     foreign = {"Origin": house.caddy.pages_url}
