@@ -359,10 +359,11 @@ def test_a_workers_environment_is_the_control_hosts(folder: Path) -> None:
 
 
 def program(name: str) -> str:
-    found = Path(sys.executable).with_name(name)
-    if not found.exists():
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
         pytest.skip(f"{name} is not installed")
-    return str(found)
+    return found
 
 
 @pytest.mark.parametrize("name", COMPOSE)
@@ -390,6 +391,7 @@ _PLANS = {"starter", "standard", "pro", "pro plus", "pro max", "pro ultra"}
 
 def test_the_blueprint_has_the_form_of_renders_reference() -> None:
     assert set(RENDER) == {"previews", "services", "databases", "envVarGroups"}
+    assert RENDER["previews"] == {"generation": "off"}
     by_name = {service["name"]: service for service in RENDER["services"]}
     databases = {one["name"] for one in RENDER["databases"]}
     groups = {one["name"] for one in RENDER["envVarGroups"]}
