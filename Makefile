@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 IDEA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-full up check format test chaos bench bench-fleet types kubernetes docs lock clean
+.PHONY: help install demo demo-full up check format test chaos bench bench-fleet types kubernetes deploy-check docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -60,6 +60,9 @@ test: $(STAMP) ## the whole test suite, chaos in reduced size
 
 chaos: $(STAMP) ## the chaos tests in full size, property tests with fresh examples
 	GREENLIGHT_CHAOS=full $(BIN)/pytest -m "chaos or hypothesis"
+
+deploy-check: $(STAMP) ## the deployment files; the Dockerfile carried out and run (Linux, root, mmdebstrap, caddy)
+	GREENLIGHT_CHAOS=full $(BIN)/pytest tests/unit/test_deploy_files.py tests/integration/deploy tests/chaos/test_image.py
 
 bench: $(STAMP) ## benchmarks next to stock Dagster (ARGS="--quick --only latency", ARGS=--flame)
 	$(BIN)/python -m benchmarks $(ARGS)
