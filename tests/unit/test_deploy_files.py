@@ -42,7 +42,17 @@ OTHERS = {
     *("PGHOST", "PGPASSWORD", "PGUSER", "POSTGRES_CONNECTIONS", "POSTGRES_DB", "POSTGRES_IMAGE"),
     *("POSTGRES_INITDB_ARGS", "POSTGRES_PASSWORD", "POSTGRES_USER"),
     *("REDISCLI_AUTH", "REDIS_IMAGE", "REDIS_PASSWORD"),
-    *("ARTIFACTS_DIR", "BACKUP_DIR", "FRONT_RANGE", "FRONT_SUBNET", "GREENLIGHT_IMAGE", "GREENLIGHT_MEMORY"),
+    *(
+        "ARTIFACTS_DIR",
+        "BACKUP_DIR",
+        "BACKUP_HOURS",
+        "BACKUP_KEEP",
+        "KEEP",
+        "FRONT_RANGE",
+        "FRONT_SUBNET",
+        "GREENLIGHT_IMAGE",
+        "GREENLIGHT_MEMORY",
+    ),
     *("PRIVATE_ADDRESS", "PROXY_ADDRESS", "WORKER_LANES", "WORKER_NAME"),
     "PORT",
 }
@@ -55,6 +65,7 @@ FLEET_FILES = {
     "deploy/postgres",
     "deploy/postgres/backup.sh",
     "deploy/postgres/pgbouncer.ini",
+    "deploy/postgres/restore.sh",
 }
 SETTINGS = {str(field.validation_alias or name).upper() for name, field in Settings.model_fields.items()}
 
