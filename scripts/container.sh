@@ -3,8 +3,8 @@
 #
 # What an engine would do, as far as the kernel is concerned: namespaces of mounts, processes, IPC and names, a root that
 # is pivoted to (a changed root alone allows no user namespaces, so no sandbox and no browser's own), a /proc, /dev and
-# /tmp of its own. `lo` is a network of its own with loopback alone. BINDS (source:target, separated by spaces) are seen
-# as well. Called as root; user, capabilities and filters are the command's to give up (setpriv).
+# /tmp of its own. `lo` is a network of its own with loopback alone. BINDS (source:target or source:target:ro, separated
+# by spaces) are seen as well. Called as root; user, capabilities and filters are the command's to give up (setpriv).
 set -eu
 ROOT=$1 MODE=$2 NETWORK=$3
 shift 3
@@ -36,8 +36,10 @@ mount -t tmpfs -o mode=1777,size=64m tmpfs dev/shm
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs tmp
 for bind in ${BINDS:-}; do
   source=${bind%%:*} target=.${bind#*:}
+  case $target in *:ro) target=${target%:ro} writable= ;; *) writable=yes ;; esac
   if [ -d "$source" ]; then mkdir -p "$target"; elif [ ! -e "$target" ]; then mkdir -p "$(dirname "$target")"; : > "$target"; fi
   mount --bind "$source" "$target"
+  if [ -z "$writable" ]; then mount -o remount,ro,bind "$target"; fi
 done
 hostname greenlight
 pivot_root . .old
