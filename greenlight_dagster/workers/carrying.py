@@ -25,21 +25,25 @@ def carry_out(run_id: str, worker_id: str, instance: DagsterInstance) -> str:
     """Carry out the run `run_id` in this process, unless somebody else has it or had it; return what was done."""
     db = StudioDatabase().get()
     with capture_interrupts():
-        run = instance.get_run_by_id(run_id)
-        if run is None:
-            return "It was deleted before it began."
-        if run.is_finished:
-            return f"It has ended already: {run.status.value}."
+        # Before anything else: a second delivery that went by the run's state would fail the run that goes on.
         if not fleet.take(db, run_id, worker_id, os.uname().nodename, os.getpid()):
-            # A second delivery: to judge by the run's state alone would fail the run that goes on.
             return "Somebody has taken it before."
-        run = instance.get_run_by_id(run_id) or run
-        if run.status is DagsterRunStatus.CANCELING:
-            # Dagster would take it for a run that is begun a second time, and fail it.
-            instance.report_run_canceled(run, "It was canceled before it began.")
-        elif not run.is_finished:
-            execute(at_home(run), instance)
+        said = _carry_out(run_id, instance)
     fleet.end_take(db, run_id, worker_id, DONE)
+    return said
+
+
+def _carry_out(run_id: str, instance: DagsterInstance) -> str:
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return "It was deleted before it began."
+    if run.is_finished:
+        return f"It has ended already: {run.status.value}."
+    if run.status is DagsterRunStatus.CANCELING:
+        # Dagster would take it for a run that is begun a second time, and fail it.
+        instance.report_run_canceled(run, "It was canceled before it began.")
+        return "It was canceled before it began."
+    execute(at_home(run), instance)
     return "Carried out."
 
 

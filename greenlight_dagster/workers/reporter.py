@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import psutil
 import psycopg
@@ -39,8 +40,15 @@ HOUSEKEEPING_SECONDS = 60.0
 # A lost run that cannot be told of for this long has come back by its lease.
 TELL_SECONDS = 300.0
 LOOK_UP_SECONDS = 0.5
-# The kernel kills a worker's processes with it, which takes a moment.
-DYING_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class _Dying:
+    """A run whose worker is gone, so that its process will be in a moment."""
+
+    since: float
+    lost: Lost
+    pid: int | None
 
 
 class Reporter:
@@ -54,6 +62,7 @@ class Reporter:
         self._pulses: dict[str, tuple[float, Pulse]] = {}
         self._told: dict[str, float] = {}
         self._lost: deque[tuple[float, Lost]] = deque()
+        self._dying: list[_Dying] = []
         self.stop = threading.Event()
 
     @property
@@ -69,6 +78,7 @@ class Reporter:
             if said is None and self.stop.is_set():
                 break
             self._take_in(said)
+            self._see_who_has_died()
             self._tell_of_lost()
             self._beat()
             if time.monotonic() - housekept > HOUSEKEEPING_SECONDS:
@@ -137,6 +147,14 @@ class Reporter:
                 log.warning("that run %s is lost could not be told: %s", lost.run_id, exc)
                 return
 
+    def _see_who_has_died(self) -> None:
+        """Take for lost whose process is gone: the kernel kills it with its worker, after a while on a busy machine."""
+        now = time.monotonic()
+        waiting = [one for one in self._dying if one.pid is not None and _is_ours(one.pid)]
+        self._lost.extend((now, one.lost) for one in self._dying if one not in waiting)
+        # One that lives all the same is another worker's, and no business of ours.
+        self._dying = [one for one in waiting if now - one.since < TELL_SECONDS]
+
     def _look_for_remains(self) -> None:
         """Tell of runs that workers of these names had when they were killed, or this machine went down."""
         for plan in self._plans.values():
@@ -144,14 +162,8 @@ class Reporter:
 
     def _report_takes_of(self, plan: Plan, why: str) -> None:
         try:
-            takes = fleet.open_takes(self._db, plan.worker_id)
-            deadline = time.monotonic() + DYING_SECONDS
-            while any(pid and _is_ours(pid) for _, pid in takes) and time.monotonic() < deadline:
-                time.sleep(0.1)
-            for run_id, pid in takes:
-                # One that lives all the same is left to its lease.
-                if pid is None or not _is_ours(pid):
-                    self._lost.append((time.monotonic(), Lost(plan.lane, run_id, why)))
+            for run_id, pid in fleet.open_takes(self._db, plan.worker_id):
+                self._dying.append(_Dying(time.monotonic(), Lost(plan.lane, run_id, why), pid))
         except (StudioError, psycopg.Error) as exc:
             log.warning("what worker %s had in its hands cannot be seen: %s", plan.worker_id, exc)
 
