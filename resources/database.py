@@ -26,7 +26,7 @@ def _database(_process: int) -> Database:
 @functools.cache
 def _listener(process: int) -> Listener:
     settings = get_settings()
-    return Listener(_database(process), listen=settings.db_listen, poll_seconds=settings.worker_poll_ms / 1000)
+    return Listener(_database(process), listen=settings.listens, poll_seconds=settings.worker_poll_ms / 1000)
 
 
 class StudioDatabase(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -219,7 +219,7 @@ def _alone(db: Database, entry_id: UUID, seconds: float, provider: str) -> Itera
 
     Raise `ProviderUnavailable` where somebody else is still at it after `seconds`.
     """
-    conn = db.connect()
+    conn = db.connect_directly()
     try:
         # A transaction of its own, which a pooler keeps on one session; it writes nothing and so disturbs nobody.
         conn.execute("begin")

@@ -165,7 +165,7 @@ class Listener:
         if not self._listens:
             self._serve(alarm)
             return
-        with contextlib.closing(self._db.connect()) as conn:
+        with contextlib.closing(self._db.connect_directly()) as conn:
             self._conn = conn
             try:
                 self._serve(alarm, Ear(conn), on_hearing=backoff.reset)

@@ -16,6 +16,7 @@ from pydantic_settings import SettingsConfigDict
 
 from studio.errors import SettingsError
 from studio.settings_builders import BuilderSettings
+from studio.settings_database import PoolerSettings
 from studio.settings_kubernetes import KubernetesSettings
 
 # What the embedded stack gives as the key to its sandbox model: a name, and no secret.
@@ -31,7 +32,7 @@ class ModelPrice(BaseModel):
     context_window: int = Field(default=200_000, gt=0)
 
 
-class Settings(BuilderSettings, KubernetesSettings):
+class Settings(BuilderSettings, KubernetesSettings, PoolerSettings):
     """The settings of every Greenlight process."""
 
     model_config = SettingsConfigDict(
@@ -534,6 +535,11 @@ class Settings(BuilderSettings, KubernetesSettings):
         validation_alias="GREENLIGHT_ALERT_SLOWER_FACTOR",
         description="A p95 that has grown by more than this is an alert.",
     )
+
+    @property
+    def listens(self) -> bool:
+        """Whether there is a connection that can LISTEN."""
+        return self.db_listen and (self.listen_url is not None or not self.db_pooled)
 
     @model_validator(mode="after")
     def _lease_outlives_renewals(self) -> Settings:

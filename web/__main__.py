@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from studio.database.connection import Database, Haste
+from studio.database.connection import Database
+from studio.database.pooled import Haste
 from studio.errors import StudioError
 from studio.listening import listening_socket, port_number
 from studio.settings import Settings, get_settings

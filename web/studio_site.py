@@ -31,7 +31,7 @@ class StudioSite(Site):
     @cached_property
     def listener(self) -> Listener:
         """The process's ear at the database."""
-        return Listener(self.db, listen=self.settings.db_listen)
+        return Listener(self.db, listen=self.settings.listens)
 
     @cached_property
     def hub(self) -> EventHub:
@@ -41,7 +41,7 @@ class StudioSite(Site):
     @cached_property
     def streams(self) -> Streams:
         """What all event streams share. Asked for in the loop's thread alone."""
-        return Streams(self.hub, Changes(self.listener, listens=self.settings.db_listen), Frames())
+        return Streams(self.hub, Changes(self.listener, listens=self.settings.listens), Frames())
 
     @cached_property
     def uploads(self) -> asyncio.Semaphore:

@@ -115,10 +115,10 @@ def _wait(db: Database, settings: Settings, job_id: UUID) -> None:
     def ended() -> bool:
         return queue.get(db, job_id).ended and events.last_seq_of_job(db, job_id) <= seen
 
-    poll = None if settings.db_listen else settings.worker_poll_ms / 1000
+    poll = None if settings.listens else settings.worker_poll_ms / 1000
     project_id = queue.get(db, job_id).project_id
     for event in events.follow(
-        db, project_id, 0, job_id=job_id, listen=settings.db_listen, stop=ended, poll_seconds=poll
+        db, project_id, 0, job_id=job_id, listen=settings.listens, stop=ended, poll_seconds=poll
     ):
         seen = event.seq
 

@@ -81,10 +81,10 @@ def _hear(db: Database, settings: Settings, project_id: UUID, job_id: UUID, seen
     def ended() -> bool:
         return queue.get(db, job_id).ended and events.last_seq_of_job(db, job_id) <= seen
 
-    poll = None if settings.db_listen else settings.worker_poll_ms / 1000
+    poll = None if settings.listens else settings.worker_poll_ms / 1000
     attempt, spoken = 0, False
     for event in events.follow(
-        db, project_id, seen, job_id=job_id, listen=settings.db_listen, stop=ended, poll_seconds=poll
+        db, project_id, seen, job_id=job_id, listen=settings.listens, stop=ended, poll_seconds=poll
     ):
         seen = event.seq
         if quiet or event.type != "delta":

@@ -11,7 +11,8 @@ from uuid import UUID
 import psycopg
 
 from greenlight_dagster.stack.state import running_environment
-from studio.database.connection import Database, Haste
+from studio.database.connection import Database
+from studio.database.pooled import Haste
 from studio.errors import DatabaseError, InvalidInput, SettingsError, StackError
 from studio.operations.figures import duration
 from studio.settings import Settings, get_settings
@@ -60,10 +61,14 @@ def adopt(environment: dict[str, str]) -> None:
 
 
 @contextmanager
-def open_database() -> Iterator[tuple[Database, Settings]]:
-    """Lend the studio's database with the settings; raise at once where it cannot be reached."""
+def open_database(*, as_owner: bool = False) -> Iterator[tuple[Database, Settings]]:
+    """Lend the studio's database with the settings; raise at once where it cannot be reached.
+
+    `as_owner` is for commands that change the schema, or much at once: past a pooler, where a way is known.
+    """
     settings = settings_of_stack()
-    with Database.from_settings(settings, application_name="greenlight-cli") as db:
+    opened = Database.of_owner if as_owner else Database.from_settings
+    with opened(settings, "greenlight-cli") as db:
         reach(db)
         yield db, settings
 

@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="The studio's database schema.")
 @app.command(epilog="Example: DATABASE_URL=postgresql://localhost/greenlight greenlight db migrate")
 def migrate(as_json: JsonFlag = False) -> None:
     """Apply the migrations that are missing, and bring the job types up to date."""
-    with open_database() as (db, settings):
+    with open_database(as_owner=True) as (db, settings):
         applied = lanes.prepare_database(db, settings)
     if as_json:
         print_json(applied)
@@ -31,7 +31,7 @@ def migrate(as_json: JsonFlag = False) -> None:
 @app.command(epilog="Example: greenlight db status")
 def status(as_json: JsonFlag = False) -> None:
     """Show which migrations are applied."""
-    with open_database() as (db, _):
+    with open_database(as_owner=True) as (db, _):
         found = migrations.status(db)
     if as_json:
         print_json(found)
@@ -49,7 +49,7 @@ def reset(
     as_json: JsonFlag = False,
 ) -> None:
     """Delete everything and apply all migrations anew."""
-    with open_database() as (db, settings):
+    with open_database(as_owner=True) as (db, settings):
         applied = migrations.reset(db, force=force)
         lanes.prepare_database(db, settings)
     if as_json:

@@ -14,7 +14,7 @@ import psycopg
 import typer
 from rich.markup import escape
 
-from greenlight_dagster.cli import doctor_fleet, doctor_tools
+from greenlight_dagster.cli import doctor_fleet, doctor_pooler, doctor_tools
 from greenlight_dagster.cli.context import adopt, reach
 from greenlight_dagster.cli.doctor_tools import Finding, State
 from greenlight_dagster.cli.output import JsonFlag, out, print_json
@@ -107,6 +107,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
                 f"PostgreSQL {major} at {redact(settings.database_url)}"
                 + ("" if supported else "; versions 15 to 18 are supported"),
             )
+            yield from doctor_pooler.findings(settings, db)
             yield from _schema(db)
     except (StudioError, psycopg.Error) as exc:
         yield Finding("database", "problem", str(exc))

@@ -40,9 +40,9 @@ def follow_job(
 
     seen = after
     # Without LISTEN the pause between looks is all there is; with it, the safety net keeps its own.
-    poll = None if settings.db_listen else settings.worker_poll_ms / 1000
+    poll = None if settings.listens else settings.worker_poll_ms / 1000
     stream = events.follow(
-        db, job.project_id, after, job_id=job_id, listen=settings.db_listen, stop=ended, poll_seconds=poll
+        db, job.project_id, after, job_id=job_id, listen=settings.listens, stop=ended, poll_seconds=poll
     )
     if as_json or not (out.is_terminal if live is None else live):
         for event in stream:

@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 
 from studio.backoff import Backoff
 from studio.database.connection import PING_AFTER_IDLE_SECONDS, closed_by_server
+from studio.settings import get_settings
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,12 @@ _PASSING = (
     "too many clients",
     "terminating connection",
     "crash of another",
+    # What PgBouncer says while its server is away, or all its places are taken.
+    "pgbouncer cannot connect",
+    "server login has been failing",
+    "server_login_retry",
+    "query_wait_timeout",
+    "no more connections allowed",
 )
 _GONE_STATES = ("57P01", "57P02", "57P03", "08")
 
@@ -66,7 +73,8 @@ def shared_engine(url: str, statement_timeout_ms: int | None = None) -> Engine:
 
 def _make(key: _Key) -> Engine:
     options = str(sqlalchemy.make_url(key.url).query.get("options", ""))
-    if key.statement_timeout_ms is not None:
+    pooled = get_settings().db_pooled
+    if key.statement_timeout_ms is not None and not pooled:
         options = f"{options} -c statement_timeout={key.statement_timeout_ms}".strip()
     engine = create_pg_engine(
         key.url,
@@ -79,7 +87,24 @@ def _make(key: _Key) -> Engine:
     )
     event.listen(engine, "checkout", _require_living)
     event.listen(engine, "checkin", _note_use)
+    if pooled and key.statement_timeout_ms is not None:
+        _limit_each_statement(engine, key.statement_timeout_ms)
     return engine
+
+
+def _limit_each_statement(engine: Engine, milliseconds: int) -> None:
+    """Send the limit along with each statement: a pooler in transaction mode keeps nothing that is set for longer.
+
+    The driver sends text, and several statements in one text are one transaction.
+    """
+    limit = f"set local statement_timeout = {milliseconds}; "
+
+    def limited(
+        _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool
+    ) -> tuple[str, Any]:
+        return statement if executemany else limit + statement, parameters
+
+    event.listen(engine, "before_cursor_execute", limited, retval=True)
 
 
 def _note_use(_connection: Any, record: Any) -> None:

@@ -38,6 +38,11 @@ class Databases:
         self.dagster_url: str | None = None
 
     @property
+    def is_embedded(self) -> bool:
+        """Whether the server is the stack's own."""
+        return self._embedded is not None
+
+    @property
     def pid(self) -> int | None:
         """The process id of the embedded server, or None where it does not run or is not ours."""
         return self._embedded.pid if self._embedded else None
@@ -57,14 +62,18 @@ class Databases:
             studio = str(self._given)
             dagster = sqlalchemy_url(studio, DAGSTER)
             if self._given_dagster is None:
-                _ensure_database(studio, DAGSTER)
+                _ensure_database(self._settings.migrate_url or self._settings.listen_url or studio, DAGSTER)
         if self._given_dagster is not None:
             dagster = sqlalchemy_url(self._given_dagster)
         self.studio_url, self.dagster_url = studio, dagster
 
     def migrate(self) -> None:
         """Bring the studio's database up to date."""
-        with Database(self.require_studio_url(), pool_size=1) as database:
+        if self._embedded is None:
+            database = Database.of_owner(self._settings, "greenlight-migrate")
+        else:
+            database = Database(self.require_studio_url(), pool_size=1)
+        with database:
             lanes.prepare_database(database, self._settings)
 
     def require_studio_url(self) -> str:

@@ -99,6 +99,7 @@ def exports(
         "DAGSTER_HOME": str(folders.dagster_home),
         "GREENLIGHT_DATA_DIR": str(folders.root),
         **code_server_variables(),
+        **_of_pooler(settings, databases),
         "CLAUDE_DIRECT_MODEL": settings.model,
     }
     if settings.broker_url is not None:
@@ -113,6 +114,16 @@ def exports(
     if secret and (key := model_key(settings)):
         variables["ANTHROPIC_API_KEY"] = key
     return variables
+
+
+def _of_pooler(settings: Settings, databases: Databases) -> dict[str, str]:
+    said = {
+        "GREENLIGHT_DB_POOLED": "true" if settings.db_pooled else None,
+        "GREENLIGHT_LISTEN_URL": settings.listen_url,
+        "GREENLIGHT_MIGRATE_URL": settings.migrate_url,
+    }
+    # Before an embedded server there is no pooler: whatever the shell says is about another one.
+    return {name: "" if databases.is_embedded else value for name, value in said.items() if value}
 
 
 def of_child(variables: Mapping[str, str], stack_id: str) -> dict[str, str]:

@@ -8,22 +8,19 @@ explicit `with database.transaction()`.
 from __future__ import annotations
 
 import contextlib
-import json
 import select
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, LiteralString
 from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg.abc import Buffer
 from psycopg.rows import DictRow, dict_row
-from psycopg.types.datetime import TimestamptzLoader
-from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from studio.database.pooled import Haste, bounded, settle
+from studio.database.reading import set_up
 from studio.database.traced import TracedCursor, waited
 from studio.errors import DatabaseError
 from studio.settings import Settings
@@ -39,66 +36,13 @@ CONNECT_TIMEOUT_SECONDS = 10
 PING_AFTER_IDLE_SECONDS = 120.0
 # A connection that waits sends nothing, and would never learn that its server's machine is gone.
 KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+# What PgBouncer says to `options`, which it does not know.
+REFUSED_BY_POOLER = "unsupported startup parameter"
 
 
-# Far more than anything the studio writes, and a fraction of what makes a recursive reader fall over.
-JSON_DEPTH = 100
-_TOO_DEEP = {"unreadable": f"It is nested more than {JSON_DEPTH} levels deep."}
-# PostgreSQL's calendar has infinities, and 292,000 years more than Python's.
-_FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
-_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
-
-
-class _Timestamptz(TimestamptzLoader):
-    """Loads what another client may write, too: one odd date must not make a whole table unreadable."""
-
-    def load(self, data: Buffer) -> datetime:
-        try:
-            return super().load(data)
-        except psycopg.DataError as exc:
-            if "too small" in str(exc):
-                return _FIRST_MOMENT
-            if "too large" in str(exc):
-                return _LAST_MOMENT
-            raise
-
-
-def _integer(digits: str) -> int | str:
-    try:
-        return int(digits)
-    except ValueError:
-        return digits  # more digits than Python reads in one go
-
-
-def _json(data: str | bytes) -> Any:
-    """Return JSON that another client may have written: what Python cannot work with stands as a text about it."""
-    try:
-        value = json.loads(data, parse_int=_integer)
-    except RecursionError:
-        return dict(_TOO_DEEP)
-    return value if _depth_is_bounded(data, value) else dict(_TOO_DEEP)
-
-
-def _depth_is_bounded(data: str | bytes, value: Any) -> bool:
-    opened = data.count("{") + data.count("[") if isinstance(data, str) else data.count(b"{") + data.count(b"[")
-    if opened <= JSON_DEPTH:
-        return True
-    level = [value]
-    for _ in range(JSON_DEPTH):
-        level = [
-            inner
-            for item in level
-            if isinstance(item, dict | list)
-            for inner in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return True
-    return False
-
-
-def _set_up(conn: Connection) -> None:
-    set_json_loads(_json, conn)
-    conn.adapters.register_loader("timestamptz", _Timestamptz)
+def _set_up_pooled(conn: Connection) -> None:
+    set_up(conn)
+    settle(conn)
 
 
 def _living(pool: ConnectionPool[Connection], timeout: float | None = None) -> Connection:
@@ -151,18 +95,6 @@ class Thrift:
     patience_seconds: float
 
 
-@dataclass(frozen=True)
-class Haste:
-    """Give up on a connection after `wait_seconds`, on a statement after `statement_seconds`, on a lock before that.
-
-    For programs in front of which somebody sits: what hangs would take their threads, one by one.
-    """
-
-    wait_seconds: float
-    statement_seconds: float
-    lock_seconds: float
-
-
 class Database:
     """A pool of connections to one PostgreSQL database."""
 
@@ -175,20 +107,34 @@ class Database:
         application_name: str = "greenlight",
         thrift: Thrift | None = None,
         haste: Haste | None = None,
+        pooled: bool = False,
+        direct_url: str | None = None,
     ) -> None:
-        """Nothing is opened before the first use. `thrift` says how to get by with fewer than `pool_size`."""
+        """Nothing is opened before the first use. `thrift` says how to get by with fewer than `pool_size`.
+
+        `pooled` says that `url` leads to a pooler in transaction mode, `direct_url` leads past it.
+        """
         self.url = url
+        self._direct_url = direct_url
+        self._pooled = pooled
         self._wait_seconds = haste.wait_seconds if haste else POOL_TIMEOUT_SECONDS
-        self._kwargs: dict[str, Any] = {
+        general = {
             "row_factory": dict_row,
-            "cursor_factory": TracedCursor,
             "autocommit": True,
             "application_name": application_name,
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            **({} if prepare else {"prepare_threshold": None}),
+        }
+        self._direct: dict[str, Any] = {
+            **general,
+            "cursor_factory": TracedCursor,
             "options": f"-c timezone=UTC{_bounds(haste)}",
         }
-        if not prepare:
-            self._kwargs["prepare_threshold"] = None
+        self._kind: type[Connection] = psycopg.Connection[DictRow]
+        self._kwargs = self._direct
+        if pooled:
+            self._kind, cursor = bounded(haste)
+            self._kwargs = {**general, "cursor_factory": cursor, "prepare_threshold": None}
         self._thrift = thrift
         self._pool = self._make_pool(thrift.connections if thrift else pool_size)
         # Whoever has waited long enough, perhaps for somebody who waits for him, gets one of these.
@@ -198,11 +144,11 @@ class Database:
         return ConnectionPool(
             self.url,
             kwargs=self._kwargs,
-            connection_class=psycopg.Connection[DictRow],
+            connection_class=self._kind,
             min_size=0,
             max_size=size,
             timeout=self._wait_seconds,
-            configure=_set_up,
+            configure=_set_up_pooled if self._pooled else set_up,
             open=False,
         )
 
@@ -227,7 +173,20 @@ class Database:
             application_name=application_name,
             thrift=thrift,
             haste=haste,
+            pooled=settings.db_pooled,
+            direct_url=settings.listen_url,
         )
+
+    @classmethod
+    def of_owner(cls, settings: Settings, application_name: str = "greenlight") -> Database:
+        """Return a database for whoever changes the schema: past a pooler where the settings know a way.
+
+        Raise `DatabaseError` where no database is configured.
+        """
+        url = settings.migrate_url or settings.listen_url
+        if url is None:
+            return cls.from_settings(settings, application_name)
+        return cls(url, pool_size=settings.db_pool_size, prepare=settings.db_prepare, application_name=application_name)
 
     def __enter__(self) -> Database:
         return self
@@ -285,29 +244,45 @@ class Database:
             return conn.execute(query, params).rowcount
 
     def connect(self) -> Connection:
-        """Open a connection outside the pool, for LISTEN; the caller closes it.
+        """Open a connection outside the pool; the caller closes it.
 
         Raises `DatabaseError` where the server cannot be reached.
         """
-        # What the URL says about keepalives stands.
-        given = psycopg.conninfo.conninfo_to_dict(self.url)
-        parameters = {**self._kwargs, **{name: value for name, value in KEEPALIVE.items() if name not in given}}
-        try:
-            conn = psycopg.Connection[DictRow].connect(self.url, **parameters)
-        except psycopg.OperationalError as exc:
-            raise DatabaseError(
-                f"The database at {redact(self.url)} cannot be reached: {first_line(exc)}.",
-                "Check that it runs and that DATABASE_URL is right (`greenlight doctor`).",
-            ) from exc
-        _set_up(conn)
+        conn = _connected(self.url, self._kind, self._kwargs)
+        if self._pooled:
+            settle(conn)
         return conn
+
+    def connect_directly(self) -> Connection:
+        """Open a connection whose session is its own, for LISTEN and long locks; the caller closes it.
+
+        Where DATABASE_URL is pooled and no direct URL is known, it is as good as `connect`'s. Raises `DatabaseError`
+        where the server cannot be reached.
+        """
+        if self._direct_url is None:
+            return self.connect()
+        return _connected(self._direct_url, psycopg.Connection[DictRow], self._direct, "GREENLIGHT_LISTEN_URL")
+
+
+def _connected(
+    url: str, kind: type[Connection], parameters: dict[str, Any], variable: str = "DATABASE_URL"
+) -> Connection:
+    # What the URL says about keepalives stands.
+    given = psycopg.conninfo.conninfo_to_dict(url)
+    parameters = {**parameters, **{name: value for name, value in KEEPALIVE.items() if name not in given}}
+    try:
+        conn = kind.connect(url, **parameters)
+    except psycopg.OperationalError as exc:
+        remedy = f"Check that it runs and that {variable} is right (`greenlight doctor`)."
+        if REFUSED_BY_POOLER in str(exc):
+            remedy = f"{variable} leads to a pooler: set GREENLIGHT_DB_POOLED=true, and GREENLIGHT_LISTEN_URL past it."
+        raise DatabaseError(f"The database at {redact(url)} cannot be reached: {first_line(exc)}.", remedy) from exc
+    set_up(conn)
+    return conn
 
 
 def _bounds(haste: Haste | None) -> str:
-    if haste is None:
-        return ""
-    statement, lock = round(haste.statement_seconds * 1000), round(haste.lock_seconds * 1000)
-    return f" -c statement_timeout={statement} -c lock_timeout={lock}"
+    return "".join(f" -c {name}={value}" for name, value in haste.limits.items()) if haste else ""
 
 
 def first_line(exc: psycopg.Error) -> str:

@@ -134,7 +134,7 @@ def look(
 
 
 def _stream(db: Database, settings: Settings, listener: Listener | None) -> Stream:
-    if not settings.db_listen:
+    if not settings.listens:
         return Stream(False, None)
     if listener is not None:
         return Stream(True, stream_lag.measure(db, listener, stream_lag.LONGEST_SECONDS))

@@ -20,7 +20,7 @@ VALUE_CHARS = 200
 # Text that is cut at all is longer than the one, and cut behind the other.
 WHOLE_CHARS = 2_000
 BEHIND_CHARS = 100_000
-# Below what readers of the database take for readable (`studio.database.connection.JSON_DEPTH`).
+# Below what readers of the database take for readable (`studio.database.reading.JSON_DEPTH`).
 DEPTH = 80
 # Another thread may change a container while it is copied; it will hardly do so again and again.
 COPIES = 4

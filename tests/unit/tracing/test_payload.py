@@ -29,7 +29,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, RootModel, SecretBytes, SecretStr
 
-from studio.database.connection import JSON_DEPTH, Database
+from studio.database.connection import Database
+from studio.database.reading import JSON_DEPTH
 from studio.errors import ModelUnavailable
 from studio.secrets import HIDDEN
 from studio.tracing import plain
