@@ -31,12 +31,12 @@ from studio.event_hub import EventHub
 from studio.events import NewEvent
 from studio.listener import Listener
 from studio.settings import Settings, get_settings
-from tests.integration.test_pickup import asked_for, evaluate
 from tests.support import dagster as phase0
 from tests.support.dagster import DAGSTER_WARNINGS, JOB_TYPE, DagsterHome, in_this_process
 from tests.support.forks import Forks
 from tests.support.job_execute import by_project
 from tests.support.pgbouncer import POOL_SIZE, Pooler, needs_pgbouncer, pooler
+from tests.support.pickups import asked_for, evaluate
 from tests.support.postgres import TestServer
 from tests.support.queue import LEASE, InBackground, claim_next, enqueue, make_project, seqs, statuses
 from tests.support.sandbox import SandboxThread

@@ -5,22 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import dagster as dg
 import pytest
 from dagster import DagsterInstance
-from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from resources.database import StudioDatabase
-from sensors.pickup import build_pickup_sensor
-from sensors.waiting import POLLING
 from studio import queue
 from studio.database import connection
 from studio.database.connection import Database
 from studio.job_types import JOB_TYPES, LANES, Lane
 from studio.settings import get_settings
 from studio.tracing import ids
-from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, JOB_TYPE, defs, enqueue, forget_process
+from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, JOB_TYPE, enqueue, forget_process
 from tests.support.job_types import NOT_YET
+from tests.support.pickups import LANE, asked_for, evaluate
 from tests.support.queue import (
     InBackground,
     claim_next,
@@ -35,22 +31,6 @@ from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.dagster_fixtures", "tests.support.job_types"]
 pytestmark = DAGSTER_WARNINGS
-
-LANE = JOB_TYPES[JOB_TYPE].lane
-
-
-def evaluate(instance: DagsterInstance, lane: Lane = LANE) -> SensorExecutionData:
-    """Evaluate the lane's sensor once, as the daemon lets the code server do."""
-    repository = defs.get_repository_def()
-    resources = {"studio_database": StudioDatabase()}
-    with dg.build_sensor_context(instance=instance, repository_def=repository, resources=resources) as context:
-        sensor = build_pickup_sensor(lane, 1, [*repository.get_all_jobs()], POLLING)
-        return sensor.evaluate_tick(context)
-
-
-def asked_for(tick: SensorExecutionData) -> list[str | None]:
-    return [request.run_key for request in tick.run_requests or []]
-
 
 # --- what is asked for
 
