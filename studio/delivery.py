@@ -159,11 +159,14 @@ class Delivery:
         """Find out what became of an earlier attempt's request."""
         if not courier.can_be_asked:
             if entry.status == "sending":
-                entry = self._settled(entry, "unknown", error="Its run ended before it was known what came of it.")
+                why = entry.error or "Its run ended before it was known what came of it."
+                entry = self._settled(entry, "unknown", error=why)
             raise self._held(entry, f"Nobody knows whether {entry.effect} at {entry.provider} was done")
         self._wait_until_settled(entry)
         self._progress.tool_call(f"look_for_{entry.effect}", provider=entry.provider)
-        receipt = courier.ask(entry.request)
+        # A restore may have lost that it was ever sent, and with it what was asked for.
+        request = entry.request if entry.attempts else storable_json(self._claim.write(courier.request))
+        receipt = courier.ask(request)
         self._progress.tool_result(f"look_for_{entry.effect}", found=receipt is not None)
         if receipt is None:
             return self._settled(entry, "pending", error="The provider was asked, and knows of none.")

@@ -13,7 +13,8 @@ StudioError                   something a person can act on; says what is wrong 
 │   ├── JobBusy               another run holds a live lease on the job
 │   └── DecisionConflict      an approval was decided, or shows something else by now
 ├── DatabaseError             the database is unreachable or refuses
-│   └── MigrationError        the migration history cannot be continued
+│   ├── MigrationError        the migration history cannot be continued
+│   └── DatabaseRestored      it was set back or promoted, and nobody has said yet what that means
 ├── UnknownJobType            no such job type
 ├── NoHandler                 the job type is registered, but nothing can run it yet
 ├── PermissionRefused         a permission, mode or cap forbids it
@@ -136,6 +137,10 @@ class DatabaseError(StudioError):
 
 class MigrationError(DatabaseError):
     """The migration history cannot be continued."""
+
+
+class DatabaseRestored(DatabaseError):
+    """The database was restored or promoted since it was last used, and gives out no work until that is settled."""
 
 
 class UnknownJobType(StudioError):

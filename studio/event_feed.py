@@ -101,10 +101,19 @@ class Follower:
         self.behind = False
         self._db = db
         self._job_id = job_id
+        self._after = after
         self.position = after
         self._backoff = Backoff()
         self._has_looked = False
         self._has_read_all = False
+
+    def lead_back(self, head: int, before: int) -> None:
+        """Go on after `before` where this began beyond `head`, the end of the stream when it was there already.
+
+        Whoever asks for more than there is has followed a history that a restore of the database has lost.
+        """
+        if self.position == self._after > head:
+            self.position = before
 
     def take(self) -> list[Event] | None:
         """Return what comes next, at most a page, from the feed; None where only the database knows."""

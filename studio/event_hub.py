@@ -268,6 +268,8 @@ class EventHub:
 
     def _refresh(self, conn: Connection, feeds: Collection[Feed]) -> None:
         """Read what is new in `feeds`: one statement for all, and one more for those that are new themselves."""
+        # Only of those who are here before the database is asked is it known that nothing they know is newer.
+        here = {feed: tuple(feed.followers) for feed in feeds}
         new = [feed for feed in feeds if feed.head is None]
         if new:
             last = events.last_seqs(conn, [feed.project_id for feed in new])
@@ -277,6 +279,10 @@ class EventHub:
         found = events.read_after_each(conn, positions)
         for feed in feeds:
             news = found.get(feed.project_id, [])
+            before = positions.get(feed.project_id)
             feed.extend(news)
             if len(news) == PAGE:
                 self._mark(feed.project_id)
+            elif before is not None and feed.head is not None:
+                for follower in here[feed]:
+                    follower.lead_back(feed.head, before)

@@ -770,6 +770,54 @@ export type Database = {
           },
         ]
       }
+      database_identity: {
+        Row: {
+          claim_floor: number
+          identity: string
+          name: string
+          noted_at: string
+        }
+        Insert: {
+          claim_floor?: number
+          identity: string
+          name: string
+          noted_at?: string
+        }
+        Update: {
+          claim_floor?: number
+          identity?: string
+          name?: string
+          noted_at?: string
+        }
+        Relationships: []
+      }
+      database_restores: {
+        Row: {
+          did: NonNullable<Json>
+          id: number
+          identity_before: string | null
+          restored_at: string
+          restored_by: string
+          restored_to: string
+        }
+        Insert: {
+          did?: NonNullable<Json>
+          id?: never
+          identity_before?: string | null
+          restored_at?: string
+          restored_by: string
+          restored_to: string
+        }
+        Update: {
+          did?: NonNullable<Json>
+          id?: never
+          identity_before?: string | null
+          restored_at?: string
+          restored_by?: string
+          restored_to?: string
+        }
+        Relationships: []
+      }
       domain_scan_cache: {
         Row: {
           domain: string
@@ -882,6 +930,8 @@ export type Database = {
           text_body: string | null
           to_email: string
           unsubscribe_reason: string | null
+          vouched_at: string | null
+          mail_in_doubt_since: string | null
         }
         Insert: {
           approval_id?: string | null
@@ -913,6 +963,7 @@ export type Database = {
           text_body?: string | null
           to_email: string
           unsubscribe_reason?: string | null
+          vouched_at?: string | null
         }
         Update: {
           approval_id?: string | null
@@ -944,6 +995,7 @@ export type Database = {
           text_body?: string | null
           to_email?: string
           unsubscribe_reason?: string | null
+          vouched_at?: string | null
         }
         Relationships: [
           {
@@ -3692,6 +3744,10 @@ export type Database = {
         Args: { p_action_type: string; p_project_id: string }
         Returns: string
       }
+      after_restore: {
+        Args: { p_by: string; p_claim_floor?: number; p_restored_to: string }
+        Returns: Json
+      }
       agent_job_trace_id: {
         Args: { p_claim_no: number; p_job_id: string }
         Returns: string
@@ -3900,6 +3956,7 @@ export type Database = {
           text_body: string | null
           to_email: string
           unsubscribe_reason: string | null
+          vouched_at: string | null
         }[]
         SetofOptions: {
           from: "*"
@@ -3940,6 +3997,11 @@ export type Database = {
         Args: { p_address: string; p_project_id: string; p_visitor: string }
         Returns: boolean
       }
+      database_identity_now: {
+        Args: Record<PropertyKey, never>
+        Returns: string
+      }
+      database_is_known: { Args: Record<PropertyKey, never>; Returns: boolean }
       decide_approval: {
         Args: {
           p_approval_id: string
@@ -4232,6 +4294,10 @@ export type Database = {
         Args: { p_email: string; p_project_id: string }
         Returns: boolean
       }
+      mail_in_doubt_since: {
+        Args: { p_mail: Database["public"]["Tables"]["email_jobs"]["Row"] }
+        Returns: string
+      }
       normalised_error: { Args: { p_message: string }; Returns: string }
       not_enrolled: {
         Args: { p_limit?: number; p_project_id?: string }
@@ -4384,6 +4450,10 @@ export type Database = {
       reclaim_stale_jobs: {
         Args: { p_stale_threshold?: string }
         Returns: number
+      }
+      recognise_database: {
+        Args: Record<PropertyKey, never>
+        Returns: undefined
       }
       record_outbox_effect: {
         Args: {

@@ -1,4 +1,4 @@
-"""`greenlight db`: migrate, status, reset."""
+"""`greenlight db`: migrate, status, reset, and what is said after a restore."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from greenlight_dagster.cli.context import open_database
+from greenlight_dagster.cli.db_restore import after_restore
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
 from studio import lanes
 from studio.database import migrations
 
 app = typer.Typer(no_args_is_help=True, help="The studio's database schema.")
+app.command("after-restore", epilog="Example: greenlight db after-restore --to 2026-03-08T01:30:00Z")(after_restore)
 
 
 @app.command(epilog="Example: DATABASE_URL=postgresql://localhost/greenlight greenlight db migrate")

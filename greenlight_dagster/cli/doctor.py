@@ -24,7 +24,7 @@ from greenlight_dagster.launcher.config import LauncherConfig
 from greenlight_dagster.stack.state import running_state
 from greenlight_dagster.stack.ticks import last_ticks
 from greenlight_dagster.stack.urls import libpq_url
-from studio import links, queue, stuck
+from studio import links, queue, restores, stuck
 from studio.database import migrations
 from studio.database.connection import Database, first_line, redact
 from studio.errors import BudgetExhausted, SettingsError, StackError, StudioError
@@ -123,6 +123,13 @@ def _schema(db: Database) -> Iterator[Finding]:
         yield Finding("schema", "problem", f"{states.count('pending')} migrations are pending: `greenlight db migrate`")
         return
     yield Finding("schema", "ok", f"{len(states)} migrations applied")
+    if not restores.is_known(db):
+        yield Finding(
+            "restore",
+            "problem",
+            "the database was restored or promoted since it was last used, and gives out no work:"
+            " `greenlight db after-restore`",
+        )
     depth = queue.depth(db)
     lanes = ", ".join(f"{lane} {n['running']} running, {n['queued']} queued" for lane, n in depth.items())
     yield Finding("queue", "ok", lanes)

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from greenlight_dagster.stack.keeper import RESTART_SECONDS
 from greenlight_dagster.stack.urls import libpq_url, lies_in, sqlalchemy_url
-from studio import lanes
+from studio import lanes, restores
 from studio.backoff import Backoff
 from studio.database.connection import CONNECT_TIMEOUT_SECONDS, Database, first_line, redact
 from studio.database.embedded import EmbeddedPostgres
@@ -75,6 +75,7 @@ class Databases:
             database = Database(self.require_studio_url(), pool_size=1)
         with database:
             lanes.prepare_database(database, self._settings)
+            restores.require_known(database)
 
     def require_studio_url(self) -> str:
         """Return the URL of the studio's database; raise `StackError` before there is one."""

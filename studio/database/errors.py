@@ -12,6 +12,7 @@ from studio.errors import (
     BudgetExhausted,
     Conflict,
     DatabaseError,
+    DatabaseRestored,
     DecisionConflict,
     InvalidInput,
     JobBusy,
@@ -43,6 +44,8 @@ _BY_SQLSTATE: dict[str, tuple[type[StudioError], str]] = {
     "GL061": (Conflict, "See what there is: `greenlight pages list`."),
     "GL062": (Conflict, "Come back later."),
     "GL063": (NotFound, "Check the id (`greenlight projects list`)."),
+    "GL070": (DatabaseRestored, "Stop everything, and run `greenlight db after-restore`."),
+    "GL071": (InvalidInput, "Give the moment it was restored to, with its time zone, or leave --to out."),
 }
 
 # Their functions know better than a table what is to be done, and say so in the hint.

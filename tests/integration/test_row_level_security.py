@@ -28,6 +28,8 @@ SERVER_ONLY = {
     "agent_job_steps",
     "alert_deliveries",
     "alerts",
+    "database_identity",
+    "database_restores",
     "domain_scan_cache",
     "model_calls",
     "page_visits",
