@@ -1,0 +1,143 @@
+"""Backup and restore, rehearsed: a copy is made under load, the rest goes on and is lost, and nothing happens twice.
+
+The copies are made and brought back by the project's own scripts; mails and actions go to providers that remember what
+they did. What nobody can tell is held, and listed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from studio import outbox
+from studio.database.connection import Database
+from studio.database.embedded import EmbeddedPostgres
+from studio.errors import DatabaseRestored
+from tests.support.actions import EFFECTS, Stage, hook_client
+from tests.support.approvals import ADS
+from tests.support.backup import backed_up, moment_of, script
+from tests.support.cli import process
+from tests.support.dagster import DAGSTER_WARNINGS
+from tests.support.mail import ResendServer
+from tests.support.postgres import TestServer
+from tests.support.providers import Providers, providers
+from tests.support.queue import InBackground
+from tests.support.rehearsal import Load, work
+from tests.support.restores import acting_settings
+from tests.support.size import FULL, SECONDS
+
+pytest_plugins = ["tests.support.dagster_fixtures"]
+pytestmark = [*DAGSTER_WARNINGS, pytest.mark.chaos, pytest.mark.timeout(SECONDS)]
+
+MAILS, JOBS = (600, 120) if FULL else (80, 24)
+
+
+@pytest.fixture
+def acting() -> Iterator[tuple[Providers, ResendServer]]:
+    with providers() as running, ResendServer() as resend:
+        yield running, resend
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """Another server, which has never heard of the studio."""
+    # Short, because its socket lies in it.
+    folder = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp") / f"gl-{os.getpid()}-elsewhere"
+    server = EmbeddedPostgres(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_dump_that_was_made_under_load_is_restored(
+    postgres: TestServer,
+    database_url: str,
+    dagster_template: str,
+    acting: tuple[Providers, ResendServer],
+    elsewhere: EmbeddedPostgres,
+    tmp_path: Path,
+) -> None:
+    running, resend = acting
+    data, backups = tmp_path / "data", tmp_path / "backups"
+    settings = acting_settings(database_url, running, resend, data)
+    with Database(database_url) as db:
+        load = Load(Stage(db, settings, running, hook_client(running.hook_address)), resend, MAILS, JOBS)
+        load.begin()
+        copied = threading.Event()
+        under_load = InBackground(lambda: load.run(copied))
+        load.wait_for_the_middle()
+        backup = backed_up(
+            backups,
+            DATABASE_URL=database_url,
+            GREENLIGHT_DAGSTER_DATABASE_URL=postgres.sqlalchemy_url(dagster_template),
+            GREENLIGHT_DATA_DIR=str(data),
+            VERIFY="1",
+        )
+        copied.set()
+        under_load.result(SECONDS)
+        # All of this is lost, and has happened all the same.
+        assert load.act(load.stage) == {"completed": 3 * len(EFFECTS)}
+        load.remember_claims()
+    assert resend.to().total() == MAILS
+
+    restored_data = tmp_path / "restored"
+    places = {
+        "DATABASE_URL": elsewhere.url("greenlight"),
+        "GREENLIGHT_DAGSTER_DATABASE_URL": elsewhere.sqlalchemy_url("dagster"),
+        "GREENLIGHT_DATA_DIR": str(restored_data),
+    }
+    done = script("restore.sh", backup, **places)
+    assert done.returncode == 0, done.stderr
+    assert f"after-restore --to {moment_of(backup)}" in done.stdout
+    refused = script("restore.sh", backup, **places)
+    assert refused.returncode == 1
+    assert "give an empty one" in refused.stderr
+
+    settle = ("db", "after-restore", "--to", moment_of(backup), "--json")
+    with Database(elsewhere.url("greenlight")) as db:
+        with pytest.raises(DatabaseRestored):
+            work(db, lambda: None)
+    said = process(*settle, **places).json
+    assert 0 < said["mails_in_doubt"] < MAILS, "the copy was not made in the middle"
+    assert said["runs_ended"] is None
+    with Database(elsewhere.url("greenlight")) as db:
+        stage = load.on(db, restored_data)
+        ends = load.finish(stage)
+        load.assert_nothing_twice(stage)
+        # Approved before or after the copy, those whose provider cannot be asked are held, each of them once.
+        unknown = 2 * len(set(EFFECTS) - {ADS})
+        assert ends == {"completed": 3 * len(EFFECTS) - unknown, "failed": unknown}
+        held = outbox.find(db, status="unknown")
+        assert len(held) == unknown
+        assert {entry.kind for entry in held} == {"effect"}
+        assert all("restored" in str(entry.error) for entry in held)
+
+
+def test_a_damaged_backup_is_not_restored(database_url: str, elsewhere: EmbeddedPostgres, tmp_path: Path) -> None:
+    backup = backed_up(tmp_path / "backups", DATABASE_URL=database_url)
+    with (backup / "studio.dump").open("r+b") as dump:
+        dump.seek(1000)
+        dump.write(b"rotten")
+    done = script("restore.sh", backup, DATABASE_URL=elsewhere.url("greenlight"))
+    assert done.returncode == 1
+    assert "damaged" in done.stderr
+
+
+def test_only_the_newest_backups_are_kept(database_url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    (folder / "of somebody else").mkdir(parents=True)
+    made = [backed_up(folder, DATABASE_URL=database_url, KEEP="2") for _ in range(3)]
+    left = sorted(path for path in folder.iterdir() if path.is_dir())
+    assert left == [*made[1:], folder / "of somebody else"]
+    # Nothing that cannot be reached leaves half a backup.
+    failed = script("backup.sh", folder, DATABASE_URL=database_url.replace("greenlight_test", "nobody"))
+    assert failed.returncode != 0
+    assert sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".") == left
