@@ -115,6 +115,7 @@ def test_these_are_the_commands() -> None:
         "db migrate",
         "db status",
         "db reset",
+        "db after-restore",
         "bench latency",
         "bench chats",
         "bench burst",
@@ -192,6 +193,7 @@ def test_every_json_is_one_line_alone(
     calls: dict[str, list[object]] = {
         "db migrate": [],
         "db status": [],
+        "db after-restore": ["--nothing-lost"],
         "projects create": [IDEA],
         "projects list": [],
         "projects show": [project],
