@@ -7,7 +7,6 @@ Durations are seconds unless the name ends in `_MS`.
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from pydantic_settings import SettingsConfigDict
 from studio.errors import SettingsError
 from studio.settings_builders import BuilderSettings
 from studio.settings_database import PoolerSettings
+from studio.settings_fleet import FleetSettings
 from studio.settings_kubernetes import KubernetesSettings
 
 # What the embedded stack gives as the key to its sandbox model: a name, and no secret.
@@ -32,7 +32,7 @@ class ModelPrice(BaseModel):
     context_window: int = Field(default=200_000, gt=0)
 
 
-class Settings(BuilderSettings, KubernetesSettings, PoolerSettings):
+class Settings(BuilderSettings, FleetSettings, KubernetesSettings, PoolerSettings):
     """The settings of every Greenlight process."""
 
     model_config = SettingsConfigDict(
@@ -113,35 +113,6 @@ class Settings(BuilderSettings, KubernetesSettings, PoolerSettings):
         le=500,
         validation_alias="WORKER_CLAIM_BATCH",
         description="How many jobs a pickup claims at most.",
-    )
-    broker_url: SecretStr | None = Field(
-        default=None,
-        validation_alias="GREENLIGHT_BROKER_URL",
-        description="Redis or RabbitMQ that carries runs to workers on other machines. Unset: runs stay on this one.",
-    )
-    worker_heartbeat_seconds: float = Field(
-        default=5.0,
-        gt=0,
-        le=60,
-        validation_alias="GREENLIGHT_WORKER_HEARTBEAT_SECONDS",
-        description="How often workers of a fleet say that they live. Four silent ones, and nothing is given to them.",
-    )
-    worker_max_runs: int = Field(
-        default=50,
-        ge=1,
-        validation_alias="GREENLIGHT_WORKER_MAX_RUNS",
-        description="A process of a fleet's worker is replaced after so many runs.",
-    )
-    worker_max_mb: int = Field(
-        default=800,
-        ge=100,
-        validation_alias="GREENLIGHT_WORKER_MAX_MB",
-        description="A process of a fleet's worker that has grown beyond this is replaced when its run has ended.",
-    )
-    release: str = Field(
-        default_factory=lambda: importlib.metadata.version("greenlight"),
-        validation_alias="GREENLIGHT_RELEASE",
-        description="Which build this is, such as a commit: shown beside workers. Unset: the version.",
     )
     worker_poll_ms: int = Field(
         default=1000,

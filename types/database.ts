@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: ee257ae4e5a3874e89c133852f1483dd5cb979b1d56d7ee9355246e949c089e0
+// Written by `make types`. Made of: c1fb4b9d3ee307bd069f40dc359cb2dbf5d8b570f098461c0357281e4b672c7a
 export type Json =
   | string
   | number

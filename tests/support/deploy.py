@@ -40,17 +40,6 @@ OTHERS = {
     *("PRIVATE_ADDRESS", "PROXY_ADDRESS", "WORKER_LANES", "WORKER_NAME"),
     "PORT",
 }
-# Of the Celery profile.
-FLEET_SETTINGS = {"GREENLIGHT_BROKER_URL"}
-FLEET_COMMANDS = {"worker", "workers"}
-FLEET_FILES = {
-    "docs/fleet.md",
-    "deploy/kubernetes/",
-    "deploy/postgres",
-    "deploy/postgres/backup.sh",
-    "deploy/postgres/pgbouncer.ini",
-    "deploy/postgres/restore.sh",
-}
 SETTINGS = {str(field.validation_alias or name).upper() for name, field in Settings.model_fields.items()}
 
 

@@ -20,9 +20,6 @@ from studio.paths import ROOT
 from tests.support.deploy import (
     COMPOSE,
     DEPLOY,
-    FLEET_COMMANDS,
-    FLEET_FILES,
-    FLEET_SETTINGS,
     IMAGE,
     LAST,
     OTHERS,
@@ -62,7 +59,7 @@ def named_variables() -> Iterator[tuple[str, str]]:
 
 def test_every_variable_is_a_setting_or_somebody_elses() -> None:
     of_image = {"DAGSTER_HOME", "DEBIAN_FRONTEND", "LANG", "PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
-    known = SETTINGS | OTHERS | FLEET_SETTINGS | of_image
+    known = SETTINGS | OTHERS | of_image
     unknown = sorted({(place, name) for place, name in named_variables() if name not in known})
     assert unknown == []
     assert len(set(named_variables())) > 60, "they are really found"
@@ -117,9 +114,8 @@ def test_every_command_is_one_of_ours() -> None:
             seen.add("web")
         elif words[0] == "greenlight":
             seen.add(words[1])
-            if words[1] not in FLEET_COMMANDS:
-                check(root, words[1:], place)
-    assert {"web", "up", "db", "nightshift", "traces", "doctor", "sign-in"} | FLEET_COMMANDS <= seen
+            check(root, words[1:], place)
+    assert {"web", "up", "db", "nightshift", "traces", "doctor", "sign-in", "worker", "workers"} <= seen
 
 
 def check(root: Any, words: list[str], place: str) -> None:
@@ -160,14 +156,20 @@ def test_every_file_that_is_named_is_there() -> None:
         named |= set(re.findall(r"`((?:deploy|docs|scripts|tests)/[\w./-]+)`", told))
     # Made by a person, in the course of it.
     made = {"deploy/.env", "deploy/worker.env"}
-    missing = {name for name in named - made - FLEET_FILES if not (ROOT / name).exists()}
+    missing = {name for name in named - made if not (ROOT / name).exists()}
     assert missing == set()
     assert len(named) > 12
 
 
 def test_the_image_holds_what_runs_and_nothing_else() -> None:
     files = set(dockerfile.context_files(ROOT))
-    assert {"requirements.lock", "dagster.yaml", "deploy/health.py", "web/static/base.css"} <= files
+    assert {
+        "requirements.lock",
+        "dagster.yaml",
+        "dagster.celery.yaml",
+        "deploy/health.py",
+        "web/static/base.css",
+    } <= files
     assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "supabase" / "migrations").glob("*.sql")} <= files
     outside = ("tests/", "docs/", "benchmarks/", ".git", "deploy/.env", "deploy/compose", "deploy/postgres")
     assert [name for name in files if name.startswith(outside) or name.endswith((".pyc", ".env"))] == []
