@@ -136,7 +136,7 @@ def measure(server: Server, folder: Path, *, quick: bool) -> dict[str, Mapping[s
 
 
 def figures(found: Mapping[str, Mapping[str, float]]) -> Iterator[Figure]:
-    """Yield what was measured; the column of stock Dagster is that of the launcher of one machine."""
+    """Yield what was measured; beside it stands the launcher of one machine."""
     here, one, two = (found[f"latency {who}"] for who in ("here", "one", "two"))
     yield Figure("latency", "enqueue → op, p50, one worker machine", "ms", one["p50"], here["p50"])
     yield Figure("latency", "enqueue → op, p99, one worker machine", "ms", one["p99"], here["p99"])
@@ -162,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     except StudioError as exc:
         err.print(f"Error: {exc}", style="red", highlight=False, markup=False, soft_wrap=True)
         return 1
-    report.show(out, facts, made)
+    report.show(out, facts, made, "one machine")
     report.write(RESULTS, report.as_json(facts, made, quick=given.quick))
     return 1 if missed(made) else 0
 

@@ -15,13 +15,15 @@ from benchmarks.figures import Figure, missed, shown
 
 _STYLES = {"aim": "green", "ok": "yellow", "MISSED": "bold red", "": ""}
 COLUMNS = ("benchmark", "figure", "stock", "ours", "unit", "at least", "aim", "verdict", "note")
+# What stands beside ours, by the name of its column.
+STOCK = "stock"
 
 
-def table(figures: Sequence[Figure]) -> Table:
-    """Return the table: one row per figure, its benchmark named once."""
+def table(figures: Sequence[Figure], beside: str = STOCK) -> Table:
+    """Return the table: one row per figure, its benchmark named once. `beside` is what ours is compared with."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in COLUMNS:
-        made.add_column(column, justify="right" if column in ("stock", "ours") else "left")
+        made.add_column(beside if column == STOCK else column, justify="right" if column in (STOCK, "ours") else "left")
     before = ""
     for figure in figures:
         goal, verdict = figure.goal, figure.verdict
@@ -40,9 +42,9 @@ def table(figures: Sequence[Figure]) -> Table:
     return made
 
 
-def show(console: Console, facts: dict[str, Any], figures: Sequence[Figure]) -> None:
+def show(console: Console, facts: dict[str, Any], figures: Sequence[Figure], beside: str = STOCK) -> None:
     """Print the table, what it was measured on, and what is missed."""
-    console.print(table(figures), highlight=False)
+    console.print(table(figures, beside), highlight=False)
     console.print(" · ".join(f"{name} {value}" for name, value in facts.items()), style="dim", highlight=False)
     for line in missed(figures):
         console.print(f"Missed: {line}", style="bold red", highlight=False, markup=False, soft_wrap=True)
