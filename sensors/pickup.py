@@ -19,6 +19,7 @@ from sensors.relays import RELAYS, pickup_name
 from sensors.waiting import Pace, Wait, Waited
 from studio import fleet, lanes, queue
 from studio.claims import Claim
+from studio.database import schema
 from studio.database.connection import Database
 from studio.errors import StudioError
 from studio.job_types import JOB_TYPES, LANES, Lane, job_type, require_handler
@@ -30,7 +31,11 @@ log = logging.getLogger(__name__)
 
 
 def claim_for_launch(db: Database, lane: Lane, settings: Settings) -> Iterator[dg.RunRequest]:
-    """Claim what fits into the lane's free slots and yield a run request for each job that has a handler."""
+    """Claim what fits into the lane's free slots and yield a run request for each job that has a handler.
+
+    Raise `MigrationError` where this release cannot work on the database.
+    """
+    schema.require_usable_once(db)
     limit = free_slots(db, lane, settings)
     jobs = queue.claim(
         db,

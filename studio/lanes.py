@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from studio.database import migrations
 from studio.database.connection import Database
+from studio.database.migration_turn import PATIENCE_SECONDS
 from studio.database.migrations import Applied
 from studio.job_types import JOB_TYPES, Lane
 from studio.queue import synchronize_registry
@@ -29,9 +30,9 @@ def limits(settings: Settings) -> dict[Lane, LaneLimit]:
     return {lane: LaneLimit(count, min(count, settings.worker_project_limit)) for lane, count in slots.items()}
 
 
-def prepare_database(db: Database, settings: Settings) -> list[Applied]:
+def prepare_database(db: Database, settings: Settings, *, patience_seconds: float = PATIENCE_SECONDS) -> list[Applied]:
     """Bring the schema up to date and write the registry's lanes and types into it; return what was applied."""
-    applied = migrations.migrate(db)
+    applied = migrations.migrate(db, patience_seconds=patience_seconds)
     with db.transaction() as conn:
         synchronize_registry(conn, JOB_TYPES.values(), limits(settings))
     return applied

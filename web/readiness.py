@@ -6,9 +6,9 @@ import threading
 
 import psycopg
 
-from studio.database import migrations
+from studio.database import schema
 from studio.database.connection import Database
-from studio.errors import StudioError
+from studio.errors import MigrationError, StudioError
 from studio.settings import Settings
 from web.kept import Kept
 from web.pulse import Pulse
@@ -19,7 +19,8 @@ SCHEMA_KEPT_SECONDS = 5.0
 # this: whoever holds the table for less is not noticed by anybody.
 QUEUE_KEPT_SECONDS = 2.0
 QUEUE_WAIT_SECONDS = 1.0
-# What is applied and not here comes from a newer release, which is being rolled out: the old one still serves.
+# What is applied and not here comes from a newer release, which is being rolled out: the old one still serves, unless
+# that release took away what it uses.
 _BEHIND = frozenset({"pending", "changed", "out of order"})
 
 _STOPPING = "This process is stopping."
@@ -27,6 +28,7 @@ _STACK_STOPPING = "The stack is stopping."
 _AWAY = "The database cannot be reached."
 _UNREAD = "The database does not say which migrations it has."
 _OLD = "The database is not of this release: migrations are pending, or were changed."
+_OUTGROWN = "The database has outgrown this release: `greenlight db status` says by what."
 _LOCKED = "The queue cannot be read: another session holds a lock on agent_jobs."
 _UNREAD_QUEUE = "The queue cannot be read."
 
@@ -55,10 +57,16 @@ class Readiness:
 
     def _schema_problem(self) -> str | None:
         try:
-            states = {migration.state for migration in migrations.status(self._db)}
+            states = {migration.state for migration in schema.status(self._db)}
+            if states & _BEHIND:
+                return _OLD
+            if "newer" in states:
+                schema.require_usable(self._db)
+        except MigrationError:
+            return _OUTGROWN
         except (StudioError, psycopg.Error):
             return _UNREAD
-        return _OLD if states & _BEHIND else None
+        return None
 
     def _queue_problem(self) -> str | None:
         wait = [f"{seconds * 1000:.0f}ms" for seconds in (QUEUE_WAIT_SECONDS, 2 * QUEUE_WAIT_SECONDS)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from typing import Annotated
 
 import typer
@@ -11,16 +12,27 @@ from greenlight_dagster.cli.db_restore import after_restore
 from greenlight_dagster.cli.output import JsonFlag, out, print_json, print_table
 from studio import lanes
 from studio.database import migrations
+from studio.database.migration_turn import PATIENCE_SECONDS
+from studio.database.schema import State
+from studio.release import release
 
 app = typer.Typer(no_args_is_help=True, help="The studio's database schema.")
 app.command("after-restore", epilog="Example: greenlight db after-restore --to 2026-03-08T01:30:00Z")(after_restore)
 
 
 @app.command(epilog="Example: DATABASE_URL=postgresql://localhost/greenlight greenlight db migrate")
-def migrate(as_json: JsonFlag = False) -> None:
-    """Apply the migrations that are missing, and bring the job types up to date."""
+def migrate(
+    patience: Annotated[
+        float, typer.Option(help="For how many seconds to try again where a table is in use.", min=0)
+    ] = PATIENCE_SECONDS,
+    as_json: JsonFlag = False,
+) -> None:
+    """Apply the migrations that are missing, and bring the job types up to date.
+
+    Safe while the release before it works on the same database, and on several hosts at once.
+    """
     with open_database(as_owner=True) as (db, settings):
-        applied = lanes.prepare_database(db, settings)
+        applied = lanes.prepare_database(db, settings, patience_seconds=patience)
     if as_json:
         print_json(applied)
         return
@@ -43,6 +55,22 @@ def status(as_json: JsonFlag = False) -> None:
         [(m.version, m.name, m.state, m.applied_at) for m in found],
         empty="There are no migrations.",
     )
+    for note in _notes(collections.Counter(m.state for m in found)):
+        out.print(note)
+
+
+def _notes(states: collections.Counter[State]) -> list[str]:
+    """Say what is to be done about the states that are not `applied`."""
+    notes = []
+    if states["pending"]:
+        notes.append(f"{states['pending']} pending: apply them with `greenlight db migrate`.")
+    if states["newer"]:
+        notes.append(
+            f"{states['newer']} newer: of a later release than this one ({release()}), which works on all the same."
+        )
+    if odd := sorted(states.keys() & {"changed", "missing", "out of order"}):
+        notes.append(f"The history is not that of this release ({', '.join(odd)}): `greenlight db migrate` says why.")
+    return notes
 
 
 @app.command(epilog="Example: greenlight db reset --force")

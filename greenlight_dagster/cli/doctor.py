@@ -25,7 +25,7 @@ from greenlight_dagster.stack.state import running_state
 from greenlight_dagster.stack.ticks import last_ticks
 from greenlight_dagster.stack.urls import libpq_url
 from studio import links, queue, restores, stuck
-from studio.database import migrations
+from studio.database import migrations, schema
 from studio.database.connection import Database, first_line, redact
 from studio.errors import BudgetExhausted, SettingsError, StackError, StudioError
 from studio.model.prices import PriceList
@@ -115,14 +115,22 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 def _schema(db: Database) -> Iterator[Finding]:
     states = [migration.state for migration in migrations.status(db)]
-    odd = [state for state in states if state not in ("applied", "pending")]
+    odd = [state for state in states if state not in ("applied", "pending", "newer")]
     if odd:
         yield Finding("schema", "problem", f"{len(odd)} migrations are {', '.join(sorted(set(odd)))}: see `db status`")
         return
     if "pending" in states:
         yield Finding("schema", "problem", f"{states.count('pending')} migrations are pending: `greenlight db migrate`")
         return
-    yield Finding("schema", "ok", f"{len(states)} migrations applied")
+    if "newer" in states:
+        try:
+            schema.require_usable(db)
+        except StudioError as exc:
+            yield Finding("schema", "problem", str(exc))
+            return
+        yield Finding("schema", "warning", f"{states.count('newer')} migrations are of a later release than this one")
+    else:
+        yield Finding("schema", "ok", f"{len(states)} migrations applied")
     if not restores.is_known(db):
         yield Finding(
             "restore",

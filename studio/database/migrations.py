@@ -6,56 +6,39 @@ Supabase CLI does it, in `supabase_migrations.schema_migrations`, so that `supab
 refused. Rows the CLI wrote have none; they get the checksum of the file as it is when first seen.
 
 Every migration is one transaction under one advisory lock of that transaction (a session's lock would
-not survive a pooler), and each reads the history anew: two starts at once share the work.
+not survive a pooler), and each reads the history anew: two hosts that start at once share the work.
+
+A migration waits for a table only for a moment, because everybody who comes after it waits behind it. Then it
+lets go of everything and tries again. Indexes on tables that are there are made beforehand, without keeping
+writers out, where the migration makes them by `create index if not exists`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import time
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, LiteralString, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import psycopg
 
 from studio import sql
 from studio.database.connection import Connection, Database
+from studio.database.migration_files import Migration, NewIndex, read_folder
+from studio.database.migration_turn import PATIENCE_SECONDS, TABLE_LOCK_SECONDS, patiently, turn
+from studio.database.schema import MigrationStatus, Record, compare, one, read_history, require_not_outgrown, status
 from studio.errors import MigrationError
 from studio.paths import MIGRATIONS
-from studio.text import sha256_hex
+
+__all__ = ["Applied", "Migration", "MigrationStatus", "migrate", "read_folder", "reset", "status"]
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 OLDEST_SERVER = 15
-# Any number of our own: "greenlgt" in ASCII.
-ADVISORY_LOCK = 0x677265656E6C6774
-# A migration that waits for a table makes everybody behind it wait as well.
-TABLE_LOCK_TIMEOUT = "30s"
-
-_FILE_NAME = re.compile(r"(?P<version>\d{14})_(?P<name>\w+)\.sql")
-_CREATE_TABLE = re.compile(
-    r"^\s*create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?(?:public\.)?(\w+)", re.I | re.M
-)
-
-State = Literal["applied", "pending", "changed", "missing", "out of order"]
-
-
-class Migration(NamedTuple):
-    """A migration file."""
-
-    version: str
-    name: str
-    path: Path
-    text: str
-
-    @property
-    def checksum(self) -> str:
-        """The SHA-256 of the file's text, in hex."""
-        return sha256_hex(self.text)
 
 
 class Applied(NamedTuple):
@@ -66,48 +49,47 @@ class Applied(NamedTuple):
     seconds: float
 
 
-class MigrationStatus(NamedTuple):
-    """Where one migration stands. `applied_at` is unknown for what the Supabase CLI applied."""
-
-    version: str
-    name: str
-    state: State
-    applied_at: datetime | None
-
-
-class _Record(NamedTuple):
-    name: str
-    checksum: str | None
-    applied_at: datetime | None
-
-
-def migrate(database: Database, folder: Path = MIGRATIONS) -> list[Applied]:
+def migrate(
+    database: Database,
+    folder: Path = MIGRATIONS,
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    lock_seconds: float = TABLE_LOCK_SECONDS,
+) -> list[Applied]:
     """Bring `database` up to date and return what that took, oldest first; nothing where it is current.
 
+    A table that is in use is waited for `lock_seconds` at a time, and for `patience_seconds` in all per migration.
     Raise `MigrationError`, which names the file, for a history that cannot be continued or a migration
-    that fails. A failed migration leaves nothing behind; the ones before it stay applied.
+    that fails. A failed migration leaves nothing behind; the ones before it stay applied. A database that a
+    later release has migrated is left as it is, unless that release took away what this one uses.
     """
     migrations = read_folder(folder)
-    with _locked(database) as conn:
-        _prepare(conn)
+
+    def in_turn(work: Callable[[Connection], T]) -> T:
+        return patiently(database, work, patience_seconds, lock_seconds)
+
+    in_turn(_prepare)
     applied: list[Applied] = []
     while True:
-        with _locked(database) as conn:
-            history = _history(conn)
-            _require_continuable(migrations, history)
-            _adopt(conn, migrations, history)
-            pending = [migration for migration in migrations if migration.version not in history]
-            if not pending:
-                return applied
-            applied.append(_apply(conn, pending[0]))
+        done = in_turn(lambda conn: _next(database, conn, migrations))
+        if done is None:
+            return applied
+        applied.append(done)
 
 
-def status(database: Database, folder: Path = MIGRATIONS) -> list[MigrationStatus]:
-    """Return every migration known to the folder or the database, oldest first. Changes nothing."""
-    migrations = read_folder(folder)
-    with database.transaction() as conn:
-        history = _history(conn)
-    return _compare(migrations, history)
+def _next(database: Database, conn: Connection, migrations: list[Migration]) -> Applied | None:
+    history = read_history(conn)
+    _require_continuable(migrations, history)
+    require_not_outgrown(conn, migrations, history)
+    _adopt(conn, migrations, history)
+    pending = [migration for migration in migrations if migration.version not in history]
+    if not pending:
+        return None
+    started = time.perf_counter()
+    for index in pending[0].indexes:
+        _build(database, conn, index)
+    _apply(conn, pending[0])
+    return Applied(pending[0].version, pending[0].name, time.perf_counter() - started)
 
 
 def reset(database: Database, folder: Path = MIGRATIONS, *, force: bool = False) -> list[Applied]:
@@ -118,8 +100,8 @@ def reset(database: Database, folder: Path = MIGRATIONS, *, force: bool = False)
     """
     if not force:
         raise MigrationError("A reset deletes every project and all their data.", "Repeat it with --force.")
-    ours = {name.lower() for migration in read_folder(folder) for name in _CREATE_TABLE.findall(migration.text)}
-    with _locked(database) as conn:
+    ours = set[str]().union(*(migration.tables for migration in read_folder(folder)))
+    with turn(database, PATIENCE_SECONDS) as conn:
         if _is_supabase(conn):
             raise MigrationError(
                 "This database is a Supabase project, whose schema is not ours to drop.",
@@ -138,45 +120,31 @@ def reset(database: Database, folder: Path = MIGRATIONS, *, force: bool = False)
     return migrate(database, folder)
 
 
-def read_folder(folder: Path) -> list[Migration]:
-    """Return the migrations of `folder`, oldest first. Raise `MigrationError` for a file that is none."""
-    migrations: dict[str, Migration] = {}
-    for path in sorted(folder.glob("*.sql")):
-        match = _FILE_NAME.fullmatch(path.name)
-        if match is None:
-            raise MigrationError(
-                f"{path.name} is not named like a migration.", "Name it <14-digit timestamp>_<name>.sql."
-            )
-        migration = Migration(match["version"], match["name"], path, path.read_text(encoding="utf-8"))
-        if (twin := migrations.get(migration.version)) is not None:
-            raise MigrationError(
-                f"{twin.path.name} and {path.name} have the same version.", "Give one of them a later one."
-            )
-        migrations[migration.version] = migration
-    if not migrations:
-        raise MigrationError(f"There are no migrations in {folder}.", "Check the installation.")
-    return list(migrations.values())
+def _build(database: Database, holder: Connection, index: NewIndex) -> None:
+    """Make an index before the migration that wants it, where its table is there; `holder` holds the migrations' lock.
 
-
-@contextlib.contextmanager
-def _locked(database: Database) -> Iterator[Connection]:
-    """Lend a connection in a transaction that no other migration runs beside."""
-    try:
-        with database.transaction() as conn:
-            conn.execute("SET LOCAL statement_timeout = 0")
-            conn.execute("SELECT pg_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
-            conn.execute(f"SET LOCAL lock_timeout = '{TABLE_LOCK_TIMEOUT}'")
-            yield conn
-    except psycopg.errors.LockNotAvailable as exc:
-        raise MigrationError(
-            f"A table was in use for more than {TABLE_LOCK_TIMEOUT}, so nothing was changed.",
-            "Stop the workers (or whatever holds it) and try again.",
-        ) from exc
-    except psycopg.errors.InsufficientPrivilege as exc:
-        raise MigrationError(
-            f"The database user may not prepare the database: {exc.diag.message_primary}.",
-            "Connect as the owner of the database.",
-        ) from exc
+    Of a partitioned table, that of each partition is made; the migration's statement then takes them in. What a
+    broken attempt has left is cleared away first. It waits for whoever is at work, but nobody for it.
+    """
+    targets = holder.execute(sql.load("index_targets"), {"table": index.table, "index": index.name}).fetchall()
+    # What was asked with parameters keeps its snapshot until something else is asked, and whoever makes an index waits
+    # for old snapshots: for ever, as this transaction ends after it.
+    holder.execute("SELECT", prepare=False)
+    for target in targets:
+        # Such statements want a connection outside any transaction.
+        with contextlib.closing(database.connect()) as conn:
+            conn.execute("SET statement_timeout = 0")
+            conn.execute("SET lock_timeout = 0")
+            try:
+                if target["broken"] is not None:
+                    conn.execute(f"DROP INDEX CONCURRENTLY {target['broken']}")
+                # Of a file of our own checkout, as trusted as the program.
+                conn.execute(index.concurrently_on(target["name"], target["relation"]))
+            except psycopg.Error as exc:
+                raise MigrationError(
+                    f"The index {index.name} cannot be made: {exc.diag.message_primary or exc}.",
+                    "Nothing else of its migration was applied; the next try makes it anew.",
+                ) from exc
 
 
 def _prepare(conn: Connection) -> None:
@@ -186,7 +154,7 @@ def _prepare(conn: Connection) -> None:
             f"The server is PostgreSQL {conn.info.server_version // 10_000}.",
             f"Greenlight needs {OLDEST_SERVER} or newer.",
         )
-    if not _one(conn, sql.load("prelude_present")):
+    if not one(conn, sql.load("prelude_present")):
         try:
             with conn.transaction():
                 conn.execute(sql.load("prelude"))
@@ -196,7 +164,7 @@ def _prepare(conn: Connection) -> None:
                 f" not create them: {exc.diag.message_primary}.",
                 f"Let a superuser run {Path(sql.__file__).with_name('prelude.sql')} once in this database.",
             ) from exc
-    if not _one(conn, "SELECT rolbypassrls FROM pg_roles WHERE rolname = 'service_role'"):
+    if not one(conn, "SELECT rolbypassrls FROM pg_roles WHERE rolname = 'service_role'"):
         raise MigrationError(
             "The role service_role is subject to row-level security, so no server could see its own data.",
             "Let a superuser run `ALTER ROLE service_role BYPASSRLS`.",
@@ -204,48 +172,8 @@ def _prepare(conn: Connection) -> None:
     conn.execute(sql.load("migration_history"))
 
 
-def _one(conn: Connection, query: LiteralString) -> Any:
-    row = conn.execute(query).fetchone()
-    return None if row is None else next(iter(row.values()))
-
-
-def _history(conn: Connection) -> dict[str, _Record]:
-    """Return what has been applied, by version; the table may be missing, or as the CLI leaves it."""
-    if _one(conn, "SELECT to_regclass('supabase_migrations.schema_migrations')") is None:
-        return {}
-    rows = conn.execute("SELECT to_jsonb(m) AS row FROM supabase_migrations.schema_migrations m")
-    records = {}
-    for entry in rows:
-        row = entry["row"]
-        applied_at = row.get("applied_at")
-        records[row["version"]] = _Record(
-            row.get("name") or "",
-            row.get("checksum"),
-            datetime.fromisoformat(applied_at) if applied_at else None,
-        )
-    return records
-
-
-def _compare(migrations: list[Migration], history: dict[str, _Record]) -> list[MigrationStatus]:
-    newest = max(history, default="")
-    found = []
-    for migration in migrations:
-        record = history.get(migration.version)
-        state: State
-        if record is None:
-            state = "out of order" if migration.version < newest else "pending"
-        else:
-            state = "applied" if record.checksum in (None, migration.checksum) else "changed"
-        found.append(MigrationStatus(migration.version, migration.name, state, record.applied_at if record else None))
-    here = {migration.version for migration in migrations}
-    for version, record in history.items():
-        if version not in here:
-            found.append(MigrationStatus(version, record.name, "missing", record.applied_at))
-    return sorted(found)
-
-
-def _require_continuable(migrations: list[Migration], history: dict[str, _Record]) -> None:
-    for version, name, state, _ in _compare(migrations, history):
+def _require_continuable(migrations: list[Migration], history: dict[str, Record]) -> None:
+    for version, name, state, _ in compare(migrations, history):
         file = f"{version}_{name}.sql"
         if state == "changed":
             raise MigrationError(
@@ -264,7 +192,7 @@ def _require_continuable(migrations: list[Migration], history: dict[str, _Record
             )
 
 
-def _adopt(conn: Connection, migrations: list[Migration], history: dict[str, _Record]) -> None:
+def _adopt(conn: Connection, migrations: list[Migration], history: dict[str, Record]) -> None:
     for migration in migrations:
         record = history.get(migration.version)
         if record is not None and record.checksum is None:
@@ -274,9 +202,8 @@ def _adopt(conn: Connection, migrations: list[Migration], history: dict[str, _Re
             )
 
 
-def _apply(conn: Connection, migration: Migration) -> Applied:
+def _apply(conn: Connection, migration: Migration) -> None:
     log.info("applying migration %s", migration.path.name)
-    started = time.perf_counter()
     try:
         # A file of our own checkout, as trusted as the program.
         conn.execute(migration.text)
@@ -292,7 +219,6 @@ def _apply(conn: Connection, migration: Migration) -> Applied:
         " VALUES (%s, %s, %s, %s)",
         (migration.version, migration.name, [migration.text], migration.checksum),
     )
-    return Applied(migration.version, migration.name, time.perf_counter() - started)
 
 
 def _place(text: str, error: psycopg.Error) -> str:
@@ -302,7 +228,7 @@ def _place(text: str, error: psycopg.Error) -> str:
 
 def _is_supabase(conn: Connection) -> bool:
     return bool(
-        _one(
+        one(
             conn,
             "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'supabase_admin')"
             " OR to_regclass('auth.users') IS NOT NULL OR to_regnamespace('storage') IS NOT NULL",

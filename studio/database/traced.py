@@ -6,6 +6,7 @@ their parameters.
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -17,6 +18,10 @@ from studio.tracing import current, names, record
 # A statement is recognised by its beginning.
 STATEMENT_CHARS = 500
 
+# Their columns are those of the table, or of a function's row. A migration that adds one would spoil what a connection
+# has prepared, for as long as it lives: "cached plan must not change result type".
+_TAKES_ALL_COLUMNS = re.compile(r"\b(?:select|returning)\s+(?:\w+\.)?\*|,\s*\w+\.\*", re.I)
+
 _threshold_ns = 100_000_000
 
 
@@ -27,12 +32,14 @@ def trace_waits(milliseconds: float) -> None:
 
 
 class TracedCursor(psycopg.Cursor[DictRow]):
-    """A cursor whose long statements become spans of the work that waits for them."""
+    """A cursor whose long statements become spans of the work that waits for them, and that outlives a migration."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> TracedCursor:
         """Execute; see `psycopg.Cursor.execute`."""
         began = time.perf_counter_ns()
         failure: BaseException | None = None
+        if options.get("prepare") is None and isinstance(query, str) and _TAKES_ALL_COLUMNS.search(query):
+            options["prepare"] = False
         try:
             super().execute(query, params, **options)
         except BaseException as exc:

@@ -96,10 +96,10 @@ def test_a_changed_migration_is_refused_by_name(empty: Database, folder: Path) -
 
 def test_a_missing_migration_is_refused_by_name(empty: Database, folder: Path) -> None:
     migrate(empty, folder)
-    (folder / "20260102000000_second.sql").unlink()
-    with pytest.raises(MigrationError, match=r"20260102000000_second\.sql applied, but the file is not here"):
+    (folder / "20260101000000_first.sql").unlink()
+    with pytest.raises(MigrationError, match=r"20260101000000_first\.sql applied, but the file is not here"):
         migrate(empty, folder)
-    assert states(empty, folder) == {"first": "applied", "second": "missing"}
+    assert states(empty, folder) == {"first": "missing", "second": "applied"}
 
 
 def test_a_migration_older_than_the_newest_applied_one_is_refused_by_name(empty: Database, folder: Path) -> None:
