@@ -39,7 +39,7 @@ demo-full: export GREENLIGHT_IDEA := $(value IDEA)
 up: $(STAMP) ## start the stack on .greenlight/ and keep it until Ctrl-C
 	@$(BIN)/greenlight up
 
-check: $(STAMP) ## formatting, lint, strict types, layering
+check: $(STAMP) ## formatting, lint, strict types, layering, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -47,6 +47,7 @@ check: $(STAMP) ## formatting, lint, strict types, layering
 	$(BIN)/python scripts/readme.py --check
 	$(BIN)/python scripts/types_ts.py --check
 	$(BIN)/python scripts/kubernetes.py --check
+	$(BIN)/python scripts/migrations.py
 
 format: $(STAMP) ## format and sort imports
 	$(BIN)/ruff check --fix-only .

@@ -174,6 +174,8 @@ class BenchPayload(ProjectPayload):
 BENCH_STARTED_AT = "started_at"
 
 KeyBuilder = Callable[[UUID, Any], str]
+# Makes of a payload of one version what the next version would have said: pure, and never of more than the payload.
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def _day() -> str:
@@ -201,7 +203,8 @@ class JobType:
     """One row of the registry.
 
     `timeout_seconds` bounds one attempt; `key` builds the idempotency key from the project id and the
-    validated payload; `has_handler` says whether a Dagster job stands behind the type.
+    validated payload; `has_handler` says whether a Dagster job stands behind the type. `upgrades` lead from version 1
+    of the payload to the present one, a step each: whoever changes the model adds one.
     """
 
     name: str
@@ -214,6 +217,12 @@ class JobType:
     description: str
     max_attempts: int = 3
     has_handler: bool = False
+    upgrades: tuple[Upgrade, ...] = ()
+
+    @property
+    def payload_version(self) -> int:
+        """The version of the payloads that this code writes, and the newest that it understands."""
+        return 1 + len(self.upgrades)
 
     @property
     def dagster_job(self) -> str:
