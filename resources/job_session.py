@@ -17,7 +17,7 @@ from resources import job_trace, run_tags
 from studio.claims import Claim
 from studio.database.connection import Connection
 from studio.database.patience import is_absence
-from studio.errors import LeaseLost, StudioError
+from studio.errors import LeaseLost, PayloadTooNew, StudioError
 from studio.event_writer import EventWriter
 from studio.job_types import JobType, Payload, parse_payload
 from studio.leases import Alarm, LeaseKeeper
@@ -86,7 +86,8 @@ class JobSession:
     @property
     def payload(self) -> Payload:
         """The job's payload as its model."""
-        return parse_payload(self.kind, self.claim.job.project_id, self.claim.job.payload)
+        job = self.claim.job
+        return parse_payload(self.kind, job.project_id, job.payload, job.payload_version)
 
     @property
     def _timeout_seconds(self) -> float:
@@ -172,6 +173,9 @@ class JobSession:
         if failure is None or isinstance(failure, dg.DagsterExecutionInterruptedError):
             self._failure = failure or CancelledError("The run was interrupted.")
             return claim.release("The run was interrupted.")
+        if isinstance(failure, PayloadTooNew):
+            # Pickup knew it, so a later release is being rolled out, and this worker is still of the one before.
+            return claim.hand_back(str(failure))
         if is_absence(failure):
             # No fault of the attempt's: what it has finished stands, and the next one goes on there.
             return claim.release(f"The database was away. {failure}")

@@ -22,7 +22,7 @@ from studio.claims import Claim
 from studio.database import schema
 from studio.database.connection import Database
 from studio.errors import StudioError
-from studio.job_types import JOB_TYPES, LANES, Lane, job_type, require_handler
+from studio.job_types import JOB_TYPES, LANES, Lane, job_type, require_handler, require_version
 from studio.lanes import LaneLimit
 from studio.queue import Job
 from studio.settings import Settings, get_settings
@@ -45,6 +45,7 @@ def claim_for_launch(db: Database, lane: Lane, settings: Settings) -> Iterator[d
         lease=timedelta(seconds=settings.launch_lease_seconds),
         slots=limit.slots,
         project_limit=limit.per_project,
+        owner_limit=limit.per_owner,
     )
     for job in jobs:
         if (request := _request(db, job)) is not None:
@@ -61,12 +62,13 @@ def free_slots(db: Database, lane: Lane, settings: Settings) -> LaneLimit:
     if settings.broker_url is None:
         return limit
     offered = fleet.offered_slots(db, lane, settings.worker_heartbeat_seconds)
-    return LaneLimit(offered, max(1, min(offered, settings.worker_project_limit)))
+    return limit._replace(slots=offered, per_project=max(1, min(offered, settings.worker_project_limit)))
 
 
 def _request(db: Database, job: Job) -> dg.RunRequest | None:
     try:
         kind = require_handler(job_type(job.job_type))
+        require_version(kind, job.payload_version)
     except StudioError as exc:
         _refuse(db, job, str(exc))
         return None
@@ -74,8 +76,9 @@ def _request(db: Database, job: Job) -> dg.RunRequest | None:
 
 
 def _refuse(db: Database, job: Job, error: str) -> None:
+    """Fail a job that nobody can run; one that a later release has registered meanwhile goes back to the queue."""
     try:
-        Claim(db, job).fail(error, permanent=True, retry_base=timedelta(0))
+        Claim(db, job).hand_back(error)
     except (StudioError, psycopg.Error) as exc:
         # The other jobs of the tick are launched all the same; this one's short lease ends by itself.
         log.warning("Job %s could not be refused: %s", job.id, exc)

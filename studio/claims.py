@@ -30,6 +30,9 @@ Json = Any
 T = TypeVar("T")
 
 ERROR_LIMIT = 2000
+# Pickup leaves alone what its code does not understand, so this is for a run that was launched where older code runs:
+# long enough that it is no busy loop, and far shorter than a deploy.
+HAND_BACK_DELAY = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,21 @@ class Claim:
             return cast("str", row["status"]) if row else ""
 
         return self._last_word(release, "queued", "failed", "canceled")
+
+    def hand_back(self, reason: str, delay: timedelta = HAND_BACK_DELAY) -> str:
+        """Give back a job that this code does not understand, for a worker that does; return its new status.
+
+        It burns no attempt and is not claimed again before `delay`. What no release has registered is failed at once.
+        """
+
+        def hand_back(conn: Connection) -> str:
+            row = conn.execute(
+                "select public.hand_back_agent_job(%s, %s, %s, %s) as status",
+                [self.job_id, self.claim_no, _short(reason), delay],
+            ).fetchone()
+            return cast("str", row["status"]) if row else ""
+
+        return self._last_word(hand_back, "queued", "failed", "canceled")
 
     def _last_word(self, say: Callable[[Connection], str], *ends: str) -> str:
         """Say it in one transaction, and return the job's new status, one of `ends`.

@@ -17,6 +17,7 @@ StudioError                   something a person can act on; says what is wrong 
 │   └── DatabaseRestored      it was set back or promoted, and nobody has said yet what that means
 ├── UnknownJobType            no such job type
 ├── NoHandler                 the job type is registered, but nothing can run it yet
+├── PayloadTooNew             a later release wrote the job's payload, and this one does not understand it
 ├── PermissionRefused         a permission, mode or cap forbids it
 ├── BudgetExhausted           the project's spend cap does not cover the next call
 ├── ModelError                the language model gave no usable answer
@@ -147,6 +148,10 @@ class UnknownJobType(StudioError):
     """No job type has this name."""
 
     permanent = True
+
+
+class PayloadTooNew(StudioError):
+    """A later release wrote the payload; a worker of that release can run the job."""
 
 
 class NoHandler(StudioError):

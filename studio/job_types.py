@@ -16,7 +16,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, AnyUrl, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from studio.errors import InvalidPayload, NoHandler, UnknownJobType
+from studio.errors import InvalidPayload, NoHandler, PayloadTooNew, UnknownJobType
 from studio.text import canonical_json, require_storable_json, sha1_hex
 
 SYSTEM_PROJECT_ID = UUID("00000000-0000-0000-0000-000000000000")
@@ -408,12 +408,30 @@ def require_handler(kind: JobType) -> JobType:
     raise NoHandler(f"Job type {kind.name!r} has no handler yet.", f"Can be enqueued today: {ready}.")
 
 
-def parse_payload(kind: JobType, project_id: UUID, payload: dict[str, Any]) -> Payload:
-    """Return `payload` as the type's model. Raise `InvalidPayload` that names every field that does not fit."""
+def require_version(kind: JobType, version: int) -> None:
+    """Raise `PayloadTooNew` where this code does not know `version` of the type's payload."""
+    if version > kind.payload_version:
+        raise PayloadTooNew(
+            f"The payload of this {kind.name} is of version {version}, and this code knows {kind.payload_version}.",
+            "A later release wrote it; its workers can run it.",
+        )
+
+
+def parse_payload(kind: JobType, project_id: UUID, payload: dict[str, Any], version: int | None = None) -> Payload:
+    """Return `payload`, which is of `version` (None: the present one), as the type's present model.
+
+    Raise `PayloadTooNew` where this code does not know that version, `InvalidPayload` that names every field that
+    does not fit.
+    """
+    if version is not None:
+        require_version(kind, version)
     if not isinstance(payload, dict):
         # The column takes any JSON, and other clients write to it.
         raise InvalidPayload(f"The payload of {kind.name} is not a JSON object.", 'Give one like {"limit": 100}.')
     require_storable_json(payload, "the payload")
+    if version is not None:
+        for upgrade in kind.upgrades[max(1, version) - 1 :]:
+            payload = upgrade(payload)
     if issubclass(kind.payload, ProjectPayload) and "project_id" not in payload:
         payload = {"projectId": str(project_id), **payload}
     try:
@@ -428,6 +446,11 @@ def parse_payload(kind: JobType, project_id: UUID, payload: dict[str, Any]) -> P
             "Leave projectId out, or name the same project.",
         )
     return parsed
+
+
+def understood() -> dict[str, int]:
+    """Return what this code can run: the newest payload version of each job type that has a handler."""
+    return {kind.name: kind.payload_version for kind in JOB_TYPES.values() if kind.has_handler}
 
 
 PayloadJson = Annotated[dict[str, Any], "a payload as stored in agent_jobs.payload"]

@@ -12,7 +12,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar, cast
@@ -27,13 +27,13 @@ from studio.errors import Conflict, InvalidInput, NotFound
 from studio.job_types import (
     LANES,
     SYSTEM_PROJECT_ID,
-    JobType,
     Lane,
     ProjectPayload,
     dump_payload,
     job_type,
     parse_payload,
     require_handler,
+    understood,
 )
 from studio.text import require_storable
 
@@ -66,6 +66,7 @@ class Job:
     lane: Lane
     priority: int
     payload: dict[str, Any]
+    payload_version: int
     idempotency_key: str
     run_after: datetime
     attempts: int
@@ -142,6 +143,7 @@ def _prepare(new: NewJob, *, handler_required: bool) -> dict[str, Any]:
         "job_type": kind.name,
         "agent_key": kind.agent_key,
         "payload": dump_payload(payload),
+        "payload_version": kind.payload_version,
         "idempotency_key": key,
         "priority": kind.priority if new.priority is None else new.priority,
         "run_after": None if new.run_after is None else new.run_after.isoformat(),
@@ -180,15 +182,17 @@ def claim(
     lease: timedelta,
     slots: int | None = None,
     project_limit: int | None = None,
+    owner_limit: int | None = None,
 ) -> list[Job]:
     """Claim up to `limit` due jobs into free slots of `lane` (all lanes where None), each under `lease`.
 
-    `slots` and `project_limit` override the lane's stored limits.
+    `slots`, `project_limit` and `owner_limit` override the lane's stored limits. What only a later release
+    understands is left to its workers.
     """
     with db.connection() as conn, translated():
         rows = conn.execute(
-            "select * from public.claim_agent_jobs(%s, %s, %s, %s, %s, %s)",
-            [worker_id, limit, lane, lease, slots, project_limit],
+            "select * from public.claim_agent_jobs(%s, %s, %s, %s, %s, %s, %s::jsonb, %s)",
+            [worker_id, limit, lane, lease, slots, project_limit, json.dumps(understood()), owner_limit],
         ).fetchall()
     return [job_from_row(row) for row in rows]
 
@@ -296,25 +300,6 @@ def depth(db: Database) -> dict[str, dict[str, int]]:
     ):
         counts.setdefault(row["lane"], {"queued": 0, "running": 0})[row["status"]] = row["n"]
     return counts
-
-
-def synchronize_registry(conn: Connection, kinds: Iterable[JobType], slots: Mapping[Lane, tuple[int, int]]) -> None:
-    """Write the registry's lanes and types into the database, for rows that other clients insert.
-
-    `slots` gives per lane how many jobs run at once, in all and for one project.
-    """
-    for lane, (total, per_project) in slots.items():
-        conn.execute(
-            "insert into public.agent_job_lanes (lane, slots, project_limit) values (%s, %s, %s)"
-            " on conflict (lane) do update set slots = excluded.slots, project_limit = excluded.project_limit",
-            [lane, total, per_project],
-        )
-    for kind in kinds:
-        conn.execute(
-            "insert into public.agent_job_types (job_type, lane) values (%s, %s)"
-            " on conflict (job_type) do update set lane = excluded.lane",
-            [kind.name, kind.lane],
-        )
 
 
 def transiently(work: Callable[[], T]) -> T:

@@ -107,6 +107,12 @@ class Settings(BuilderSettings, FleetSettings, KubernetesSettings, PoolerSetting
         validation_alias="GREENLIGHT_PROJECT_CONCURRENCY",
         description="How many jobs of one project run at once, per lane.",
     )
+    worker_owner_limit: int | None = Field(
+        default=None,
+        ge=1,
+        validation_alias="GREENLIGHT_OWNER_CONCURRENCY",
+        description="How many jobs of one owner run at once, per lane, over all his projects. Unset: as many as fit.",
+    )
     worker_claim_batch: int = Field(
         default=5,
         ge=1,

@@ -173,16 +173,19 @@ export type Database = {
       agent_job_lanes: {
         Row: {
           lane: string
+          owner_limit: number | null
           project_limit: number
           slots: number
         }
         Insert: {
           lane: string
+          owner_limit?: number | null
           project_limit: number
           slots: number
         }
         Update: {
           lane?: string
+          owner_limit?: number | null
           project_limit?: number
           slots?: number
         }
@@ -230,14 +233,17 @@ export type Database = {
         Row: {
           job_type: string
           lane: string
+          payload_version: number
         }
         Insert: {
           job_type: string
           lane: string
+          payload_version?: number
         }
         Update: {
           job_type?: string
           lane?: string
+          payload_version?: number
         }
         Relationships: [
           {
@@ -269,6 +275,7 @@ export type Database = {
           locked_by: string | null
           max_attempts: number
           payload: NonNullable<Json>
+          payload_version: number
           priority: number
           project_id: string
           run_after: string
@@ -295,6 +302,7 @@ export type Database = {
           locked_by?: string | null
           max_attempts?: number
           payload?: NonNullable<Json>
+          payload_version?: number
           priority?: number
           project_id: string
           run_after?: string
@@ -321,6 +329,7 @@ export type Database = {
           locked_by?: string | null
           max_attempts?: number
           payload?: NonNullable<Json>
+          payload_version?: number
           priority?: number
           project_id?: string
           run_after?: string
@@ -3863,6 +3872,7 @@ export type Database = {
           locked_by: string | null
           max_attempts: number
           payload: NonNullable<Json>
+          payload_version: number
           priority: number
           project_id: string
           run_after: string
@@ -3879,9 +3889,11 @@ export type Database = {
       }
       claim_agent_jobs: {
         Args: {
+          p_known?: Json
           p_lane?: string
           p_lease?: string
           p_limit?: number
+          p_owner_limit?: number
           p_project_limit?: number
           p_slots?: number
           p_worker_id: string
@@ -3905,6 +3917,7 @@ export type Database = {
           locked_by: string | null
           max_attempts: number
           payload: NonNullable<Json>
+          payload_version: number
           priority: number
           project_id: string
           run_after: string
@@ -3966,7 +3979,12 @@ export type Database = {
         }
       }
       claimable_by_project: {
-        Args: { p_lane: string; p_project_limit: number; p_running: Json }
+        Args: {
+          p_lane: string
+          p_newer?: Json
+          p_project_limit: number
+          p_running: Json
+        }
         Returns: {
           created_at: string
           id: string
@@ -4125,6 +4143,7 @@ export type Database = {
           p_lane?: string
           p_max_attempts?: number
           p_payload: Json
+          p_payload_version?: number
           p_priority?: number
           p_project_id: string
           p_run_after?: string
@@ -4176,6 +4195,15 @@ export type Database = {
         }
         Returns: boolean
       }
+      hand_back_agent_job: {
+        Args: {
+          p_claim_no: number
+          p_delay?: string
+          p_job_id: string
+          p_reason: string
+        }
+        Returns: string
+      }
       hold_action_execution: {
         Args: { p_claim_no: number; p_execution_id: string; p_job_id: string }
         Returns: {
@@ -4220,6 +4248,7 @@ export type Database = {
           locked_by: string | null
           max_attempts: number
           payload: NonNullable<Json>
+          payload_version: number
           priority: number
           project_id: string
           run_after: string
@@ -4771,6 +4800,7 @@ export type Database = {
           locked_by: string | null
           max_attempts: number
           payload: NonNullable<Json>
+          payload_version: number
           priority: number
           project_id: string
           run_after: string

@@ -24,7 +24,7 @@ from greenlight_dagster.launcher.config import LauncherConfig
 from greenlight_dagster.stack.state import running_state
 from greenlight_dagster.stack.ticks import last_ticks
 from greenlight_dagster.stack.urls import libpq_url
-from studio import links, queue, restores, stuck
+from studio import links, queue, queue_releases, restores, stuck
 from studio.database import migrations, schema
 from studio.database.connection import Database, first_line, redact
 from studio.errors import BudgetExhausted, SettingsError, StackError, StudioError
@@ -141,6 +141,8 @@ def _schema(db: Database) -> Iterator[Finding]:
     depth = queue.depth(db)
     lanes = ", ".join(f"{lane} {n['running']} running, {n['queued']} queued" for lane, n in depth.items())
     yield Finding("queue", "ok", lanes)
+    if left := queue_releases.left_for_later(db):
+        yield Finding("releases", "warning", f"only a later release can run: {'; '.join(map(str, left))}")
     troubles = [printable(trouble) for trouble in told(stuck.find(db, limit=NAMED))]
     if troubles:
         yield Finding("outbox", "warning", "; ".join(troubles))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dagster import DagsterInstance
 
-from studio import queue
+from studio import lanes, queue
 from studio.database import connection
 from studio.database.connection import Database
 from studio.job_types import JOB_TYPES, LANES, Lane
@@ -197,7 +197,7 @@ def test_a_refusal_that_breaks_does_not_hold_up_the_others(instance: DagsterInst
 
 def _registry(db: Database) -> None:
     with db.transaction() as conn:
-        queue.synchronize_registry(conn, JOB_TYPES.values(), {})
+        lanes.synchronize_registry(conn, JOB_TYPES.values(), {})
 
 
 # --- a database that is away

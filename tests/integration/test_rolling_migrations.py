@@ -65,9 +65,7 @@ def test_a_migration_that_waits_for_a_table_lets_others_through_and_comes_again(
 
 
 def waits_for_first(database: Database) -> bool:
-    row = database.fetch_one(
-        "select from pg_locks where not granted and relation = 'public.first'::regclass"
-    )
+    row = database.fetch_one("select from pg_locks where not granted and relation = 'public.first'::regclass")
     return row is not None
 
 

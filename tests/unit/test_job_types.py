@@ -284,3 +284,19 @@ def test_any_guidance_that_is_accepted_has_a_short_storable_key(guidance: str) -
     key = kind.key(PROJECT, payload)
     assert len(key) < 120
     assert key.isascii()
+
+
+# What release 0.1 made of the examples.
+HASHES = {
+    "code.generate_mvp": "a4f6a752d09f0c2e8e7be45bd6ceb2aac5c12c7c",
+    "research.generate_report": "ea850d6e84b80cebca62a7426830ec3fe80cf1bf",
+    "browser.check_page": "2996452fb93cdb2af9daa71f8312df2bd4f21270",
+}
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_a_payload_of_the_first_version_has_the_key_that_it_always_had(name: str) -> None:
+    # A job that the previous release enqueued must not be done a second time because this one has more fields: an
+    # upgrade gives a new field the value that keeps the hash, or the key leaves it out.
+    kind = JOB_TYPES[name]
+    assert kind.key(PROJECT, parse_payload(kind, PROJECT, SEED[name], 1)).rpartition(":")[2] == HASHES[name]

@@ -59,6 +59,22 @@ def test_an_interrupted_run_gives_its_job_back_and_burns_no_attempt(
     assert claim_next(database).claim_no == 2
 
 
+def test_a_run_whose_code_is_older_than_its_job_gives_it_back_for_a_newer_one(
+    instance: DagsterInstance, database: Database, project: UUID
+) -> None:
+    job_id = enqueue(database, project)
+    database.execute("update agent_jobs set payload_version = 2 where id = %s", [job_id])
+    database.execute("update agent_job_types set payload_version = 2 where job_type = %s", [JOB_TYPE])
+    job = build_agent_job(JOB_TYPES[JOB_TYPE], [AgentOp("work", "An op.", lambda _: "output")])
+    resolved = dg.Definitions(jobs=[job], resources=defs.resources).resolve_job_def(JOB_NAME)
+    result = resolved.execute_in_process(instance=instance, run_config={"job_id": str(job_id)}, raise_on_error=False)
+    assert not result.success
+    found = queue.get(database, job_id)
+    assert (found.status, found.attempts, found.interruptions) == ("queued", 0, 0)
+    assert "is of version 2, and this code knows 1" in str(found.last_error)
+    assert found.run_after > found.created_at
+
+
 def test_an_interrupt_between_two_ops_counts_as_an_interruption_too(
     instance: DagsterInstance, database: Database, project: UUID
 ) -> None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from studio import queue
+from studio import lanes, queue
 from studio.database.connection import Database
 from studio.errors import Conflict, InvalidInput, InvalidPayload, NoHandler, NotFound, StudioError, UnknownJobType
 from studio.job_types import JOB_TYPES, USER_BLOCKING
@@ -125,7 +125,7 @@ def test_what_the_caller_leaves_out_comes_from_the_registry(database: Database) 
 def test_a_direct_insert_gets_its_lane_from_the_registry(database: Database) -> None:
     project = make_project(database)
     with database.transaction() as conn:
-        queue.synchronize_registry(conn, JOB_TYPES.values(), {"realtime": (4, 2)})
+        lanes.synchronize_registry(conn, JOB_TYPES.values(), {"realtime": lanes.LaneLimit(4, 2, None)})
     insert = (
         "insert into public.agent_jobs (project_id, job_type, agent_key, idempotency_key)"
         " values (%s, %s, 'ceo', %s) returning lane"

@@ -105,6 +105,7 @@ WRITES: dict[str, Callable[[Claim], Any]] = {
     "fail_agent_job": lambda claim: claim.fail("It broke.", permanent=False, retry_base=AT_ONCE),
     "fail_agent_job, permanent": lambda claim: claim.fail("It broke.", permanent=True, retry_base=AT_ONCE),
     "release_agent_job": lambda claim: claim.release("Shutting down."),
+    "hand_back_agent_job": lambda claim: claim.hand_back("This code is too old."),
     "reserve_model_call": reserve,
     # What their holder may do with an approval, and with an effect, is tested with the actions.
     "begin_action_execution, late": call("begin_action_execution"),
