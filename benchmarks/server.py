@@ -91,7 +91,7 @@ class Server:
     def studio(self, name: str) -> Iterator[Database]:
         """Lend a fresh, migrated database, dropped afterwards."""
         with Database(self.database(name), application_name=APPLICATION) as db:
-            lanes.prepare_database(db, Settings())
+            lanes.prepare_database(db, Settings.model_validate({"GREENLIGHT_PROJECT_QUEUE_LIMIT": 0}))
             self.settle()
             yield db
         self.drop(name)

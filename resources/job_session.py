@@ -100,7 +100,12 @@ class JobSession:
             return
         # Outside of everything that reports progress: the trace is of all that the run does.
         self._trace = job_trace.begin(self._claim, self.run, self.settings, of_pickup=run_tags.is_of_pickup(self.run))
-        self._writer = EventWriter(self._claim, self.run.run_id, flush_seconds=self.settings.event_flush_ms / 1000)
+        self._writer = EventWriter(
+            self._claim,
+            self.run.run_id,
+            flush_seconds=self.settings.event_flush_ms / 1000,
+            limit=self.settings.events_per_attempt,
+        )
         self._keeper = LeaseKeeper(
             self._claim,
             lease_seconds=self.settings.lease_seconds,

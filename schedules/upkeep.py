@@ -1,8 +1,9 @@
 """Upkeep: what would otherwise grow for ever is deleted by age, in small batches.
 
-Streamed text of ended jobs, finished Dagster runs with their events, traces here and at InsForge and before them their
-inputs and outputs, errors and alerts that are long over, scans and their cached results, files that no row names,
-uploads that never came. Ticks are purged by the daemon itself (`retention` in `dagster.yaml`).
+Streamed text of ended jobs, and later, where the settings say so, all of their events; finished Dagster runs with their
+events, traces here and at InsForge and before them their inputs and outputs, errors and alerts that are long over,
+scans and their cached results, files that no row names, uploads that never came. Ticks are purged by the daemon itself
+(`retention` in `dagster.yaml`).
 """
 
 import logging
@@ -18,7 +19,7 @@ from studio import assets, fleet, queue, uploads
 from studio.database.connection import Database
 from studio.errors import StorageError
 from studio.job_types import SYSTEM_PROJECT_ID
-from studio.operations import alerts, copy_retention, issues, retention
+from studio.operations import alerts, copy_retention, event_partitions, issues, retention
 from studio.settings import Settings, get_settings
 from studio.storage import storage_from_settings
 from studio.tracing import span
@@ -34,6 +35,10 @@ CRON = "17 * * * *"
 RUNS_PER_SWEEP = 500
 DELTAS_PER_SWEEP = 100_000
 DELTA_BATCH = 5_000
+# Some minutes at a quarter of what a small server deletes: a fleet that makes more than this in an hour, for days,
+# wants partitions (docs/retention.md).
+EVENTS_PER_SWEEP = 500_000
+EVENT_BATCH = 5_000
 # A page asks for its scan within the minute; a week is for whoever looks into what went wrong.
 SCAN_JOB_LIFE = timedelta(days=7)
 
@@ -53,6 +58,25 @@ def prune_deltas(db: Database, settings: Settings) -> int:
         if gone < DELTA_BATCH:
             break
     return total
+
+
+def prune_events(db: Database, settings: Settings) -> Done:
+    """Delete the events of jobs that ended long ago, where the settings say after how long; return what went.
+
+    Of a partitioned table old partitions go as a whole, and those of the coming months are made.
+    """
+    event_partitions.prepare_ahead(db)
+    if settings.event_retention_days is None:
+        return {}
+    kept = timedelta(days=settings.event_retention_days)
+    done: Done = {"dropped_partitions": len(event_partitions.drop_older(db, kept))}
+    events = jobs = 0
+    while events < EVENTS_PER_SWEEP:
+        row = db.fetch_one("select * from public.prune_agent_job_events(%s, %s)", [kept, EVENT_BATCH])
+        if row is None or row["events"] == row["jobs"] == 0:
+            break
+        events, jobs = events + row["events"], jobs + row["jobs"]
+    return {**done, "deleted_events": events, "jobs_without_events": jobs}
 
 
 def prune_runs(instance: DagsterInstance, settings: Settings) -> int:
@@ -129,6 +153,7 @@ def _do_all(db: Database, settings: Settings, instance: DagsterInstance, done: D
     works: dict[str, Callable[[], Done | int | str]] = {
         "reclaimed_jobs": lambda: queue.reclaim_stale(db),
         "deleted_deltas": lambda: prune_deltas(db, settings),
+        "deleted_events": lambda: prune_events(db, settings),
         "deleted_runs": lambda: prune_runs(instance, settings),
         "deleted_scans": lambda: prune_scans(db),
         "deleted_files": lambda: sweep_files(db, settings),

@@ -23,6 +23,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from studio.database.connection import Connection, Database
+from studio.database.errors import translated
 from studio.errors import InvalidInput, NotFound, StorageConflict, StorageRefused, StorageUnavailable
 from studio.storage.base import Storage, StoredFile
 from studio.storage.paths import checked_path
@@ -127,18 +128,19 @@ def _insertion(storage: Storage, path: str, values: dict[str, Any]) -> Callable[
         conn.execute("select pg_advisory_xact_lock_shared(hashtextextended('project_assets', 0))")
         if not any(file.path == path for file in storage.list(str(PurePosixPath(path).parent))):
             return None
-        row = conn.execute(
-            "insert into public.project_assets (project_id, phase, kind, storage_path, filename, mime_type,"
-            " size_bytes, status, metadata, created_by) values (%(project)s, %(phase)s, %(kind)s, %(path)s,"
-            " %(filename)s, %(mime)s, %(size)s, 'uploaded', %(metadata)s::jsonb, %(by)s)"
-            # An upload that was announced, and the retry of this very insert.
-            " on conflict (project_id, storage_path) do update set status = 'uploaded',"
-            " size_bytes = excluded.size_bytes, mime_type = excluded.mime_type,"
-            " metadata = project_assets.metadata || jsonb_build_object('sha256', excluded.metadata ->> 'sha256')"
-            " where coalesce(project_assets.metadata ->> 'sha256', excluded.metadata ->> 'sha256')"
-            " = excluded.metadata ->> 'sha256' returning *",
-            values,
-        ).fetchone()
+        with translated():
+            row = conn.execute(
+                "insert into public.project_assets (project_id, phase, kind, storage_path, filename, mime_type,"
+                " size_bytes, status, metadata, created_by) values (%(project)s, %(phase)s, %(kind)s, %(path)s,"
+                " %(filename)s, %(mime)s, %(size)s, 'uploaded', %(metadata)s::jsonb, %(by)s)"
+                # An upload that was announced, and the retry of this very insert.
+                " on conflict (project_id, storage_path) do update set status = 'uploaded',"
+                " size_bytes = excluded.size_bytes, mime_type = excluded.mime_type,"
+                " metadata = project_assets.metadata || jsonb_build_object('sha256', excluded.metadata ->> 'sha256')"
+                " where coalesce(project_assets.metadata ->> 'sha256', excluded.metadata ->> 'sha256')"
+                " = excluded.metadata ->> 'sha256' returning *",
+                values,
+            ).fetchone()
         if row is None:
             raise StorageConflict(
                 f"The asset under {path} had other content, and its file is gone.", "Choose another path."

@@ -7,6 +7,7 @@ StudioError                   something a person can act on; says what is wrong 
 │   ├── LinkRefused           the token of a link is forged, damaged, expired, or meant for something else
 │   └── TooLarge              it is more than is taken
 ├── RateLimited               somebody asks more often than is allowed
+│   └── LimitReached          a project has as much of what all share as it may
 ├── NotFound                  no such project, job, packet…
 ├── Conflict                  the thing has changed, or somebody else holds it
 │   ├── LeaseLost             the claim a write was made under is no longer the current one
@@ -101,6 +102,14 @@ class RateLimited(StudioError):
     def __init__(self, message: str, remedy: str = "", *, retry_after: int) -> None:
         super().__init__(message, remedy)
         self.retry_after = retry_after
+
+
+class LimitReached(RateLimited):
+    """A project has as much as it may of what all share: places in the queue, room in the storage."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        # Nobody knows when a job ends or a file goes; a minute is soon enough to look again.
+        super().__init__(message, remedy, retry_after=60)
 
 
 class NotFound(StudioError):

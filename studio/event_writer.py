@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -32,6 +33,9 @@ BACKLOG_LIMIT = 10_000
 # How long `flush` waits for the database before it gives up and says so.
 FLUSH_TIMEOUT_SECONDS = 10.0
 RETRY_SECONDS = 0.5
+# What is written even by an attempt that has written too much: who follows the job waits for it.
+KEPT_BEYOND = frozenset({"artifact", "done"})
+OVER_LIMIT = "This attempt writes more than is kept: from here on only its results are."
 
 
 _by_run: dict[str, EventWriter] = {}
@@ -45,7 +49,10 @@ def of_run(run_id: str) -> EventWriter | None:
 class EventWriter:
     """Writes the events of one claim, fenced by its number."""
 
-    def __init__(self, claim: Claim, run_id: str, *, flush_seconds: float) -> None:
+    def __init__(self, claim: Claim, run_id: str, *, flush_seconds: float, limit: int | None = None) -> None:
+        """`limit` bounds what is written: beyond it only results are, and a line that says so."""
+        self._left = limit
+        self.over = 0
         self._claim = claim
         self._run_id = run_id
         self._flush_seconds = flush_seconds
@@ -141,7 +148,7 @@ class EventWriter:
                     self._wake.wait(rest)
                 if self._delta_chars:
                     self._text_after = time.monotonic() + self._flush_seconds
-                batch = [event if event.id else replace(event, id=uuid4()) for event in self._pending]
+                batch = [event if event.id else replace(event, id=uuid4()) for event in self._within(self._pending)]
                 self._pending.clear()
                 self._delta_chars = 0
                 self._writing = True
@@ -159,8 +166,29 @@ class EventWriter:
             if unwritten:
                 time.sleep(RETRY_SECONDS)
 
+    def _within(self, pending: Iterable[NewEvent]) -> Iterator[NewEvent]:
+        """Yield what of `pending` is written: all until the limit, then results alone."""
+        for event in pending:
+            # What has an id has been counted; it waits for the database.
+            if self._left is None or event.id is not None:
+                yield event
+            elif self._left > 0:
+                self._left -= 1
+                yield event
+            else:
+                if self._left == 0:
+                    self._left = -1
+                    log.error("Job %s writes more events than an attempt may; the rest is left out", self._claim.job_id)
+                    yield NewEvent("log", OVER_LIMIT, {"level": "WARNING"})
+                if event.type in KEPT_BEYOND:
+                    yield event
+                else:
+                    self.over += 1
+
     def _write(self, batch: list[NewEvent]) -> list[NewEvent]:
         """Write `batch` and return what has to wait for the database."""
+        if not batch:
+            return []
         try:
             with self._claim.db.transaction() as conn:
                 events.append(conn, self._claim.job_id, batch, self._claim.claim_no)

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from datetime import time as clock
 from uuid import UUID
 
+from studio import tenants
 from studio.database.connection import Connection, Database
 from studio.database.patience import patiently
 from studio.errors import InvalidInput, PermissionRefused
@@ -90,6 +91,8 @@ def _queue_page(db: Database, scheduled: datetime, after: UUID, page: int) -> tu
 def _in_transaction(db: Database, scheduled: datetime, after: UUID, page: int) -> tuple[int, UUID | None]:
     day = scheduled.date()
     with db.transaction() as conn:
+        # One project that has its queue full must not keep a whole page from its night.
+        tenants.lift_limits(conn)
         rows = conn.execute(
             _PAGE_OF_PROJECTS,
             {

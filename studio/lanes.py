@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from studio import tenants
 from studio.database import migrations
 from studio.database.connection import Connection, Database
 from studio.database.migration_turn import PATIENCE_SECONDS
@@ -39,6 +40,7 @@ def prepare_database(db: Database, settings: Settings, *, patience_seconds: floa
     applied = migrations.migrate(db, patience_seconds=patience_seconds)
     with db.transaction() as conn:
         synchronize_registry(conn, JOB_TYPES.values(), limits(settings))
+        tenants.write_limits(conn, settings)
     return applied
 
 

@@ -18,6 +18,7 @@ from studio.settings_builders import BuilderSettings
 from studio.settings_database import PoolerSettings
 from studio.settings_fleet import FleetSettings
 from studio.settings_kubernetes import KubernetesSettings
+from studio.settings_tenants import TenantSettings
 
 # What the embedded stack gives as the key to its sandbox model: a name, and no secret.
 SANDBOX_KEY = "sandbox"
@@ -32,7 +33,7 @@ class ModelPrice(BaseModel):
     context_window: int = Field(default=200_000, gt=0)
 
 
-class Settings(BuilderSettings, FleetSettings, KubernetesSettings, PoolerSettings):
+class Settings(TenantSettings, BuilderSettings, FleetSettings, KubernetesSettings, PoolerSettings):
     """The settings of every Greenlight process."""
 
     model_config = SettingsConfigDict(
@@ -106,12 +107,6 @@ class Settings(BuilderSettings, FleetSettings, KubernetesSettings, PoolerSetting
         ge=1,
         validation_alias="GREENLIGHT_PROJECT_CONCURRENCY",
         description="How many jobs of one project run at once, per lane.",
-    )
-    worker_owner_limit: int | None = Field(
-        default=None,
-        ge=1,
-        validation_alias="GREENLIGHT_OWNER_CONCURRENCY",
-        description="How many jobs of one owner run at once, per lane, over all his projects. Unset: as many as fit.",
     )
     worker_claim_batch: int = Field(
         default=5,
@@ -192,6 +187,12 @@ class Settings(BuilderSettings, FleetSettings, KubernetesSettings, PoolerSetting
         ge=0,
         validation_alias="GREENLIGHT_DELTA_RETENTION_HOURS",
         description="How long the streamed text of ended jobs is kept.",
+    )
+    event_retention_days: float | None = Field(
+        default=None,
+        ge=1,
+        validation_alias="GREENLIGHT_EVENT_RETENTION_DAYS",
+        description="How long the events of ended jobs are kept. Unset: for ever, but for streamed text.",
     )
     run_retention_days: float = Field(
         default=30.0,

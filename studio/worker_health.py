@@ -70,7 +70,7 @@ class WorkerHealth:
     heartbeats: list[Heartbeat]
 
 
-# A due job that its project's or its lane's limit holds back waits for no worker. Of those that could be taken the
+# A due job that its project's, its owner's or its lane's limit holds back waits for no worker. Of those that could be taken the
 # oldest is the first in line, so a free slot beside it means that nobody looks. A lane that no worker of a fleet serves
 # has no slots, and what is due in it waits for one.
 _LANES = """
@@ -82,17 +82,23 @@ with offered as (
   group by details ->> 'lane'
 ), lanes as (
   select l.lane, case when exists (select from offered) then coalesce(o.slots, 0) else l.slots end as slots,
-    l.project_limit
+    l.project_limit, l.owner_limit
   from public.agent_job_lanes l left join offered o using (lane)
 ), at_work as (
   select lane, project_id, count(*)::int as n from public.agent_jobs where status = 'running' group by lane, project_id
+), owners as (
+  select a.lane, p.owner_clerk_id as owner, sum(a.n) as n from at_work a join public.projects p on p.id = a.project_id
+  where p.owner_clerk_id <> 'system' group by 1, 2
 ), waiting as (
   select j.lane, j.run_after <= now() as due,
-         j.run_after <= now() and coalesce(w.n, 0) < l.project_limit as free,
+         j.run_after <= now() and coalesce(w.n, 0) < l.project_limit
+           and (l.owner_limit is null or coalesce(o.n, 0) < l.owner_limit) as free,
          greatest(j.run_after, j.created_at) as since
   from public.agent_jobs j
   join lanes l on l.lane = j.lane
   left join at_work w on w.lane = j.lane and w.project_id = j.project_id
+  join public.projects p on p.id = j.project_id
+  left join owners o on o.lane = j.lane and o.owner = p.owner_clerk_id
   where j.status = 'queued'
 )
 select l.lane, l.slots, coalesce(r.running, 0)::int as running, coalesce(q.queued, 0)::int as queued,

@@ -1,4 +1,5 @@
 // Written by `make types`. Made of: c1fb4b9d3ee307bd069f40dc359cb2dbf5d8b570f098461c0357281e4b672c7a
+// Written by `make types`. Made of: 0e7df947ae737592f5a3df9c68d8cbcd7226e843f33c035bfcef5092bb34ac0d
 export type Json =
   | string
   | number
@@ -264,6 +265,7 @@ export type Database = {
           completed_at: string | null
           created_at: string
           dagster_run_id: string | null
+          events_pruned_at: string | null
           id: string
           idempotency_key: string
           interruptions: number
@@ -291,6 +293,7 @@ export type Database = {
           completed_at?: string | null
           created_at?: string
           dagster_run_id?: string | null
+          events_pruned_at?: string | null
           id?: string
           idempotency_key: string
           interruptions?: number
@@ -318,6 +321,7 @@ export type Database = {
           completed_at?: string | null
           created_at?: string
           dagster_run_id?: string | null
+          events_pruned_at?: string | null
           id?: string
           idempotency_key?: string
           interruptions?: number
@@ -3533,6 +3537,21 @@ export type Database = {
           },
         ]
       }
+      tenant_limits: {
+        Row: {
+          figure: number
+          name: string
+        }
+        Insert: {
+          figure: number
+          name: string
+        }
+        Update: {
+          figure?: number
+          name?: string
+        }
+        Relationships: []
+      }
       users: {
         Row: {
           clerk_id: string
@@ -3861,6 +3880,7 @@ export type Database = {
           completed_at: string | null
           created_at: string
           dagster_run_id: string | null
+          events_pruned_at: string | null
           id: string
           idempotency_key: string
           interruptions: number
@@ -3906,6 +3926,7 @@ export type Database = {
           completed_at: string | null
           created_at: string
           dagster_run_id: string | null
+          events_pruned_at: string | null
           id: string
           idempotency_key: string
           interruptions: number
@@ -4237,6 +4258,7 @@ export type Database = {
           completed_at: string | null
           created_at: string
           dagster_run_id: string | null
+          events_pruned_at: string | null
           id: string
           idempotency_key: string
           interruptions: number
@@ -4406,6 +4428,13 @@ export type Database = {
         Args: { p_limit?: number; p_older_than: string }
         Returns: number
       }
+      prune_agent_job_events: {
+        Args: { p_limit?: number; p_older_than: string }
+        Returns: {
+          events: number
+          jobs: number
+        }[]
+      }
       publication_before: { Args: { p_project_id: string }; Returns: number }
       publish_page: {
         Args: {
@@ -4541,6 +4570,7 @@ export type Database = {
         }
         Returns: undefined
       }
+      require_queue_room: { Args: { p_ids: string[] }; Returns: undefined }
       reserve_drip: {
         Args: {
           p_digest_week: string
@@ -4789,6 +4819,7 @@ export type Database = {
           completed_at: string | null
           created_at: string
           dagster_run_id: string | null
+          events_pruned_at: string | null
           id: string
           idempotency_key: string
           interruptions: number

@@ -1,4 +1,4 @@
-"""`greenlight db`: migrate, status, reset, and what is said after a restore."""
+"""`greenlight db`: migrate, status, reset, partitions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from studio import lanes
 from studio.database import migrations
 from studio.database.migration_turn import PATIENCE_SECONDS
 from studio.database.schema import State
+from studio.operations import event_partitions
 from studio.release import release
 
 app = typer.Typer(no_args_is_help=True, help="The studio's database schema.")
@@ -86,3 +87,26 @@ def reset(
         print_json(applied)
     else:
         out.print(f"Reset: {len(applied)} migrations applied.")
+
+
+@app.command(epilog="Example: greenlight db partitions --convert")
+def partitions(
+    convert: Annotated[
+        bool, typer.Option("--convert", help="Partition the event table by months, while everybody works on it.")
+    ] = False,
+    patience: Annotated[
+        float, typer.Option(help="For how many seconds to try again where the table is in use.", min=0)
+    ] = PATIENCE_SECONDS,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the partitions of the event table; with `--convert`, make them (docs/retention.md says when)."""
+    with open_database() as (db, _):
+        found = event_partitions.convert(db, patience_seconds=patience) if convert else event_partitions.partitions(db)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("partition", "from", "until", "MB"),
+        [(part.name, part.first, part.until, round(part.size_bytes / 1e6, 1)) for part in found],
+        empty="The event table is not partitioned.",
+    )

@@ -24,7 +24,7 @@ from greenlight_dagster.launcher.config import LauncherConfig
 from greenlight_dagster.stack.state import running_state
 from greenlight_dagster.stack.ticks import last_ticks
 from greenlight_dagster.stack.urls import libpq_url
-from studio import links, queue, queue_releases, restores, stuck
+from studio import links, queue, queue_releases, restores, stuck, tenants
 from studio.database import migrations, schema
 from studio.database.connection import Database, first_line, redact
 from studio.errors import BudgetExhausted, SettingsError, StackError, StudioError
@@ -143,6 +143,9 @@ def _schema(db: Database) -> Iterator[Finding]:
     yield Finding("queue", "ok", lanes)
     if left := queue_releases.left_for_later(db):
         yield Finding("releases", "warning", f"only a later release can run: {'; '.join(map(str, left))}")
+    if near := tenants.at_limit(db):
+        more = f", and {len(near) - NAMED} more" if len(near) > NAMED else ""
+        yield Finding("limits", "warning", printable(f"near a limit: {'; '.join(map(str, near[:NAMED]))}{more}"))
     troubles = [printable(trouble) for trouble in told(stuck.find(db, limit=NAMED))]
     if troubles:
         yield Finding("outbox", "warning", "; ".join(troubles))

@@ -37,6 +37,7 @@ from greenlight_dagster.cli import (
     sharing,
     sign_in,
     stack,
+    tenant_limits,
     traces,
     work,
     workers,
@@ -79,6 +80,7 @@ app.command(epilog='Example: eval "$(greenlight env)"')(stack.env)
 app.command(epilog="Example: greenlight doctor --json")(doctor.doctor)
 app.command(epilog="Example: greenlight worker --lane standard=4 --lane realtime=2")(workers.worker)
 app.command(epilog="Example: greenlight workers --here")(workers.workers)
+app.command(epilog="Example: greenlight limits --json")(tenant_limits.limits)
 projects.app.command(epilog="Example: greenlight projects budget 7b0e1c9a-… --usd 40 --reason 'The second round'")(
     limits.budget
 )

@@ -24,12 +24,16 @@ T = TypeVar("T")
 
 # Any number of our own: "greenlgt" in ASCII.
 ADVISORY_LOCK = 0x677265656E6C6774
-# Everybody who wants the table waits for as long as the migration does: short enough that nobody notices.
-TABLE_LOCK_SECONDS = 2.0
+# Everybody who wants the table waits for as long as the migration does. And shorter than the server's
+# `deadlock_timeout` of a second: where a migration that holds one table and somebody who holds another wait for each
+# other, it is always the migration that gives way.
+TABLE_LOCK_SECONDS = 0.8
 # The pauses between two tries: those who have queued up behind the first one come through meanwhile.
 PAUSE_SECONDS = (1.0, 15.0)
 # Longer than the longest run of a job that holds a lock, and shorter than a person who deploys would wait.
 PATIENCE_SECONDS = 600.0
+# What says that a table is in use. A server may look for deadlocks sooner than by default.
+IN_USE = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 # How many of those who hold tables are named.
 NAMED = 3
 
@@ -42,7 +46,7 @@ def patiently(database: Database, work: Callable[[Connection], T], patience_seco
         try:
             with turn(database, lock_seconds) as conn:
                 return work(conn)
-        except psycopg.errors.LockNotAvailable as exc:
+        except IN_USE as exc:
             left = deadline - time.monotonic()
             pause = backoff.pause()
             if left <= pause:

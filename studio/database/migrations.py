@@ -27,7 +27,7 @@ import psycopg
 from studio import sql
 from studio.database.connection import Connection, Database
 from studio.database.migration_files import Migration, NewIndex, read_folder
-from studio.database.migration_turn import PATIENCE_SECONDS, TABLE_LOCK_SECONDS, patiently, turn
+from studio.database.migration_turn import IN_USE, PATIENCE_SECONDS, TABLE_LOCK_SECONDS, patiently, turn
 from studio.database.schema import MigrationStatus, Record, compare, one, read_history, require_not_outgrown, status
 from studio.errors import MigrationError
 from studio.paths import MIGRATIONS
@@ -140,6 +140,11 @@ def _build(database: Database, holder: Connection, index: NewIndex) -> None:
                     conn.execute(f"DROP INDEX CONCURRENTLY {target['broken']}")
                 # Of a file of our own checkout, as trusted as the program.
                 conn.execute(index.concurrently_on(target["name"], target["relation"]))
+            except psycopg.errors.UndefinedColumn as exc:
+                raise MigrationError(
+                    f"The index {index.name} cannot be made: {exc.diag.message_primary}.",
+                    "It is made before its migration: give it one of its own, after that of the column.",
+                ) from exc
             except psycopg.Error as exc:
                 raise MigrationError(
                     f"The index {index.name} cannot be made: {exc.diag.message_primary or exc}.",
@@ -207,7 +212,7 @@ def _apply(conn: Connection, migration: Migration) -> None:
     try:
         # A file of our own checkout, as trusted as the program.
         conn.execute(migration.text)
-    except psycopg.errors.LockNotAvailable:
+    except IN_USE:
         raise
     except psycopg.Error as exc:
         raise MigrationError(

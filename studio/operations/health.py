@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
-from studio import worker_health
+from studio import tenants, worker_health
 from studio.database.connection import Connection, Database
 from studio.listener import Listener
 from studio.operations import flow, holders, spending, stream_lag, trace_keeping
@@ -21,6 +21,7 @@ from studio.operations.spending import Spending
 from studio.operations.trace_keeping import TraceKeeping
 from studio.operations.wording import lasting, several
 from studio.settings import Settings
+from studio.tenants import AtLimit
 from studio.worker_health import WORSE, Heartbeat, Status, WorkerHealth
 
 # Fewer attempts in an hour say nothing about a rate.
@@ -79,6 +80,7 @@ class Health:
     spending: Spending
     traces: TraceKeeping
     open_issues: dict[str, int]
+    at_limit: list[AtLimit]
     uptime_seconds: float | None
 
 
@@ -106,6 +108,7 @@ def look(
         spent = spending.look_in(conn, settings)
         traces = trace_keeping.look_in(conn, settings)
         issues = _open_issues(conn)
+        near = tenants.at_limit_in(conn)
     problems = [
         *_of_work(work),
         *_of_leases(ending),
@@ -113,6 +116,7 @@ def look(
         *_of_stream(stream),
         *_of_traces(traces),
         *_of_spending(spent, settings),
+        *_of_tenants(near),
     ]
     return Health(
         status=max((problem.status for problem in problems), key=WORSE.index, default="ok"),
@@ -129,6 +133,7 @@ def look(
         spending=spent,
         traces=traces,
         open_issues=issues,
+        at_limit=near,
         uptime_seconds=uptime_seconds,
     )
 
@@ -177,6 +182,12 @@ def _of_stream(stream: Stream) -> Iterator[Problem]:
         yield Problem("degraded", f"A notification has not come back in {stream_lag.LONGEST_SECONDS:.0f} s.")
     elif stream.lag_seconds > SLOW_STREAM_SECONDS:
         yield Problem("degraded", f"News take {stream.lag_seconds:.1f} s to the event streams.")
+
+
+def _of_tenants(near: list[AtLimit]) -> Iterator[Problem]:
+    if near:
+        # It is what limits are for; somebody may want a higher one.
+        yield Problem("ok", f"{several(len(near), 'tenant')} near a limit: `greenlight limits` says which.")
 
 
 def _of_traces(traces: TraceKeeping) -> Iterator[Problem]:

@@ -73,6 +73,12 @@ def _whole(health: Health) -> Iterator[Metric]:
         ("status",),
         (((name,), sum(problem.status == name for problem in health.problems)) for name in WORSE),
     )
+    yield _many(
+        "tenants_at_limit",
+        "How many projects or owners have nine tenths or more of what they may, by the limit.",
+        ("limit",),
+        (((name,), sum(one.limit == name for one in health.at_limit)) for name in ("queued", "running", "storage")),
+    )
     if health.stream.lag_seconds is not None:
         yield _one(
             "stream_lag_seconds",

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from studio import assets
 from studio.assets import Asset
 from studio.database.connection import Connection, Database
+from studio.database.errors import translated
 from studio.errors import Conflict, InvalidInput, NotFound, TooLarge
 from studio.project_events import record
 from studio.settings import Settings
@@ -68,22 +69,23 @@ def announce(
     _require_room(conn, project_id, size)
     path = f"{project_id}/uploads/{project['moment']}-{uuid4()}-{filename}"
     told = json.dumps(storable_json({"announced": name[:300]}))
-    row = conn.execute(
-        "insert into public.project_assets (project_id, kind, storage_bucket, storage_path, filename, mime_type,"
-        " size_bytes, status, metadata, created_by) values (%s, %s, %s, %s, %s, %s, %s, 'pending', %s::jsonb, %s)"
-        " returning id",
-        [
-            project_id,
-            KIND,
-            BUCKET,
-            path,
-            filename,
-            kind,
-            size,
-            told,
-            by,
-        ],
-    ).fetchone()
+    with translated():
+        row = conn.execute(
+            "insert into public.project_assets (project_id, kind, storage_bucket, storage_path, filename, mime_type,"
+            " size_bytes, status, metadata, created_by) values (%s, %s, %s, %s, %s, %s, %s, 'pending', %s::jsonb, %s)"
+            " returning id",
+            [
+                project_id,
+                KIND,
+                BUCKET,
+                path,
+                filename,
+                kind,
+                size,
+                told,
+                by,
+            ],
+        ).fetchone()
     assert row is not None  # noqa: S101 - an insert returns its row
     record(
         conn,

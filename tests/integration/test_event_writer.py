@@ -122,3 +122,20 @@ def test_text_after_a_lost_answer_is_an_event_of_its_own(
     writer.delta("two", {"step": "s"})
     writer.close()
     assert [event.message for event in events.read_after(database, project, before)] == ["one ", "two"]
+
+
+def test_an_attempt_that_writes_without_end_is_cut_off_and_its_results_are_kept(database: Database) -> None:
+    project = make_project(database)
+    enqueue(database, project)
+    writer = EventWriter(claim_next(database), "run", flush_seconds=0.05, limit=5)
+    try:
+        for number in range(50):
+            writer.emit(NewEvent("log", f"line {number}"))
+        writer.flush()
+        writer.emit(NewEvent("artifact", "the result"))
+        writer.emit(NewEvent("log", "and on it goes"))
+    finally:
+        writer.close()
+    said = [event.message for event in events.read_after(database, project, 0) if event.type != "status"]
+    assert said == [*(f"line {number}" for number in range(5)), event_writer.OVER_LIMIT, "the result"]
+    assert (writer.over, writer.dropped) == (46, 0)

@@ -43,6 +43,7 @@ SERVER_ONLY = {
     "sign_in_sessions",
     "synthetic_baselines",
     "synthetic_jobs",
+    "tenant_limits",
     "visitor_salts",
     "waitlist_checks",
     "worker_heartbeats",

@@ -49,6 +49,31 @@ def deltas(db: Database, job_id: UUID) -> int:
     return len(events_of(db, job_id, "delta"))
 
 
+def test_events_of_jobs_that_ended_long_ago_go_where_the_settings_say_so(
+    database: Database, settings: Settings
+) -> None:
+    old, young, running = (job_with_deltas(database, 3, status) for status in ("completed", "failed", "running"))
+    database.execute("update agent_jobs set completed_at = now() - interval '40 days' where id = %s", [old])
+    assert upkeep.prune_events(database, settings) == {}
+    kept = settings.model_copy(update={"event_retention_days": 30.0})
+    done = upkeep.prune_events(database, kept)
+    assert done["jobs_without_events"] == 1
+    assert [everything(database, job_id) for job_id in (old, young, running)] == [0, 6, 6]
+    assert upkeep.prune_events(database, kept)["deleted_events"] == 0
+
+    # A job that comes back has events again, which go in their time.
+    database.execute("update agent_jobs set status = 'queued' where id = %s", [old])
+    database.execute("update agent_jobs set status = 'canceled' where id = %s", [old])
+    database.execute("update agent_jobs set completed_at = now() - interval '40 days' where id = %s", [old])
+    assert everything(database, old) == 2
+    assert upkeep.prune_events(database, kept)["deleted_events"] == 2
+
+
+def everything(db: Database, job_id: UUID) -> int:
+    row = db.fetch_one("select count(*)::int as n from public.agent_job_events where job_id = %s", [job_id])
+    return row["n"] if row else 0
+
+
 def test_old_deltas_of_ended_jobs_go_and_nothing_else(database: Database, settings: Settings) -> None:
     old = job_with_deltas(database, 3)
     young = job_with_deltas(database, 3, age=timedelta(hours=23))

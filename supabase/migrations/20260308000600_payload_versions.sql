@@ -12,66 +12,6 @@ alter table public.agent_job_types add column payload_version smallint not null 
 comment on column public.agent_job_types.payload_version is
   'The newest version of the type''s payload that a release has registered; 0 where no release can run the type yet.';
 
-create or replace function public.agent_jobs_prepare() returns trigger
-language plpgsql set search_path = public, pg_temp as $$
-declare
-  c_first constant timestamptz := '2000-01-01 00:00:00+00';
-  c_last constant timestamptz := '9999-12-31 00:00:00+00';
-begin
-  new.payload_version := greatest(1, coalesce(new.payload_version, 1));
-  -- Clients know no year beyond these; 'infinity' on a job that shall wait is kept as the last of them.
-  if new.run_after not between c_first and c_last then
-    new.run_after := greatest(c_first, least(c_last, new.run_after));
-  end if;
-  if tg_op = 'INSERT' then
-    new.lane := coalesce(
-      new.lane, (select t.lane from agent_job_types t where t.job_type = new.job_type), 'standard');
-    new.max_attempts := greatest(1, least(8, new.max_attempts));
-    new.waits_until := case when new.run_after > now() then new.run_after end;
-    -- A row may come as it will never be claimed here: running elsewhere, or over. It needs what a transition gives.
-    if new.status = 'running' then
-      new.claim_no := greatest(new.claim_no, 1);
-      new.locked_at := coalesce(new.locked_at, now());
-    elsif new.status <> 'queued' then
-      new.completed_at := coalesce(new.completed_at, now());
-    end if;
-    return new;
-  end if;
-  -- The functions below raise the flag around their own statement. A function's SET clause would be tidier,
-  -- but only a superuser may name a parameter there that the server does not know.
-  if old.status = 'running' and old.leased_until is not null
-     and coalesce(current_setting('greenlight.transition', true), '') <> 'on'
-     and (new.status, new.claim_no, new.leased_until, new.attempts)
-         is distinct from (old.status, old.claim_no, old.leased_until, old.attempts) then
-    raise exception 'Job % is leased by claim %: change it through complete_agent_job or cancel_agent_job.',
-      old.id, old.claim_no using errcode = 'GL001';
-  end if;
-  if new.run_after is distinct from old.run_after then
-    new.waits_until := case when new.run_after > now() then new.run_after end;
-  end if;
-  -- Whoever lets a job run, by whatever statement, ends what earlier claims may write.
-  new.claim_no := greatest(
-    new.claim_no, old.claim_no + case when new.status = 'running' and old.status <> 'running' then 1 else 0 end);
-  if new.status = old.status then
-    return new;
-  end if;
-  if new.status = 'running' then
-    -- Without it a foreign claim could never be told from a fresh one, and would hold its slot for ever.
-    new.locked_at := coalesce(new.locked_at, now());
-  else
-    new.locked_at := null;
-    new.locked_by := null;
-    new.leased_until := null;
-    new.cancel_requested_at := null;
-  end if;
-  if new.status in ('completed', 'failed', 'canceled') then
-    new.completed_at := coalesce(new.completed_at, now());
-  elsif new.status = 'queued' then
-    new.completed_at := null;
-  end if;
-  return new;
-end $$;
-
 create or replace function public.enqueue_agent_jobs(p_jobs jsonb)
 returns table (ordinality bigint, job_id uuid, outcome text, status text)
 language plpgsql set search_path = public, pg_temp as $$
@@ -164,6 +104,7 @@ begin
 
   perform set_config('greenlight.announce', '', true);
   perform announce_agent_jobs(v_changed);
+  perform require_queue_room(v_changed);
 end $$;
 comment on function public.enqueue_agent_jobs is
   'Enqueue [{project_id, job_type, agent_key, payload, payload_version, idempotency_key, priority, run_after, max_attempts, '
