@@ -15,21 +15,19 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import LiteralString
 from uuid import UUID
 
 from benchmarks.fixtures import make_project
+from benchmarks.retention_traces import DAYS, ROUNDS, fill_traces, of_traces, timed
 from benchmarks.server import Server
-from greenlight_dagster.bench.samples import summarise
 from studio.database.connection import Database
 from studio.operations import event_partitions
 
 EVENTS_PER_JOB = 200
 PROJECTS = 500
-DAYS = 90
-ROUNDS = 200
 # What is deleted to see what that takes.
 PRUNED = 200_000
 BATCHES = (1_000, 5_000, 20_000)
@@ -103,18 +101,6 @@ def sizes(db: Database) -> Iterator[tuple[str, float, str]]:
         yield row["name"], float(row["bytes"]) / 1e6, "MB"
 
 
-def timed(work: Callable[[], object], rounds: int = ROUNDS) -> tuple[float, float]:
-    """Return p50 and p95 of `work` in milliseconds."""
-    times = []
-    for number in range(rounds + 5):
-        began = time.perf_counter()
-        work()
-        if number >= 5:
-            times.append((time.perf_counter() - began) * 1000)
-    found = summarise(times)
-    return found.p50, found.p95
-
-
 FOLLOW: LiteralString = (
     "select id, job_id, type, message, data, seq from public.agent_job_events"
     " where project_id = %s and seq > %s order by seq limit 500"
@@ -126,6 +112,8 @@ STREAM: LiteralString = (
 
 def blocks(db: Database, query: LiteralString, params: list[object]) -> float:
     """Return how many blocks of 8 kB a statement looks at, which no other work on the machine changes."""
+    # The first time the server reads what it knows of tables and functions as well.
+    db.execute(query, params)
     row = db.fetch_one("explain (analyze, buffers, format json) " + query, params)
     assert row is not None
     plan = next(iter(row.values()))[0]["Plan"]
@@ -160,7 +148,8 @@ def statements(db: Database, projects: list[UUID], rows: int) -> Iterator[tuple[
         assert row is not None
         db.fetch_all(STREAM, [row["id"]])
 
-    named = json.dumps([{**event, "id": str(UUID(int=chance.getrandbits(128)))} for event in batch])
+    # Without ids, so that it may be repeated; with ids each event is looked for by one more step in an index.
+    named = json.dumps(batch)
     last = projects[((rows - 1) // EVENTS_PER_JOB) % len(projects)]
     yield (
         "append 10 events, blocks",
@@ -178,7 +167,7 @@ def statements(db: Database, projects: list[UUID], rows: int) -> Iterator[tuple[
         "a job's stream": stream,
     }
     for name, work in works.items():
-        p50, p95 = timed(work)
+        p50, p95 = timed(work, ROUNDS)
         yield f"{name}, p50", p50, "ms"
         yield f"{name}, p95", p95, "ms"
 
@@ -218,6 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--partitioned", action="store_true", help="measure the last size once more, partitioned")
+    parser.add_argument("--spans", type=int, nargs="*", default=[], help="measure so many spans of traces as well")
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -230,6 +220,11 @@ def main() -> None:
             fill(db, projects, before, rows)
             before = rows
             report(db, projects, rows, f"{rows:,} rows")
+        before_spans = 0
+        for spans in sorted(arguments.spans):
+            fill_traces(db, projects, before_spans, spans)
+            before_spans = spans
+            show(f"{spans:,} spans", of_traces(db))
         if arguments.partitioned:
             began = time.perf_counter()
             event_partitions.convert(db)
@@ -239,7 +234,13 @@ def main() -> None:
 
 def report(db: Database, projects: list[UUID], rows: int, name: str) -> None:
     """Print all figures of a size, tab-separated."""
-    for what, value, unit in (*sizes(db), *statements(db, projects, rows), *pruning(db)):
+    for part in (sizes(db), statements(db, projects, rows), pruning(db)):
+        show(name, part)
+
+
+def show(name: str, figures: Iterable[tuple[str, float, str]]) -> None:
+    """Print figures as they come."""
+    for what, value, unit in figures:
         print(f"{name}\t{what}\t{value:,.2f}\t{unit}", flush=True)
 
 

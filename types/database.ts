@@ -4013,6 +4013,15 @@ export type Database = {
           project_id: string
         }[]
       }
+      claimable_by_type: {
+        Args: { p_lane: string; p_limit: number; p_newer: Json }
+        Returns: {
+          created_at: string
+          id: string
+          priority: number
+          project_id: string
+        }[]
+      }
       complete_agent_job: {
         Args: {
           p_claim_no?: number

@@ -12,6 +12,41 @@ alter table public.agent_job_lanes add column owner_limit integer check (owner_l
 comment on column public.agent_job_lanes.owner_limit is
   'How many jobs of the lane run at once for one owner, over all his projects; null: as many as the lane has slots.';
 
+-- For a claimer that does not understand everything. What it leaves alone may be most of what there is.
+create index if not exists agent_jobs_queued_by_type
+  on public.agent_jobs (lane, job_type, payload_version, priority desc, created_at, id)
+  where status = 'queued' and waits_until is null;
+
+create function public.claimable_by_type(p_lane text, p_newer jsonb, p_limit integer)
+returns table (id uuid, project_id uuid, priority integer, created_at timestamptz)
+language sql stable set search_path = public, pg_temp as $$
+  -- Hops from type to type and from version to version along the index, and takes the first of those that are understood.
+  with recursive kinds as (
+    (select j.job_type, j.payload_version from agent_jobs j
+     where j.lane = p_lane and j.status = 'queued' and j.waits_until is null
+     order by j.job_type, j.payload_version, j.priority desc, j.created_at, j.id limit 1)
+    union all
+    select n.job_type, n.payload_version
+    from kinds k cross join lateral (
+      select j.job_type, j.payload_version from agent_jobs j
+      where j.lane = p_lane and j.status = 'queued' and j.waits_until is null
+        and (j.job_type, j.payload_version) > (k.job_type, k.payload_version)
+      order by j.job_type, j.payload_version, j.priority desc, j.created_at, j.id limit 1) n
+  )
+  select c.id, c.project_id, c.priority, c.created_at
+  from kinds k
+  cross join lateral (
+    select j.id, j.project_id, j.priority, j.created_at from agent_jobs j
+    -- Ranges of one value, and all of the index in the order: only this index can serve that.
+    where j.lane = p_lane and j.status = 'queued' and j.waits_until is null and j.run_after <= now()
+      and j.job_type >= k.job_type and j.job_type <= k.job_type
+      and j.payload_version >= k.payload_version and j.payload_version <= k.payload_version
+    order by j.job_type, j.payload_version, j.priority desc, j.created_at, j.id
+    limit p_limit
+  ) c
+  where k.payload_version <= coalesce((p_newer ->> k.job_type)::integer, k.payload_version)
+$$;
+
 drop function public.claimable_by_project(text, jsonb, integer);
 create function public.claimable_by_project(
   p_lane text, p_running jsonb, p_project_limit integer, p_newer jsonb default null)
@@ -102,10 +137,12 @@ begin
       for v_candidate in
         select * from (
           select id, project_id, priority, created_at from agent_jobs
-          where not v_deep and lane = v_lane.lane and status = 'queued' and waits_until is null and run_after <= now()
-            and (v_newer is null or payload_version <= coalesce((v_newer ->> job_type)::integer, payload_version))
+          where not v_deep and v_newer is null
+            and lane = v_lane.lane and status = 'queued' and waits_until is null and run_after <= now()
           order by priority desc, created_at, id limit c_window
         ) plain
+        union all
+        select * from claimable_by_type(v_lane.lane, v_newer, c_window) where not v_deep and v_newer is not null
         union all
         select * from claimable_by_project(v_lane.lane, v_before, v_project_limit, v_newer) where v_deep
         order by priority desc, created_at, id
@@ -160,5 +197,6 @@ comment on function public.claim_agent_jobs is
   'p_known: {job type: newest payload version that the claimer understands}. '
   'Without p_lease the claim has no lease and ends by reclaim_stale_jobs'' threshold.';
 
-revoke execute on function public.claimable_by_project, public.claim_agent_jobs from public, anon, authenticated;
-grant execute on function public.claimable_by_project, public.claim_agent_jobs to service_role;
+revoke execute on function public.claimable_by_type, public.claimable_by_project, public.claim_agent_jobs
+  from public, anon, authenticated;
+grant execute on function public.claimable_by_type, public.claimable_by_project, public.claim_agent_jobs to service_role;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from studio import lanes, queue, queue_releases
 from studio.claims import Claim
 from studio.database.connection import Database
 from studio.errors import InvalidPayload, PayloadTooNew
-from studio.job_types import JOB_TYPES, ChatPayload, JobType, parse_payload
+from studio.job_types import JOB_TYPES, ChatPayload, JobType, parse_payload, understood
 from studio.queue import NewJob
 from tests.support.queue import LEASE, make_project
 
@@ -175,6 +176,31 @@ def test_many_jobs_that_wait_for_the_next_release_keep_nobody_else_waiting(datab
         )
     behind = [insert(database, crowded), insert(database, other)]
     assert set(claimed(database)) == set(behind)
+
+
+def test_what_waits_for_the_next_release_does_not_make_a_claim_dear(database: Database) -> None:
+    projects = [make_project(database) for _ in range(40)]
+    with database.transaction() as conn:
+        conn.execute("update agent_job_types set payload_version = 2 where job_type = %s", [NAME])
+        conn.execute("set local session_replication_role = replica")
+        conn.execute(
+            "insert into agent_jobs (project_id, job_type, agent_key, idempotency_key, priority, payload_version, lane)"
+            " select (%s::uuid[])[1 + n %% 40], %s, 'ceo', 'k' || n, 200, 2, 'realtime'"
+            " from generate_series(1, 20000) n",
+            [projects, NAME],
+        )
+    database.execute("vacuum analyze agent_jobs")
+    ours = [insert(database, project) for project in projects[:10]]
+    query = "select id from claim_agent_jobs('w', 10, 'realtime', '1 minute', 50, 2, %s::jsonb)"
+    with database.connection() as conn:
+        for explain in ("", "explain (analyze, buffers, format json) "):  # the first one plans, and reads the catalog
+            with conn.transaction(force_rollback=True):
+                rows = conn.execute(explain + query, [json.dumps(understood())]).fetchall()  # type: ignore[arg-type]
+            if not explain:
+                assert {row["id"] for row in rows} == set(ours)
+    plan = next(iter(rows[0].values()))[0]["Plan"]
+    # To walk past all of them takes more than twenty thousand.
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 3000
 
 
 # --- who meets it all the same
