@@ -231,6 +231,7 @@ class _Steps:
         conn.execute(
             compose.SQL(
                 "create table {} (like public.agent_job_events including all, unique (project_id, seq))"
+                " with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)"
             ).format(table)
         )
         conn.execute(compose.SQL("alter table {} enable row level security").format(table))

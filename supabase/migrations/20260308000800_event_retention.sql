@@ -68,6 +68,9 @@ begin
   return new;
 end $$;
 
+-- By default a fifth of the table would have to be dead before it is vacuumed: at a hundred million rows, twenty million.
+alter table public.agent_job_events set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+
 create function public.prune_agent_job_events(p_older_than interval, p_limit integer default 5000)
 returns table (jobs integer, events integer)
 language plpgsql

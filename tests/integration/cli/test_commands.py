@@ -54,6 +54,7 @@ def test_these_are_the_commands() -> None:
         "sign-in",
         "chat",
         "doctor",
+        "limits",
         "projects create",
         "projects list",
         "projects show",
@@ -115,7 +116,11 @@ def test_these_are_the_commands() -> None:
         "db migrate",
         "db status",
         "db reset",
+<<<<<<< HEAD
         "db after-restore",
+=======
+        "db partitions",
+>>>>>>> 6836693 (Say what grows by how much, and when the event table wants partitions)
         "bench latency",
         "bench chats",
         "bench burst",
@@ -251,6 +256,8 @@ def test_every_json_is_one_line_alone(
         "jobs cancel": [failed],
         "chat": [project],
         "doctor": [],
+        "limits": [],
+        "db partitions": [],
     }
     elsewhere = {"jobs tail", "db reset", "env", "up", "sign-in", "bench latency", "bench chats", "bench burst"}
     # They need something to decide, settle or take back.
