@@ -70,9 +70,9 @@ class WorkerHealth:
     heartbeats: list[Heartbeat]
 
 
-# A due job that its project's, its owner's or its lane's limit holds back waits for no worker. Of those that could be taken the
-# oldest is the first in line, so a free slot beside it means that nobody looks. A lane that no worker of a fleet serves
-# has no slots, and what is due in it waits for one.
+# A due job that its project's, its owner's or its lane's limit holds back waits for no worker. Of those that could be
+# taken the oldest is the first in line, so a free slot beside it means that nobody looks. A lane that no worker of a
+# fleet serves has no slots, and what is due in it waits for one.
 _LANES = """
 with offered as (
   select details ->> 'lane' as lane, coalesce(sum((details ->> 'slots')::integer) filter (

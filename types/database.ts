@@ -1,5 +1,4 @@
-// Written by `make types`. Made of: c1fb4b9d3ee307bd069f40dc359cb2dbf5d8b570f098461c0357281e4b672c7a
-// Written by `make types`. Made of: 0e7df947ae737592f5a3df9c68d8cbcd7226e843f33c035bfcef5092bb34ac0d
+// Written by `make types`. Made of: dea5e0812c2d338b9a72231cdf0eec590c1db986549d4855a77af8631bd4421e
 export type Json =
   | string
   | number

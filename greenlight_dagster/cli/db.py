@@ -1,4 +1,4 @@
-"""`greenlight db`: migrate, status, reset, partitions."""
+"""`greenlight db`: migrate, status, reset, partitions, and what is said after a restore."""
 
 from __future__ import annotations
 

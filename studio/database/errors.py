@@ -44,11 +44,11 @@ _BY_SQLSTATE: dict[str, tuple[type[StudioError], str]] = {
     "GL060": (InvalidInput, "Approve the page again; only what was approved is published."),
     "GL061": (Conflict, "See what there is: `greenlight pages list`."),
     "GL062": (Conflict, "Come back later."),
-    "GL070": (LimitReached, "Wait until some have run, or cancel some (`greenlight jobs list`, `greenlight limits`)."),
-    "GL071": (LimitReached, "Delete files that are not needed (`greenlight limits` says what there is)."),
     "GL063": (NotFound, "Check the id (`greenlight projects list`)."),
     "GL070": (DatabaseRestored, "Stop everything, and run `greenlight db after-restore`."),
     "GL071": (InvalidInput, "Give the moment it was restored to, with its time zone, or leave --to out."),
+    "GL080": (LimitReached, "Wait until some have run, or cancel some (`greenlight jobs list`, `greenlight limits`)."),
+    "GL081": (LimitReached, "Delete files that are not needed (`greenlight limits` says what there is)."),
 }
 
 # Their functions know better than a table what is to be done, and say so in the hint.

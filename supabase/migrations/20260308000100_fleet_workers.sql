@@ -99,15 +99,7 @@ language sql stable set search_path = public, pg_temp as $$
 $$;
 comment on function public.offered_slots is 'How many processes the living workers of a lane have, busy or not.';
 
-do $$
-declare
-  v_function text;
-begin
-  foreach v_function in array array[
-    'take_run(text, text, text, integer)', 'end_run_take(text, text, text)',
-    'report_worker(text, text, text, jsonb, double precision)', 'offered_slots(text, text, interval)'
-  ] loop
-    execute format('revoke execute on function public.%s from public, anon, authenticated', v_function);
-    execute format('grant execute on function public.%s to service_role', v_function);
-  end loop;
-end $$;
+revoke execute on function public.take_run, public.end_run_take, public.report_worker, public.offered_slots
+  from public, anon, authenticated;
+grant execute on function public.take_run, public.end_run_take, public.report_worker, public.offered_slots
+  to service_role;

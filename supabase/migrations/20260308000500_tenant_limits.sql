@@ -1,7 +1,7 @@
 -- What one project may take of what all share: places in the queue, and bytes in the storage. Every client is bound,
 -- because the database asks; the figures are the installation's settings, written here when it migrates.
 --
--- SQLSTATE GL070 = as many jobs of the project wait or are due as may, GL071 = its files take as much room as they may.
+-- SQLSTATE GL080 = as many jobs of the project wait or are due as may, GL081 = its files take as much room as they may.
 -- A transaction that enqueues for everybody, as the night shift's does, sets greenlight.tenant_limits to off: its jobs are
 -- one per project and day, and one project at its limit must not keep the others from theirs.
 
@@ -41,12 +41,12 @@ begin
                               where q.project_id::text = v_project.id::text and q.status = 'queued'
                               limit v_limit + 1) q) > v_limit then
       raise exception 'Project % has % jobs in the queue, as many as a project may have.', v_project.id, v_limit
-        using errcode = 'GL070';
+        using errcode = 'GL080';
     end if;
   end loop;
 end $$;
 comment on function public.require_queue_room is
-  'Raise GL070 where a project of these jobs has more of them in the queue than it may; after they are announced.';
+  'Raise GL080 where a project of these jobs has more of them in the queue than it may; after they are announced.';
 
 create or replace function public.agent_jobs_inserted() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
@@ -78,7 +78,7 @@ begin
     where project_id = new.project_id and status <> 'failed' and storage_path <> new.storage_path;
   if v_taken + new.size_bytes > v_limit then
     raise exception 'The files of project % take % bytes; with % more they would be beyond the % that a project may have.',
-      new.project_id, v_taken, new.size_bytes, v_limit using errcode = 'GL071';
+      new.project_id, v_taken, new.size_bytes, v_limit using errcode = 'GL081';
   end if;
   return new;
 end $$;

@@ -9,6 +9,7 @@ comment on column public.agent_jobs.events_pruned_at is
 create or replace function public.agent_jobs_prepare() returns trigger
 language plpgsql set search_path = public, pg_temp as $$
 declare
+  v_known database_identity;
   c_first constant timestamptz := '2000-01-01 00:00:00+00';
   c_last constant timestamptz := '9999-12-31 00:00:00+00';
 begin
@@ -46,6 +47,15 @@ begin
   -- Whoever lets a job run, by whatever statement, ends what earlier claims may write.
   new.claim_no := greatest(
     new.claim_no, old.claim_no + case when new.status = 'running' and old.status <> 'running' then 1 else 0 end);
+  if new.claim_no > old.claim_no then
+    select * into v_known from database_identity where name = 'studio';
+    if v_known.identity <> database_identity_now() then
+      raise exception 'The database was restored or promoted since it was last used.'
+        using errcode = 'GL070', hint = 'Stop everything, and run `greenlight db after-restore`.';
+    end if;
+    -- Of what was claimed in a lost piece of history, no number comes again: runs are told apart by them.
+    new.claim_no := greatest(new.claim_no, coalesce(v_known.claim_floor, 0));
+  end if;
   if new.status = old.status then
     return new;
   end if;

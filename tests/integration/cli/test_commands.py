@@ -116,11 +116,8 @@ def test_these_are_the_commands() -> None:
         "db migrate",
         "db status",
         "db reset",
-<<<<<<< HEAD
         "db after-restore",
-=======
         "db partitions",
->>>>>>> 6836693 (Say what grows by how much, and when the event table wants partitions)
         "bench latency",
         "bench chats",
         "bench burst",
