@@ -13,6 +13,7 @@ import email.parser
 import email.policy
 import json
 import multiprocessing
+import socket
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -140,7 +141,7 @@ def parts(message: email.message.EmailMessage) -> tuple[str, str]:
 class ResendServer:
     """Delivers each key once. `script` holds answers to give instead, in order; `pause` runs before an answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: socket.socket | None = None) -> None:
         self.delivered: list[dict[str, Any]] = []
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.script: deque[tuple[int, dict[str, Any]]] = deque()
@@ -175,7 +176,11 @@ class ResendServer:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        if listener is not None:
+            self._http.socket.close()
+            self._http.socket = listener
+        host, port = self._http.socket.getsockname()
+        self.url = f"http://{host}:{port}"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 
     def answer(self, path: str, headers: Any, body: bytes) -> tuple[int, dict[str, Any]] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import socket
 import ssl
 import threading
 import urllib.parse
@@ -192,18 +193,21 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def providers() -> Iterator[Providers]:
-    """Run the providers: the APIs over HTTP, the deploy host over TLS."""
+def providers(listener: socket.socket | None = None) -> Iterator[Providers]:
+    """Run the providers: the APIs over HTTP, at `listener` where it is given; the deploy host over TLS."""
     state = Providers()
-    with _served(state, tls=False) as plain, _served(state, tls=True) as secure:
-        state.url = f"http://127.0.0.1:{plain[1]}"
+    with _served(state, listener, tls=False) as plain, _served(state, tls=True) as secure:
+        state.url = f"http://{plain[0]}:{plain[1]}"
         state.hook_address = secure
         yield state
 
 
 @contextlib.contextmanager
-def _served(state: Providers, *, tls: bool) -> Iterator[tuple[str, int]]:
+def _served(state: Providers, listener: socket.socket | None = None, *, tls: bool) -> Iterator[tuple[str, int]]:
     server = _Server(("127.0.0.1", 0), _Handler)
+    if listener is not None:
+        server.socket.close()
+        server.socket = listener
     if tls:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(TLS_FOLDER / "site.pem")
@@ -212,7 +216,7 @@ def _served(state: Providers, *, tls: bool) -> Iterator[tuple[str, int]]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield ("127.0.0.1", server.server_address[1])
+        yield server.socket.getsockname()
     finally:
         server.shutdown()
         thread.join()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import anthropic
 import httpx
 
 from studio.listening import listening_socket
+from studio.sandbox.journal import Journal
 from studio.sandbox.routes import Sandbox
 from studio.sandbox.search import Corpus
 from studio.sandbox.server import SandboxServer
@@ -62,13 +64,21 @@ class SandboxClient:
 class SandboxThread(SandboxClient):
     """The server in a thread of the test process: starts in milliseconds. A context manager."""
 
-    def __init__(self, *, corpus: Path | None = None, chunk_delay_ms: float = 0.0) -> None:
+    def __init__(
+        self, *, corpus: Path | None = None, chunk_delay_ms: float = 0.0, listener: socket.socket | None = None
+    ) -> None:
         self._sandbox = Sandbox(Corpus.load(corpus), chunk_delay_ms=chunk_delay_ms)
         self._server = SandboxServer(self._sandbox)
         # The socket listens from here on: whoever connects early waits in its backlog.
-        self._socket = listening_socket("127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._socket = listener or listening_socket("127.0.0.1", 0)
+        host, port = self._socket.getsockname()
+        self.url = f"http://{host}:{port}"
         self._thread = threading.Thread(target=self._run, name="sandbox-model", daemon=True)
+
+    @property
+    def journal(self) -> Journal:
+        """The record of requests itself, for who cannot reach the server."""
+        return self._sandbox.journal
 
     def _run(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))
