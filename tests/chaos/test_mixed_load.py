@@ -67,11 +67,7 @@ def history(stack: UpStack, world: World) -> History:
             found = gather(url, dagster_url, world, LEASE_SECONDS, without=load.placed)
             followers.caught_up(60.0)
     found.samples = sampler.samples
-    # What came after the moment of the history is not its matter.
-    found.followed = {
-        project: [event for event in seen if event[0] <= found.counters.get(project, 0)]
-        for project, seen in followers.seen.items()
-    }
+    found.followed = followers.until(found.counters)
     return found
 
 

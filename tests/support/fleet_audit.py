@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from uuid import UUID
 
-from tests.support.fleet_history import EventSeen, History, JobSeen
+from tests.support.fleet_history import EventSeen, History, JobSeen, Sample
 
 FINAL = ("completed", "failed", "canceled")
 FINAL_RUNS = ("SUCCESS", "FAILURE", "CANCELED")
@@ -187,7 +187,7 @@ def waits(history: History) -> Iterator[str]:
         claimable = {
             due.job
             for due in sample.due
-            if in_lane[due.lane] < sample.slots[due.lane][0]
+            if in_lane[due.lane] < _free_at_all(sample, due.lane)
             and of_project[due.lane, due.project] < sample.slots[due.lane][1]
         }
         since = {job: since.get(job, sample.at) for job in claimable}
@@ -205,6 +205,11 @@ def blindness(history: History) -> Iterator[str]:
     for before, after in pairwise(history.samples):
         if after.at - before.at > history.lease_seconds:
             yield f"nobody looked for {after.at - before.at:.1f} s"
+
+
+def _free_at_all(sample: Sample, lane: str) -> int:
+    slots = sample.slots[lane][0]
+    return slots if sample.offered is None else min(slots, sample.offered.get(lane, 0))
 
 
 def _by_project(history: History) -> dict[UUID, list[EventSeen]]:

@@ -94,12 +94,16 @@ class Due(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """The queue at one moment of the database's clock; `slots` has per lane how many run, in all and per project."""
+    """The queue at one moment of the database's clock; `slots` has per lane how many run, in all and per project.
+
+    `offered` has how many of them somebody could take right now, where workers come and go.
+    """
 
     at: float
     slots: Mapping[str, tuple[int, int]]
     held: Sequence[Held]
     due: Sequence[Due]
+    offered: Mapping[str, int] | None = None
 
 
 @dataclass

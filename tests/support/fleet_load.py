@@ -72,7 +72,7 @@ class Load:
         # What the approvals' packets are said to come from: rows that never were in the queue.
         self.placed = {row["id"] for row in db.fetch_all("select id from public.agent_jobs where claim_no = 0")}
         self.asked = 0
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
 
     def __len__(self) -> int:
         return len(self._askings)
@@ -82,7 +82,11 @@ class Load:
         stop = stop or threading.Event()
         pause = seconds / max(1, len(self._askings))
         for asking in self._askings:
-            self._patiently(asking)
+            try:
+                self._patiently(asking)
+            except BaseException as exc:
+                self.failure = exc
+                raise
             self.asked += 1
             stop.wait(self._dice.uniform(0.5, 1.5) * pause)
 

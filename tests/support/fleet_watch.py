@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Mapping
 from typing import LiteralString
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import dict_row
 
+from studio import fleet
 from studio.database.connection import Database
 from studio.errors import DatabaseError
 from studio.event_hub import EventHub
@@ -20,6 +22,9 @@ from tests.support.waiting import eventually
 SAMPLE_SECONDS = 0.5
 CONNECT_SECONDS = 2
 
+_OFFERED: LiteralString = """
+select lane, public.offered_slots(%s, lane, %s) as slots from public.agent_job_lanes
+"""
 # One statement, so one moment.
 _SAMPLE: LiteralString = """
 select extract(epoch from now())::float8 as at,
@@ -37,8 +42,10 @@ class Sampler:
     While the database is away there is nothing to be seen; the audit is told by the gap.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, heartbeat_seconds: float | None = None) -> None:
+        """With `heartbeat_seconds` there are workers that come and go, and are heard of so often."""
         self._url = url
+        self._heartbeat_seconds = heartbeat_seconds
         self.samples: list[Sample] = []
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fleet-sampler", daemon=True)
@@ -73,7 +80,11 @@ class Sampler:
         ]
         due = [Due(UUID(job), UUID(project), lane) for job, project, lane in seen["due"]]
         slots = {lane: (int(counts[0]), int(counts[1])) for lane, counts in dict(row["slots"]).items()}  # type: ignore[call-overload]
-        self.samples.append(Sample(float(row["at"]), slots, held, due))  # type: ignore[arg-type]
+        offered = None
+        if self._heartbeat_seconds is not None:
+            found = conn.execute(_OFFERED, [fleet.SERVICE, fleet.life(self._heartbeat_seconds)]).fetchall()
+            offered = {str(one["lane"]): int(str(one["slots"])) for one in found}
+        self.samples.append(Sample(float(row["at"]), slots, held, due, offered))  # type: ignore[arg-type]
 
 
 class Followers:
@@ -117,6 +128,13 @@ class Followers:
         with contextlib.suppress(AssertionError):
             # What is missing is the audit's to say.
             eventually(is_there, seconds, "followers being handed everything")
+
+    def until(self, ends: Mapping[UUID, int]) -> dict[UUID, list[tuple[int, UUID]]]:
+        """Return what each was handed up to the seq in `ends`: what came later is not a matter of a history."""
+        return {
+            project: [event for event in seen if event[0] <= ends.get(project, 0)]
+            for project, seen in self.seen.items()
+        }
 
     def _follow(self, project: UUID) -> None:
         seen = self.seen[project]

@@ -1,4 +1,4 @@
-"""The world that a fleet acts in: a model, ad and code providers, and a post office, each of which counts.
+"""The world that a fleet acts in: a model, ad and code providers, a post office, and a storage. Those count.
 
 They run in the test's process and listen where the test says: on this machine, or on a host of `tests.support.hosts`,
 whose workers reach them over the network that a test cuts.
@@ -17,6 +17,8 @@ from tests.support.approvals import ADS, REPOSITORY
 from tests.support.mail import KEY, ResendServer
 from tests.support.providers import Providers, providers
 from tests.support.sandbox import SandboxThread
+from tests.support.supabase_storage import KEY as STORAGE_KEY
+from tests.support.supabase_storage import SupabaseServer
 
 # A word of the model every so often: an answer takes seconds, and is struck in its middle.
 CHUNK_DELAY_MS = 30.0
@@ -39,11 +41,13 @@ class World:
         self.providers: Providers
         self.resend: ResendServer
         self.model: SandboxThread
+        self.storage: SupabaseServer
 
     def __enter__(self) -> World:
         self.providers = self._left.enter_context(providers(self._listen()))
         self.resend = self._left.enter_context(ResendServer(self._listen()))
         self.model = self._left.enter_context(SandboxThread(chunk_delay_ms=self._delay, listener=self._listen()))
+        self.storage = self._left.enter_context(SupabaseServer(self._listen()))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,6 +71,9 @@ class World:
             "RESEND_API_KEY": KEY,
             "RESEND_FROM_EMAIL": "Studio <mail@studio.test>",
             "GREENLIGHT_RESEND_URL": self.resend.url,
+            # A folder is one machine's alone.
+            "SUPABASE_URL": self.storage.url,
+            "SUPABASE_SERVICE_ROLE_KEY": STORAGE_KEY,
             # The studio may ask nobody else.
             "GREENLIGHT_OUTBOUND": "false",
         }

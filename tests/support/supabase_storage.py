@@ -14,6 +14,7 @@ import hmac
 import json
 import logging
 import re
+import socket
 import threading
 import time
 import uuid
@@ -74,10 +75,11 @@ class Thing:
 class SupabaseServer:
     """The service on `url`, in a thread. `failing` answers for it while it is set; `requests` are those it got."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: socket.socket | None = None) -> None:
         self.reset()
-        self._socket = listening_socket("127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._socket = listener or listening_socket("127.0.0.1", 0)
+        host, port = self._socket.getsockname()
+        self.url = f"http://{host}:{port}"
         app = Starlette(
             routes=[
                 Route("/storage/v1/bucket", self._create_bucket, methods=["POST"]),
