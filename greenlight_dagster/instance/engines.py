@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 
 from studio.backoff import Backoff
 from studio.database.connection import PING_AFTER_IDLE_SECONDS, closed_by_server
+from studio.database.liveness import KEEPALIVE, SERVER_KEEPALIVE
 from studio.settings import get_settings
 
 log = logging.getLogger(__name__)
@@ -72,10 +73,14 @@ def shared_engine(url: str, statement_timeout_ms: int | None = None) -> Engine:
 
 
 def _make(key: _Key) -> Engine:
-    options = str(sqlalchemy.make_url(key.url).query.get("options", ""))
+    given = sqlalchemy.make_url(key.url).query
+    options = str(given.get("options", ""))
     pooled = get_settings().db_pooled
-    if key.statement_timeout_ms is not None and not pooled:
-        options = f"{options} -c statement_timeout={key.statement_timeout_ms}".strip()
+    if not pooled:
+        # What the URL says stands.
+        options = f"{SERVER_KEEPALIVE} {options}".strip()
+        if key.statement_timeout_ms is not None:
+            options = f"{options} -c statement_timeout={key.statement_timeout_ms}"
     engine = create_pg_engine(
         key.url,
         isolation_level="AUTOCOMMIT",
@@ -83,7 +88,10 @@ def _make(key: _Key) -> Engine:
         max_overflow=MAX_OVERFLOW,
         # The one used last is used next, so that the surplus of a rush grows old and is pinged or dropped.
         pool_use_lifo=True,
-        connect_args={"options": options} if options else {},
+        connect_args={
+            **({"options": options} if options else {}),
+            **{name: value for name, value in KEEPALIVE.items() if name not in given},
+        },
     )
     event.listen(engine, "checkout", _require_living)
     event.listen(engine, "checkin", _note_use)

@@ -19,6 +19,7 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from studio.database.liveness import SERVER_KEEPALIVE, keepalive
 from studio.database.pooled import Haste, bounded, settle
 from studio.database.reading import set_up
 from studio.database.traced import TracedCursor, waited
@@ -34,8 +35,6 @@ POOL_TIMEOUT_SECONDS = 30.0
 CONNECT_TIMEOUT_SECONDS = 10
 # A connection that has been idle for this long may have been dropped on the way without a word.
 PING_AFTER_IDLE_SECONDS = 120.0
-# A connection that waits sends nothing, and would never learn that its server's machine is gone.
-KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 # What PgBouncer says to `options`, which it does not know.
 REFUSED_BY_POOLER = "unsupported startup parameter"
 
@@ -128,7 +127,7 @@ class Database:
         self._direct: dict[str, Any] = {
             **general,
             "cursor_factory": TracedCursor,
-            "options": f"-c timezone=UTC{_bounds(haste)}",
+            "options": f"-c timezone=UTC {SERVER_KEEPALIVE}{_bounds(haste)}",
         }
         self._kind: type[Connection] = psycopg.Connection[DictRow]
         self._kwargs = self._direct
@@ -143,7 +142,7 @@ class Database:
     def _make_pool(self, size: int) -> ConnectionPool[Connection]:
         return ConnectionPool(
             self.url,
-            kwargs=self._kwargs,
+            kwargs={**keepalive(self.url), **self._kwargs},
             connection_class=self._kind,
             min_size=0,
             max_size=size,
@@ -267,11 +266,8 @@ class Database:
 def _connected(
     url: str, kind: type[Connection], parameters: dict[str, Any], variable: str = "DATABASE_URL"
 ) -> Connection:
-    # What the URL says about keepalives stands.
-    given = psycopg.conninfo.conninfo_to_dict(url)
-    parameters = {**parameters, **{name: value for name, value in KEEPALIVE.items() if name not in given}}
     try:
-        conn = kind.connect(url, **parameters)
+        conn = kind.connect(url, **{**keepalive(url), **parameters})
     except psycopg.OperationalError as exc:
         remedy = f"Check that it runs and that {variable} is right (`greenlight doctor`)."
         if REFUSED_BY_POOLER in str(exc):
