@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection, CursorResult, Engine, RootTransaction
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 
 from studio.backoff import Backoff
-from studio.database.connection import PING_AFTER_IDLE_SECONDS, closed_by_server
+from studio.database.connection import CONNECT_TIMEOUT_SECONDS, PING_AFTER_IDLE_SECONDS, closed_by_server
 from studio.database.liveness import KEEPALIVE, SERVER_KEEPALIVE
 from studio.settings import get_settings
 
@@ -51,6 +51,7 @@ _PASSING = (
     "query_wait_timeout",
     "no more connections allowed",
 )
+_PATIENT = {**KEEPALIVE, "connect_timeout": CONNECT_TIMEOUT_SECONDS}
 _GONE_STATES = ("57P01", "57P02", "57P03", "08")
 
 
@@ -88,9 +89,10 @@ def _make(key: _Key) -> Engine:
         max_overflow=MAX_OVERFLOW,
         # The one used last is used next, so that the surplus of a rush grows old and is pinged or dropped.
         pool_use_lifo=True,
+        # A machine that is cut off would else try for minutes, and longer than it is cut off.
         connect_args={
             **({"options": options} if options else {}),
-            **{name: value for name, value in KEEPALIVE.items() if name not in given},
+            **{name: value for name, value in _PATIENT.items() if name not in given},
         },
     )
     event.listen(engine, "checkout", _require_living)

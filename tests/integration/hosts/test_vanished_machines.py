@@ -57,9 +57,19 @@ with shared_engine(sqlalchemy_url(sys.argv[1])).connect() as conn:
     dagster = seen(conn.connection.fileno())
 print(json.dumps({"pooled": pooled, "direct": direct, "dagster": dagster}))
 """
+CONNECT = """
+import sys
+from sqlalchemy.exc import OperationalError
+from greenlight_dagster.instance.engines import shared_engine
+from greenlight_dagster.stack.urls import sqlalchemy_url
+try:
+    shared_engine(sqlalchemy_url(sys.argv[1])).connect()
+except OperationalError as exc:
+    print(exc)
+"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def postgres(control: Host) -> HostPostgres:
     server = HostPostgres(control)
     server.start()
@@ -84,3 +94,11 @@ def test_the_locks_of_a_vanished_machine_are_gone_before_its_lease_is(
     assert look.wait(120.0) == 0, look.output()
     wanted = [True, KEEPALIVE["keepalives_idle"], KEEPALIVE["tcp_user_timeout"]]
     assert json.loads(look.output()) == dict.fromkeys(("pooled", "direct", "dagster"), wanted)
+
+
+def test_a_machine_that_is_cut_off_does_not_wait_for_a_connection(east: Host, postgres: HostPostgres) -> None:
+    east.cut_off()
+    # The kernel tries for two minutes, and ever more rarely.
+    program = east.run([sys.executable, "-c", CONNECT, postgres.url("fleet")], "connect")
+    assert program.wait(90.0) == 0
+    assert "timeout expired" in program.output()
