@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from resources import run_tags
 from resources.database import StudioDatabase
+from sensors.forsaken import Forsaken
 from sensors.relays import WATCHER
 from sensors.waiting import NOTHING_DUE, Pace, Wait, Waited
 from studio import queue
@@ -216,6 +217,7 @@ def _launch_error(instance: DagsterInstance, run: DagsterRun) -> str:
 
 def build_watcher(pace: Pace) -> dg.SensorDefinition:
     """Return the watcher sensor."""
+    forsaken = Forsaken(get_settings().lease_seconds)
 
     @dg.sensor(
         name=WATCHER,
@@ -224,11 +226,12 @@ def build_watcher(pace: Pace) -> dg.SensorDefinition:
         description="Brings jobs of crashed, unlaunched and canceled runs back to the queue.",
     )
     def watcher(context: dg.SensorEvaluationContext, studio_database: StudioDatabase) -> Iterator[dg.SkipReason]:
-        db = studio_database.get()
+        db, instance = studio_database.get(), context.instance
         wait = Wait(WATCHER, studio_database.listener(), pace, gap=WATCH_SECONDS)
         try:
             done = wait.until(
-                lambda: watch_once(db, context.instance) or None, next_look=lambda: _seconds_until_next_watch(db)
+                lambda: watch_once(db, instance) + forsaken.sweep(db, instance) or None,
+                next_look=lambda: _seconds_until_next_watch(db),
             )
         except SQLAlchemyError as exc:
             yield dg.SkipReason(f"Dagster's runs cannot be read: {exc}")
