@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -28,6 +28,8 @@ from studio.tracing.spans import Span
 
 log = logging.getLogger(__name__)
 
+# A clock that is off by less than the moment between the claim and its trace may take cannot be told from a right one.
+CLOCK_SECONDS = 5.0
 _lock = threading.Lock()
 _users = 0
 
@@ -80,6 +82,7 @@ def begin(claim: Claim, run: DagsterRun, settings: Settings, *, of_pickup: bool)
         job.job_type,
         trace_id=ids.of_claim(job.id, job.claim_no),
         start_time=due if of_pickup else claimed,
+        now=_time_of_database(claim, settings),
         kind="job",
         attributes={
             names.JOB_ID: str(job.id),
@@ -107,6 +110,15 @@ def begin(claim: Claim, run: DagsterRun, settings: Settings, *, of_pickup: bool)
             # The boundary between the work and its tracing.
             log.exception("The trace of job %s does not say what was before it", job.id)
     return trace
+
+
+def _time_of_database(claim: Claim, settings: Settings) -> datetime | None:
+    """Return the time by the database's clock where this machine's is off: a trace's other moments are by that one."""
+    if claim.job.leased_until is None:
+        return None
+    # The claim was taken up a moment ago.
+    now = claim.job.leased_until - timedelta(seconds=settings.lease_seconds)
+    return now if abs(now - datetime.now(UTC)) > timedelta(seconds=CLOCK_SECONDS) else None
 
 
 def _owner(claim: Claim) -> dict[str, Any]:

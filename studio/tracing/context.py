@@ -34,16 +34,21 @@ class TraceContext:
         *,
         trace_id: UUID | None = None,
         start_time: datetime | None = None,
+        now: datetime | None = None,
         kind: Kind = "manual",
         collector: TraceCollector | None = None,
         attributes: dict[str, Any] | None = None,
         **columns: Any,
     ) -> None:
-        """Describe the trace. `start_time` (UTC) may lie in the past; `columns` are further ones of `TraceRow`."""
+        """Describe the trace. `start_time` (UTC) may lie in the past; `columns` are further ones of `TraceRow`.
+
+        `now` is the time at `begin`, where it is known that this machine's clock is wrong.
+        """
         self.trace_id = trace_id or uuid4()
         self.root: Span | NoSpan = NOTHING
         self._collector = collector
         self._start_time = start_time
+        self._now = now
         self._row: dict[str, Any] = {"pipeline_name": pipeline_name, "kind": kind, **columns}
         self._attributes = attributes
         self._active: Active | None = None
@@ -56,7 +61,7 @@ class TraceContext:
         try:
             began_ns = time.perf_counter_ns()
             row = TraceRow(trace_id=self.trace_id, start_time=datetime.now(UTC), **self._row)
-            trace = Trace(row, collector)
+            trace = Trace(row, collector, self._now)
             if self._start_time is not None:
                 began_ns = min(began_ns, trace.perf_ns(self._start_time))
             row.start_time = moment(trace.epoch_ns(began_ns))

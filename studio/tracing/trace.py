@@ -18,7 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Trace:
-    """The state that the spans of one trace share in this process.
+    """The state that the spans of one trace share in this process. `now` is the time where this machine's is wrong.
 
     Durations are told by `perf_counter`, moments by the wall clock: it is read once, where the trace begins in this
     process, and every later moment is that plus what the monotonic clock has gone on. A clock that is set meanwhile
@@ -27,7 +27,7 @@ class Trace:
 
     __slots__ = ("_counted", "_lock", "closed", "collector", "dropped", "root", "row", "wall_ns", "zero_ns")
 
-    def __init__(self, row: TraceRow, collector: TraceCollector) -> None:
+    def __init__(self, row: TraceRow, collector: TraceCollector, now: datetime | None = None) -> None:
         self.row = row
         self.collector = collector
         self.dropped = 0
@@ -37,7 +37,7 @@ class Trace:
         self._counted: set[str] = set()
         self._lock = threading.Lock()
         self.zero_ns = time.perf_counter_ns()
-        self.wall_ns = time.time_ns()
+        self.wall_ns = time.time_ns() if now is None else nanoseconds(now)
 
     def epoch_ns(self, perf_ns: int) -> int:
         """Return the nanoseconds since 1970 at a reading of `perf_counter_ns`."""
@@ -45,7 +45,7 @@ class Trace:
 
     def perf_ns(self, moment: datetime) -> int:
         """Return what `perf_counter_ns` would have read at `moment` (with a time zone)."""
-        return round((moment - _EPOCH) / timedelta(microseconds=1)) * 1000 - self.wall_ns + self.zero_ns
+        return nanoseconds(moment) - self.wall_ns + self.zero_ns
 
     def add(self, span: SpanRow) -> None:
         """Count an ended span, once: at a stop, two threads may have it in their hands."""
@@ -66,6 +66,11 @@ class Trace:
             self.row.queue_ms = span.duration_ms
         elif span.span_name == names.LAUNCH:
             self.row.launch_ms = span.duration_ms
+
+
+def nanoseconds(moment: datetime) -> int:
+    """Return the nanoseconds since 1970 at `moment` (with a time zone)."""
+    return round((moment - _EPOCH) / timedelta(microseconds=1)) * 1000
 
 
 def moment(epoch_ns: int) -> datetime:
