@@ -33,11 +33,11 @@ IDEA = "{name} is a tool library: neighbours lend each other drills, ladders and
 MIX = {
     "chat": 34,
     "bench.realtime": 8,
-    "bench.standard": 16,
+    "bench.standard": 20,
     "bench.heavy": 10,
     ADS: 10,
     REPOSITORY: 6,
-    "phase0": 8,
+    "phase0": 4,
     "mail": 8,
 }
 # More attempts than the registry gives: what is tried here is whether they lead to an end, not when one gives up.
