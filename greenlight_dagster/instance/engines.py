@@ -75,13 +75,10 @@ def shared_engine(url: str, statement_timeout_ms: int | None = None) -> Engine:
 
 def _make(key: _Key) -> Engine:
     given = sqlalchemy.make_url(key.url).query
-    options = str(given.get("options", ""))
     pooled = get_settings().db_pooled
-    if not pooled:
-        # What the URL says stands.
-        options = f"{SERVER_KEEPALIVE} {options}".strip()
-        if key.statement_timeout_ms is not None:
-            options = f"{options} -c statement_timeout={key.statement_timeout_ms}"
+    options = f"{'' if pooled else SERVER_KEEPALIVE} {given.get('options', '')}".strip()
+    if key.statement_timeout_ms is not None and not pooled:
+        options = f"{options} -c statement_timeout={key.statement_timeout_ms}"
     engine = create_pg_engine(
         key.url,
         isolation_level="AUTOCOMMIT",
@@ -89,11 +86,8 @@ def _make(key: _Key) -> Engine:
         max_overflow=MAX_OVERFLOW,
         # The one used last is used next, so that the surplus of a rush grows old and is pinged or dropped.
         pool_use_lifo=True,
-        # A machine that is cut off would else try for minutes, and longer than it is cut off.
-        connect_args={
-            **({"options": options} if options else {}),
-            **{name: value for name, value in _PATIENT.items() if name not in given},
-        },
+        # A machine that is cut off would else try for minutes, longer than it is cut off. What the URL says stands.
+        connect_args={"options": options} | {name: value for name, value in _PATIENT.items() if name not in given},
     )
     event.listen(engine, "checkout", _require_living)
     event.listen(engine, "checkin", _note_use)
