@@ -276,7 +276,10 @@ def _storage(settings: Settings) -> Finding:
         if isinstance(storage, FolderStorage):
             found = storage.list("")
             size = sum(file.size_bytes for file in found)
-            return Finding("storage", "ok", f"{len(found)} files, {size / 1e6:,.1f} MB in {storage.root}")
+            told = f"{len(found)} files, {size / 1e6:,.1f} MB in {storage.root}"
+            if settings.broker_url is not None:
+                return Finding("storage", "warning", f"{told}; every worker's machine must mount this very folder")
+            return Finding("storage", "ok", told)
         where = f"the bucket {BUCKET} at {settings.supabase_url}"
         public = storage.is_public()
     except StudioError as exc:

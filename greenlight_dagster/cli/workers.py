@@ -15,9 +15,9 @@ from greenlight_dagster.stack import profile
 from greenlight_dagster.workers import host
 from greenlight_dagster.workers.node import Plan
 from studio import fleet, lanes
-from studio.database import migrations
+from studio.database import schema
 from studio.database.connection import Database
-from studio.errors import Conflict, InvalidInput, SettingsError, StackError
+from studio.errors import Conflict, InvalidInput, SettingsError
 from studio.job_types import LANES, Lane
 from studio.settings import Settings, get_settings
 
@@ -53,7 +53,7 @@ def worker(
             raise SettingsError(
                 "GREENLIGHT_DAGSTER_DATABASE_URL is not set.", "Set it to what it is where `greenlight up` runs."
             )
-        _require_schema(db)
+        schema.require_usable(db)
         plans = _plans(settings, lane or [], name or socket.gethostname())
         _require_names(db, settings, plans)
     os.environ["DAGSTER_HOME"] = str(host.prepare_home(settings.data_dir, profile.FLEET.dagster_yaml))
@@ -101,15 +101,6 @@ def workers(
         )
     if here and not (found and all(w.lives and w.status == "running" for w in found)):
         raise typer.Exit(1)
-
-
-def _require_schema(db: Database) -> None:
-    pending = [migration for migration in migrations.status(db) if migration.state == "pending"]
-    if pending:
-        raise StackError(
-            f"The database lacks {len(pending)} migrations that this release needs, the first {pending[0].version}.",
-            "Run `greenlight db migrate`, or start the new release where `greenlight up` runs first.",
-        )
 
 
 def _require_names(db: Database, settings: Settings, plans: list[Plan]) -> None:

@@ -23,6 +23,8 @@ DEFAULT_LANE: Lane = "standard"
 VISIBILITY_SECONDS = 24 * 3600
 # A broker that is cut off without a word is noticed by this.
 SOCKET_SECONDS = 10.0
+# RabbitMQ and we take each other for gone after two of them.
+AMQP_HEARTBEAT_SECONDS = 20
 _REDIS = frozenset({"redis", "rediss"})
 _AMQP = frozenset({"amqp", "amqps", "pyamqp"})
 
@@ -78,6 +80,7 @@ def configuration(broker: str) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_connection_timeout": SOCKET_SECONDS,
+        "broker_heartbeat": AMQP_HEARTBEAT_SECONDS,
         # How long whoever hands a run out goes on trying: the daemon has others to launch.
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.4, "interval_max": 1},
         "worker_redirect_stdouts": False,
