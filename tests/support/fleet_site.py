@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -41,9 +42,7 @@ class Redis:
         if program is None:
             pytest.skip("needs redis-server (Debian's package of that name)")
         self._program = program
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        [self.port] = free_ports(1)
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -80,12 +79,88 @@ class Redis:
         return False
 
 
+class Rabbit:
+    """Debian's `rabbitmq-server` on free ports, with folders and a port mapper of its own: a context manager."""
+
+    def __init__(self) -> None:
+        # Debian's wrapper in PATH insists on being root or the system's user, and changes to the latter.
+        self._program = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+        if not self._program.exists():
+            pytest.skip("needs rabbitmq-server (Debian's package of that name)")
+        self._folder = Path(tempfile.mkdtemp(prefix="gl-rabbit-"))
+        self.port, self._distribution, self._mapper = free_ports(3)
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Rabbit:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it, which takes some seconds, and wait until it answers."""
+        (self._folder / "enabled_plugins").write_text("[].\n")
+        environment = {
+            "PATH": f"{os.environ['PATH']}:/usr/lib/rabbitmq/bin",
+            "HOME": str(self._folder),
+            "RABBITMQ_NODENAME": "greenlight@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self._distribution),
+            "ERL_EPMD_PORT": str(self._mapper),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_MNESIA_BASE": str(self._folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self._folder / "log"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._folder / "enabled_plugins"),
+            "RABBITMQ_CONFIG_FILE": str(self._folder / "none"),
+            "RABBITMQ_CONF_ENV_FILE": str(self._folder / "none"),
+            "RABBITMQ_PID_FILE": str(self._folder / "pid"),
+        }
+        self._process = subprocess.Popen(
+            [self._program],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        eventually(self._answers, PATIENCE, "RabbitMQ")
+
+    def kill(self) -> None:
+        """Kill it, with what it has started; what was sent to it is on its disk."""
+        if self._process is not None:
+            family = psutil.Process(self._process.pid).children(recursive=True)
+            for one in [*family, psutil.Process(self._process.pid)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+            self._process.wait()
+            self._process = None
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as conn:
+            # By its own protocol: a port that listens is not yet a broker that takes connections.
+            conn.sendall(b"AMQP\x00\x00\x09\x01")
+            return conn.recv(1) == b"\x01"
+        return False
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on just now."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
 class FleetSite(Site):
     """A site with a broker."""
 
     configuration = "dagster.celery.yaml"
 
-    def __init__(self, studio_url: str, dagster_url: str, broker: Redis, **launcher: Any) -> None:
+    def __init__(self, studio_url: str, dagster_url: str, broker: Redis | Rabbit, **launcher: Any) -> None:
         super().__init__(studio_url, dagster_url, broker=broker.url, **launcher)
         self.broker = broker
         self.files = self.folder / "files"
@@ -222,11 +297,15 @@ def kill_host(process: Process) -> None:
 
 @contextlib.contextmanager
 def fleet_installed(
-    postgres: Any, database_template: str, dagster_template: str, **launcher: Any
+    postgres: Any,
+    database_template: str,
+    dagster_template: str,
+    make_broker: type[Redis] | type[Rabbit] = Redis,
+    **launcher: Any,
 ) -> Iterator[FleetSite]:
     """Lend a site with a broker, on fresh databases of the test server."""
     with (
-        Redis() as broker,
+        make_broker() as broker,
         postgres.temporary(database_template) as studio,
         postgres.temporary(dagster_template) as runs,
         FleetSite(postgres.url(studio), postgres.sqlalchemy_url(runs), broker, **launcher) as made,
