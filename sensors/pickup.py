@@ -61,8 +61,8 @@ def free_slots(db: Database, lane: Lane, settings: Settings) -> LaneLimit:
     limit = lanes.limits(settings)[lane]
     if settings.broker_url is None:
         return limit
-    offered = fleet.offered_slots(db, lane, settings.worker_heartbeat_seconds)
-    return limit._replace(slots=offered, per_project=max(1, min(offered, settings.worker_project_limit)))
+    slots = fleet.claimable_slots(db, lane, settings.worker_heartbeat_seconds)
+    return limit._replace(slots=slots, per_project=max(1, min(slots, settings.worker_project_limit)))
 
 
 def _request(db: Database, job: Job) -> dg.RunRequest | None:

@@ -69,6 +69,15 @@ def offered_slots(db: Database, lane: Lane, heartbeat_seconds: float) -> int:
     return int(row["slots"]) if row else 0
 
 
+def claimable_slots(db: Database, lane: Lane, heartbeat_seconds: float) -> int:
+    """Return how many jobs of `lane` may run at once; 0 where no living worker serves it.
+
+    Runs at workers that drain or are lost take none of the others' processes, and so are counted in.
+    """
+    row = db.fetch_one("select public.claimable_slots(%s, %s, %s) as slots", [SERVICE, lane, life(heartbeat_seconds)])
+    return int(row["slots"]) if row else 0
+
+
 def workers(db: Database, heartbeat_seconds: float) -> list[Worker]:
     """Return the workers that were heard of within the last day, by lane and name."""
     rows = db.fetch_all(

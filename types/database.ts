@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: dea5e0812c2d338b9a72231cdf0eec590c1db986549d4855a77af8631bd4421e
+// Written by `make types`. Made of: a8a5e33be6282f9a1fffc554ade0f0f578906e42c63a79b1a7ff6c17e84afea5
 export type Json =
   | string
   | number
@@ -4020,6 +4020,10 @@ export type Database = {
           priority: number
           project_id: string
         }[]
+      }
+      claimable_slots: {
+        Args: { p_lane: string; p_service_name: string; p_within: string }
+        Returns: number
       }
       complete_agent_job: {
         Args: {

@@ -89,7 +89,7 @@ class Host:
             for member in (telling, *members.values()):
                 self._fork(member)
             offers = ", ".join(f"{plan.slots} {lane}" for lane, plan in self._plans.items())
-            self._say(f"Workers are up: {offers}. Ctrl-C lets runs in flight finish.")
+            self._say(f"Workers are started: {offers}. Ctrl-C lets runs in flight finish.")
             while not self._stops:
                 self._look_after([telling, *members.values()])
                 time.sleep(WATCH_SECONDS)

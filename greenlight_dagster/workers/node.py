@@ -88,6 +88,7 @@ class _Voice:
 
     def __init__(self, plan: Plan, line: Line) -> None:
         self._plan = plan
+        self.name = plan.worker_id
         self._line = line
         me = psutil.Process()
         self._me = me
@@ -125,6 +126,7 @@ class Reporting(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def start(self, c: Any) -> None:
         """The broker is there."""
+        log.info("%s takes runs", self.voice.name)
         self.voice.status = "running"
         self.voice.pulse()
         self._timer = c.timer.call_repeatedly(PULSE_SECONDS, self.voice.pulse)
@@ -134,6 +136,7 @@ class Reporting(bootsteps.StartStopStep):  # type: ignore[misc]
         if (timer := getattr(self, "_timer", None)) is not None:
             timer.cancel()
         if self.voice.status == "running":
+            log.warning("%s takes no runs: its connection to the broker is gone", self.voice.name)
             self.voice.status = "error"
             self.voice.pulse()
 

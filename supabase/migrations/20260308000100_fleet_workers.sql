@@ -99,7 +99,25 @@ language sql stable set search_path = public, pg_temp as $$
 $$;
 comment on function public.offered_slots is 'How many processes the living workers of a lane have, busy or not.';
 
-revoke execute on function public.take_run, public.end_run_take, public.report_worker, public.offered_slots
-  from public, anon, authenticated;
-grant execute on function public.take_run, public.end_run_take, public.report_worker, public.offered_slots
-  to service_role;
+create function public.claimable_slots(p_service_name text, p_lane text, p_within interval) returns integer
+language sql stable set search_path = public, pg_temp as $$
+  with offering as (
+    select worker_id, (details ->> 'slots')::integer as slots from worker_heartbeats
+    where service_name = p_service_name and status = 'running' and last_seen_at > now() - p_within
+      and details ->> 'lane' = p_lane
+  )
+  select case when exists (select from offering) then
+    (select sum(slots) from offering) + (
+      select count(*) from agent_jobs j join run_takes t on t.run_id = j.dagster_run_id
+      where j.lane = p_lane and j.status = 'running'
+        and not exists (select from offering o where o.worker_id = t.worker_id))
+  else 0 end::integer
+$$;
+comment on function public.claimable_slots is
+  'How many jobs of a lane may run at once: what its living workers have processes for, beside what goes on at workers '
+  'that drain or are lost, whose runs take none of these processes.';
+
+revoke execute on function public.take_run, public.end_run_take, public.report_worker, public.offered_slots,
+  public.claimable_slots from public, anon, authenticated;
+grant execute on function public.take_run, public.end_run_take, public.report_worker, public.offered_slots,
+  public.claimable_slots to service_role;

@@ -1,4 +1,4 @@
-"""RabbitMQ instead of Redis: it delivers what a lost worker had at once, and the run is carried out once all the same."""
+"""RabbitMQ instead of Redis: it delivers at once what a lost worker had, and a run is carried out once all the same."""
 
 from __future__ import annotations
 

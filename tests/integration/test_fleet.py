@@ -82,6 +82,23 @@ def test_pickup_claims_no_more_than_the_workers_offer(database: Database) -> Non
     assert limit.per_project == of_fleet.worker_project_limit
 
 
+def test_runs_at_workers_that_drain_or_are_lost_take_no_slot_of_the_others(database: Database) -> None:
+    of_fleet = Settings(GREENLIGHT_BROKER_URL="redis://x/0")  # type: ignore[call-arg]
+    for name in ("a", "b"):
+        fleet.report(database, f"standard@{name}", "running", details("standard", 2), None)
+    for number, name in enumerate(["a", "a", "b"]):
+        put_job(database, "running", dagster_run_id=f"run-{number}")
+        fleet.take(database, f"run-{number}", f"standard@{name}", name, number)
+    # One that was claimed and that nobody has taken yet waits for a process of theirs.
+    put_job(database, "running")
+    assert free_slots(database, "standard", of_fleet).slots == 4
+    fleet.report(database, "standard@a", "draining", details("standard", 2), None)
+    # Two of the four that run are at the draining one, so of b's two processes none is free for a further claim.
+    assert free_slots(database, "standard", of_fleet).slots == 2 + 2
+    age(database, "standard@b", 600)
+    assert free_slots(database, "standard", of_fleet).slots == 0
+
+
 def test_a_worker_that_comes_wakes_those_that_wait_for_a_slot(database: Database) -> None:
     with psycopg.connect(database.url, autocommit=True) as listener:
         listener.execute("listen agent_jobs")

@@ -1,0 +1,37 @@
+"""A run leaves nothing on its machine's disk that another machine would need: outputs go to the database, or nowhere."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+import yaml
+
+from studio.paths import ROOT
+from tests.support.dagster import defs
+
+JOBS = sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__"))
+
+
+def test_there_are_jobs() -> None:
+    assert len(JOBS) > 10
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_outputs_of_ops_are_in_the_database_or_nowhere(name: str) -> None:
+    job = defs.resolve_job_def(name)
+    assert job.executor_def is dg.in_process_executor, "its ops would be in several processes"
+    for node in job.nodes:
+        for output in node.output_dict.values():
+            assert output.dagster_type.is_nothing or output.io_manager_key == "agent_job_steps", node.name
+
+
+def test_a_fleet_captures_output_where_every_machine_reads_it() -> None:
+    told = yaml.safe_load((ROOT / "dagster.celery.yaml").read_text())
+    assert told["compute_logs"]["class"] == "DatabaseComputeLogManager"
+
+
+def test_a_fleet_differs_from_one_machine_in_who_runs_and_where_output_goes() -> None:
+    alone = yaml.safe_load((ROOT / "dagster.yaml").read_text())
+    fleet = yaml.safe_load((ROOT / "dagster.celery.yaml").read_text())
+    assert alone.keys() == fleet.keys()
+    assert {key for key in alone if alone[key] != fleet[key]} == {"run_launcher", "compute_logs"}
