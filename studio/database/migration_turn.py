@@ -34,6 +34,8 @@ PAUSE_SECONDS = (1.0, 15.0)
 PATIENCE_SECONDS = 600.0
 # What says that a table is in use. A server may look for deadlocks sooner than by default.
 IN_USE = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+# How soon it is asked again whether another host's migration is done.
+TURN_SECONDS = 0.25
 # How many of those who hold tables are named.
 NAMED = 3
 
@@ -62,15 +64,22 @@ def patiently(database: Database, work: Callable[[Connection], T], patience_seco
 def turn(database: Database, lock_seconds: float) -> Iterator[Connection]:
     """Lend a connection in a transaction that no other migration runs beside."""
     try:
-        with database.transaction() as conn:
-            # Another host's migration may take its time, and so may this one between two of its statements.
-            conn.execute(
-                "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
-                " SET LOCAL idle_in_transaction_session_timeout = 0"
-            )
-            conn.execute("SELECT pg_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
-            conn.execute("SELECT set_config('lock_timeout', %s, true)", (f"{lock_seconds * 1000:.0f}ms",))
-            yield conn
+        while True:
+            with database.transaction() as conn:
+                # Another host's migration may take its time, and so may this one between two of its statements.
+                conn.execute(
+                    "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
+                    " SET LOCAL idle_in_transaction_session_timeout = 0"
+                )
+                # Asked for, and not waited for: who waits in a statement keeps its snapshot, and whoever makes an index
+                # concurrently waits for old snapshots. The two would wait for each other, over three sessions, which no
+                # server can see.
+                row = conn.execute("SELECT pg_try_advisory_xact_lock(%s) AS ours", (ADVISORY_LOCK,)).fetchone()
+                if row is not None and row["ours"]:
+                    conn.execute("SELECT set_config('lock_timeout', %s, true)", (f"{lock_seconds * 1000:.0f}ms",))
+                    yield conn
+                    return
+            time.sleep(TURN_SECONDS)
     except psycopg.errors.InsufficientPrivilege as exc:
         raise MigrationError(
             f"The database user may not prepare the database: {exc.diag.message_primary}.",
