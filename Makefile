@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 IDEA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-full up check format test chaos bench bench-fleet types kubernetes deploy-check docs lock clean
+.PHONY: help install demo demo-full up check format test chaos bench bench-fleet soak types kubernetes deploy-check docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -70,6 +70,9 @@ bench: $(STAMP) ## benchmarks next to stock Dagster (ARGS="--quick --only latenc
 
 bench-fleet: $(STAMP) ## workers behind a broker beside the launcher of one machine (needs redis-server)
 	$(BIN)/python -m benchmarks.fleet $(ARGS)
+
+soak: $(STAMP) ## an hour of steady load: does anything grow that should not? (ARGS="--minutes 5 --fleet")
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 lock: $(STAMP) ## pin the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-strip-extras --no-header --extra dev pyproject.toml -o requirements-dev.lock
