@@ -29,6 +29,7 @@ class Arrivals:
         self._tally = tally
         self._over = over
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
         self._pending: dict[UUID, tuple[Lane, Sent]] = {}
         for what in ("sent", "completed", "failed", "lost"):
             tally.count(what, 0)
@@ -61,10 +62,12 @@ class Arrivals:
 
     def look(self) -> None:
         """Tell of the jobs that have ended since the last look."""
-        with self._lock:
-            pending = list(self._pending.values())
-        for first in range(0, len(pending), PIECE):
-            self._look(pending[first : first + PIECE])
+        # At the end two look at once, and nothing may be told twice.
+        with self._looking:
+            with self._lock:
+                pending = list(self._pending.values())
+            for first in range(0, len(pending), PIECE):
+                self._look(pending[first : first + PIECE])
 
     def _look(self, piece: list[tuple[Lane, Sent]]) -> None:
         rows = self._ground.db.fetch_all(

@@ -32,7 +32,7 @@ def look(bed: Bed) -> dict[str, Any]:
     for part, members in processes.by_part(bed.stack, bed.server.pid).items():
         for process in members:
             try:
-                role = _role(process, part)
+                role = role_of(process, part)
                 megabytes = memory_megabytes(process)
                 descriptors, threads = process.num_fds(), process.num_threads()
                 name = f"{role} {process.pid} {process.create_time():.0f}"
@@ -72,7 +72,8 @@ def memory_megabytes(process: psutil.Process) -> float:
     return (kilobytes["Pss"] - kilobytes.get("Pss_Shmem", 0)) / _KILOBYTES_PER_MEGABYTE
 
 
-def _role(process: psutil.Process, part: str) -> str:
+def role_of(process: psutil.Process, part: str) -> str:
+    """Return what a process of `part` does there, by the command lines of it and of those that it descends from."""
     # A process belongs to the nearest one that has a role; a stack's own part has one by its place.
     if process.pid == os.getpid():
         return part
