@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -100,7 +101,7 @@ class Visitors:
             try:
                 with self._signed_in(owner) as http:
                     self._look(http, project, time.monotonic() + random.uniform(*STAY_SECONDS))
-            except httpx.HTTPError as exc:
+            except (httpx.HTTPError, StackError) as exc:
                 self._tally.count("streams broken")
                 log.warning("a stream broke: %s", exc)
 
@@ -133,13 +134,13 @@ class Visitors:
         if created > opened:
             self._tally.waited("stream", (datetime.now(UTC) - created).total_seconds() * 1000)
 
-    def _signed_in(self, owner: str) -> httpx.Client:
-        http = httpx.Client(base_url=self._address, headers={"Origin": self._address})
-        answer = http.post(f"/sign-in/{sign_in.make_link_token(self._db, owner)}")
-        if answer.is_error:
-            http.close()
-            raise StackError(f"The studio's sign-in answers {answer.status_code}.")
-        return http
+    @contextlib.contextmanager
+    def _signed_in(self, owner: str) -> Iterator[httpx.Client]:
+        with httpx.Client(base_url=self._address, headers={"Origin": self._address}) as http:
+            answer = http.post(f"/sign-in/{sign_in.make_link_token(self._db, owner)}")
+            if answer.is_error:
+                raise StackError(f"The studio's sign-in answers {answer.status_code}.")
+            yield http
 
     def _project(self, conn: Connection, owner: str) -> UUID:
         return projects.create(conn, self._settings, owner_clerk_id=owner, idea=IDEA)
