@@ -85,7 +85,8 @@ def bad(judgements: Iterable[Judgement]) -> list[Judgement]:
 def _of_series(series: Series, live: Mapping[str, list[Point]]) -> Judgement:
     if series.kind == "dead":
         return _dead(series, live[series.what])
-    bound = None if series.what in UNJUDGED else BOUNDS.get(series.kind)
+    # A process is named by its part and its id.
+    bound = None if series.what.partition(" ")[0] in UNJUDGED else BOUNDS.get(series.kind)
     return judged(series, bound)
 
 

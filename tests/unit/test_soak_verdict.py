@@ -193,12 +193,20 @@ def test_the_loads_own_memory_is_not_the_stacks() -> None:
 
 def test_each_process_that_lives_long_is_judged_alone() -> None:
     samples = [
-        sample(at, processes={"daemon 7 1000": 200.0, "postgres 8 1000": 20 + at / 100, f"runs {at} 1": 1.0})
+        sample(
+            at,
+            processes={
+                "daemon 7 1000": 200.0,
+                "postgres 8 1000": 20 + at / 100,
+                "load 9 1000": at,
+                f"runs {at} 1": 1.0,
+            },
+        )
         for at in HOUR
     ]
     run = Run(samples, healthy().load)
     assert failing(run) == ["process: postgres 8"]
-    assert {one.what for one in judge(run, RATE) if one.kind == "process"} == {"daemon 7", "postgres 8"}
+    assert {one.what for one in judge(run, RATE) if one.kind == "process"} == {"daemon 7", "postgres 8", "load 9"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
