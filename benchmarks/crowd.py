@@ -22,8 +22,9 @@ _TOGETHER = 20
 class Browser(asyncio.Protocol):
     """One stream."""
 
-    def __init__(self, crowd: Crowd) -> None:
+    def __init__(self, crowd: Crowd, path: str) -> None:
         self._crowd = crowd
+        self._path = path
         self._seen: int | None = None
         self._rest = b""
         self.transport: asyncio.Transport | None = None
@@ -34,7 +35,7 @@ class Browser(asyncio.Protocol):
         self.transport = transport
         self._rest = b""
         since = f"Last-Event-ID: {self._seen}\r\n" if self._seen is not None else ""
-        transport.write(f"{self._crowd.request}{since}\r\n".encode())
+        transport.write(f"GET {self._path} {self._crowd.request}{since}\r\n".encode())
 
     def data_received(self, data: bytes) -> None:
         """Note when the events in it have come."""
@@ -73,10 +74,10 @@ class Browser(asyncio.Protocol):
 class Crowd:
     """All of them."""
 
-    def __init__(self, port: int, path: str, cookie: str) -> None:
+    def __init__(self, port: int, cookie: str) -> None:
         self.loop = asyncio.get_running_loop()
         self.port = port
-        self.request = f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nCookie: {cookie}\r\n"
+        self.request = f"HTTP/1.1\r\nHost: localhost:{port}\r\nCookie: {cookie}\r\n"
         self.latencies: list[float] = []
         self.begun_at = 0
         self.faults = 0
@@ -84,20 +85,20 @@ class Crowd:
         self.over = False
         self.tasks: set[asyncio.Task[Any]] = set()
 
-    async def gather(self, size: int) -> None:
-        """Let `size` browsers come, some at a time."""
-        for first in range(0, size, _TOGETHER):
-            for _ in range(first, min(size, first + _TOGETHER)):
-                Browser(self).connect()
+    async def gather(self, paths: list[str]) -> None:
+        """Let a browser come for each of `paths`, some at a time."""
+        for first in range(0, len(paths), _TOGETHER):
+            for path in paths[first : first + _TOGETHER]:
+                Browser(self, path).connect()
             await asyncio.sleep(0.1)
 
 
 async def main() -> None:
-    """Read {port, path, cookie, size}, say when all are there; begin at the next line, and tell at the last."""
+    """Read {port, paths, cookie}, say when all are there; begin at the next line, and tell at the last."""
     asked = json.loads(sys.stdin.readline())
-    crowd = Crowd(asked["port"], asked["path"], asked["cookie"])
-    await crowd.gather(asked["size"])
-    print(json.dumps({"there": asked["size"]}), flush=True)
+    crowd = Crowd(asked["port"], asked["cookie"])
+    await crowd.gather(asked["paths"])
+    print(json.dumps({"there": len(asked["paths"])}), flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     # What was appended before came when its stream began.
     crowd.begun_at = time.monotonic_ns()

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -58,15 +58,13 @@ class StreamFigures(NamedTuple):
 def run(db: Database, quick: bool) -> Iterator[Figure]:
     """Yield how late browsers are."""
     found = measure(db, QUICK_SECONDS if quick else SECONDS)
-    crowd = f"{BROWSERS} browsers"
+    many = f"{BROWSERS} browsers"
     yield Figure("streams", "append → one browser p50", "ms", found.alone_p50_ms)
-    yield Figure("streams", f"append → {crowd} p50", "ms", found.p50_ms, goal=goals.STREAMS_P50_MS)
-    yield Figure("streams", f"append → {crowd} p99", "ms", found.p99_ms, goal=goals.STREAMS_P99_MS)
+    yield Figure("streams", f"append → {many} p50", "ms", found.p50_ms, goal=goals.STREAMS_P50_MS)
+    yield Figure("streams", f"append → {many} p99", "ms", found.p99_ms, goal=goals.STREAMS_P99_MS)
     yield Figure("streams", "memory of a stream", "kB", found.kilobytes, goal=goals.STREAM_KILOBYTES)
-    yield Figure(
-        "streams", f"growth of the server, {crowd}", "MB", found.growth_megabytes, goal=goals.STREAMS_GROWTH_MB
-    )
-    yield Figure("streams", f"CPU of the server, {crowd}", "% of a core", found.cpu_percent)
+    yield Figure("streams", f"growth of the server, {many}", "MB", found.growth_megabytes, goal=goals.STREAMS_GROWTH_MB)
+    yield Figure("streams", f"CPU of the server, {many}", "% of a core", found.cpu_percent)
 
 
 def measure(db: Database, seconds: float = SECONDS, browsers: int = BROWSERS) -> StreamFigures:
@@ -77,18 +75,18 @@ def measure(db: Database, seconds: float = SECONDS, browsers: int = BROWSERS) ->
         " values (%s, %s, 'email.process_due', 'outreach', 'bench')",
         [job_id, project_id],
     )
-    with _server(db) as (port, server):
-        cookie = _signed_in(db, port)
-        with _crowd(port, project_id, cookie, 1) as one:
+    with web_server(db) as (port, server):
+        cookie, path = signed_in(db, port), path_of(project_id)
+        with crowd(port, [path], cookie) as one:
             _append(db, job_id, WARM_UP_SECONDS)
-            _told(one, "")
+            told(one, "")
             _append(db, job_id, QUICK_SECONDS)
             alone = _latencies(one)
         before = processes.pss_megabytes(server)
-        with _crowd(port, project_id, cookie, browsers) as all_of_them:
+        with crowd(port, [path] * browsers, cookie) as all_of_them:
             _append(db, job_id, WARM_UP_SECONDS)
             used, began = processes.cpu_seconds([server]), time.monotonic()
-            _told(all_of_them, "")
+            told(all_of_them, "")
             _append(db, job_id, seconds * GENERATION)
             full = processes.pss_megabytes(server)
             _append(db, job_id, seconds * (1 - GENERATION))
@@ -119,28 +117,34 @@ def _append(db: Database, job_id: UUID, seconds: float) -> None:
     time.sleep(1.0)
 
 
-def _latencies(crowd: subprocess.Popen[str]) -> list[float]:
-    seen = _told(crowd, "")
+def _latencies(browsers: subprocess.Popen[str]) -> list[float]:
+    seen = told(browsers, "")
     assert seen["faults"] == 0, f"{seen['faults']} events were lost or came twice"
     latencies: list[float] = seen["latencies"]
     return latencies
 
 
+def path_of(project_id: UUID) -> str:
+    """Return the path of a project's stream."""
+    return f"/api/projects/{project_id}/events"
+
+
 @contextlib.contextmanager
-def _crowd(port: int, project_id: UUID, cookie: str, size: int) -> Iterator[subprocess.Popen[str]]:
+def crowd(port: int, paths: Sequence[str], cookie: str) -> Iterator[subprocess.Popen[str]]:
+    """Lend a process with a browser for each of `paths`, all of them there."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.crowd"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
-        path = f"/api/projects/{project_id}/events"
-        _told(process, json.dumps({"port": port, "path": path, "cookie": cookie, "size": size}))
+        told(process, json.dumps({"port": port, "paths": list(paths), "cookie": cookie}))
         yield process
     finally:
         process.kill()
         process.communicate()
 
 
-def _told(process: subprocess.Popen[str], line: str) -> dict[str, Any]:
+def told(process: subprocess.Popen[str], line: str) -> dict[str, Any]:
+    """Send a crowd a line, and return its answer."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(line + "\n")
@@ -150,7 +154,8 @@ def _told(process: subprocess.Popen[str], line: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _server(db: Database) -> Iterator[tuple[int, psutil.Process]]:
+def web_server(db: Database) -> Iterator[tuple[int, psutil.Process]]:
+    """Lend the port and the process of a studio's web application."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if most != resource.RLIM_INFINITY and most < OPEN_FILES:
         raise OSError(f"{OPEN_FILES} open files are needed, {most} are allowed: raise the hard limit (ulimit -Hn).")
@@ -173,7 +178,8 @@ def _server(db: Database) -> Iterator[tuple[int, psutil.Process]]:
             process.wait(START_SECONDS)
 
 
-def _signed_in(db: Database, port: int) -> str:
+def signed_in(db: Database, port: int) -> str:
+    """Return the cookie of the projects' owner."""
     token = sign_in.make_link_token(db, _OWNER)
     address = f"http://localhost:{port}"
     answer = httpx.post(f"{address}/sign-in/{token}", headers={"Origin": address})
