@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 IDEA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-full up check format test chaos bench bench-fleet soak types kubernetes deploy-check docs lock clean
+.PHONY: help install demo demo-full up check format test chaos bench bench-fleet soak simulate types kubernetes deploy-check docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -70,6 +70,9 @@ bench: $(STAMP) ## benchmarks next to stock Dagster (ARGS="--quick --only latenc
 
 bench-fleet: $(STAMP) ## workers behind a broker beside the launcher of one machine (needs redis-server)
 	$(BIN)/python -m benchmarks.fleet $(ARGS)
+
+simulate: $(STAMP) ## what 1,000 to 10 million projects need, and what stops first (ARGS=ceilings, ARGS="measure --patience 60")
+	$(BIN)/python -m benchmarks.simulation $(ARGS)
 
 soak: $(STAMP) ## an hour of steady load: does anything grow that should not? (ARGS="--minutes 5 --fleet")
 	$(BIN)/python -m benchmarks.soak $(ARGS)

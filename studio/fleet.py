@@ -158,9 +158,10 @@ def prune(db: Database, older_than: timedelta) -> int:
     )
 
 
-def open_takes(db: Database, worker_id: str) -> list[tuple[str, int | None]]:
-    """Return the runs that a worker has taken and not ended, each with its process."""
+def open_takes(db: Database, worker_id: str, host: str) -> list[tuple[str, int | None]]:
+    """Return the runs that a worker has taken on the machine `host` and not ended, each with its process there."""
     rows = db.fetch_all(
-        "select run_id, pid from public.run_takes where worker_id = %s and ended_at is null", [worker_id]
+        "select run_id, pid from public.run_takes where worker_id = %s and host = %s and ended_at is null",
+        [worker_id, host],
     )
     return [(row["run_id"], row["pid"]) for row in rows]

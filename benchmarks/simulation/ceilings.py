@@ -203,10 +203,9 @@ def _heard(measured: Measured, costs: RunCosts, streams: StreamCosts, per: Deman
     yield Ceiling(
         "the lock of commits that notify",
         FULL / lock,
-        f"a commit that waits {per.workload.cloud_flush_ms:g} ms for its disk holds it so long: at most"
-        f" {1 / (costs.commit + flush):,.0f} a second on the whole server, Dagster's {ours / lock:.0%} not among them"
-        if ours < lock
-        else "the same",
+        f"who waits {per.workload.cloud_flush_ms:g} ms for his disk holds it so long: at most"
+        f" {1 / (costs.lock.contended + flush):,.0f} a second on the whole server. {ours / lock:.0%} of that are"
+        " events of jobs, mostly streamed text; the rest is Dagster's",
         "cell",
         "Dagster's database on another server, or without its NOTIFY; one NOTIFY for many commits",
     )

@@ -30,7 +30,7 @@ def draw(ceilings: Sequence[Ceiling]) -> str:
     for removal, colour in _COLOURS.items():
         lines.append(f'<rect x="{position}" y="12" width="12" height="12" rx="3" fill="{colour}"/>')
         lines.append(f'<text x="{position + 18}" y="23">{_SAID[removal]}</text>')
-        position += 130
+        position += 150
     bottom = TOP + ROW * len(ceilings)
     for decade in range(_FIRST, math.ceil(_LAST)):
         x = _x(10.0**decade)
@@ -54,6 +54,8 @@ def _x(projects: float) -> float:
 
 
 def _short(projects: float) -> str:
+    # Two digits count.
+    projects = float(f"{projects:.1e}")
     if projects >= 1e6:
         return f"{projects / 1e6:.1f} M"
     return f"{projects / 1e3:.0f} k" if projects >= 1e4 else f"{projects / 1e3:.1f} k"

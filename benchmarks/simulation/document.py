@@ -29,7 +29,7 @@ def tables(study: Study, say: Callable[[str], None]) -> dict[str, str]:
     found = {
         "validation": validation(validate.over_rounds(study.measured)),
         "published": compared(validate.compare(study.measured, published())),
-        "writers": compared(validate.writers(study.measured, study.costs)),
+        "writers": compared(validate.writers(study.measured)),
         "streams": compared(streaming.compare(study.measured)),
     }
     found |= arithmetic(study)

@@ -19,12 +19,15 @@ import simpy
 from benchmarks.simulation.parts import Claimant, Cores, Piece, Program, Server
 from benchmarks.simulation.service import RunCosts, Shares
 from greenlight_dagster.daemon import PAUSE_SECONDS
+from greenlight_dagster.launcher.pool import QUIET_SECONDS
 from greenlight_dagster.launcher.worker import NICENESS
 from sensors.relays import RELAYS
 from studio.job_types import LANES, Lane
 
 # Dagster's `sensors.num_submit_workers`, in dagster.yaml.
 SUBMITTERS = 4
+# Rehearsing makes a worker's run quicker by a third (launcher/pool.py): without it the start takes half as long again.
+UNREHEARSED = 0.5
 # So finely computing and asking alternate: a run has some ninety statements.
 PIECES = 8
 # Events of Dagster that a run stores before its op, and after its job's end; each is a commit that notifies.
@@ -100,10 +103,13 @@ class Installation:
         self.control = self.workers if shape.together else cores(shape.control)
         database = self.workers if shape.together else cores(shape.database)
         flush = costs.flush if shape.flush is None else shape.flush
-        self.server = Server(env, database, flush=flush, commit=costs.commit, hearing=shape.hearing)
+        self.server = Server(env, database, flush=flush, **costs.lock._asdict(), hearing=shape.hearing)
         self.daemon = Program(env, self.control)
         self.code_server = Program(env, self.control)
-        self._spares = simpy.Container(env, init=shape.spares, capacity=shape.spares)
+        # Each by the moment at which it was forked.
+        self._spares = simpy.Store(env)
+        self._spares.items.extend([0.0] * shape.spares)
+        self._last_change = self._last_quiet = 0.0
         self._queues = {lane: _Queue(free=shape.slots[lane]) for lane in LANES}
         self._running: Counter[tuple[Lane, int]] = Counter()
         self._numbers = iter(range(10**12))
@@ -199,10 +205,16 @@ class Installation:
 
     def _run(self, job: Job, factor: float) -> Piece:
         who = Claimant(WEIGHT[job.lane])
-        yield self._spares.get(1)
-        self.env.process(self._fork())
+        self._changes()
+        forked = yield self._spares.get()
+        # One that has not rehearsed does on its run's path what it would have done before.
+        late = (
+            min(UNREHEARSED * self.costs.start.worker, self.costs.beside.worker) if forked > self._last_quiet else 0.0
+        )
+        self.env.process(self._fork(late))
         before = EVENTS_BEFORE if self.shape.dagster_notifies else 0
-        yield from self._stretch(self.costs.start, factor, who, before)
+        start = self.costs.start._replace(worker=self.costs.start.worker + late)
+        yield from self._stretch(start, factor, who, before)
         job.began = self.env.now
         yield from self._work(job, who)
         yield from self._stretch(self.costs.finish, factor, who, 0)
@@ -215,19 +227,27 @@ class Installation:
         """Write the last events, end the job, and free its slot."""
         yield from self.server.transact(0.0, notifies=2)
         job.ended = self.env.now
+        self._changes()
         self._running[job.lane, job.project] -= 1
         self._queues[job.lane].free += 1
         self._tell(job.lane)
 
-    def _fork(self) -> Piece:
+    def _fork(self, late: float) -> Piece:
         """Have another spare worker: half of what is beside a run's path; the other half is the end of a process.
 
-        It weighs as much as anything, because nobody knows yet whose it will be.
+        It weighs as much as anything, because nobody knows yet whose it will be. `late` seconds are on the path.
         """
-        yield from self.workers.compute(self.costs.beside.worker / 2)
+        beside = max(0.0, self.costs.beside.worker - late)
+        yield from self.workers.compute(beside / 2)
         yield from self.server.cores.compute(self.costs.beside.database / 2)
-        yield self._spares.put(1)
-        yield from self.workers.compute(self.costs.beside.worker / 2)
+        yield self._spares.put(self.env.now)
+        yield from self.workers.compute(beside / 2)
+
+    def _changes(self) -> None:
+        """Note that a run begins or ends: spares rehearse when nothing has for a while."""
+        if self.env.now - self._last_change >= QUIET_SECONDS:
+            self._last_quiet = self.env.now
+        self._last_change = self.env.now
 
     def _stretch(self, shares: Shares, factor: float, who: Claimant, notifies: int) -> Piece:
         for number in range(PIECES):

@@ -12,7 +12,7 @@ from benchmarks.lane_settings import SLOTS
 from benchmarks.simulation import installation
 from benchmarks.simulation.installation import Installation, Job, Shape, on_one_machine
 from benchmarks.simulation.parts import Cores, Piece, Server
-from benchmarks.simulation.service import RunCosts
+from benchmarks.simulation.service import Lock, RunCosts
 from greenlight_dagster.bench.measures import PAUSE_SECONDS
 from greenlight_dagster.bench.samples import percentile
 from studio.job_types import LANES, Lane
@@ -99,22 +99,32 @@ def burst(costs: RunCosts, cores: int, busy: float, *, jobs: int, seed: int = 1)
 
 
 class Writing(NamedTuple):
-    """One append of a writer: seconds of the client, of the server, and those for which it holds its counter's row."""
+    """One append of a writer: seconds of the client, of the server, and those for which it holds its counter's row.
+
+    `flush` is what the disk takes.
+    """
 
     client: float
     server: float
     held: float
+    flush: float
 
 
-def appends(costs: RunCosts, cores: int, writing: Writing, *, writers: int, heard: bool, together: bool) -> float:
+def appends(lock: Lock, cores: int, writing: Writing, *, writers: int, heard: bool, together: bool) -> float:
     """Return how many appends a second so many writers commit, each to its own project or all to one.
 
     They are threads of one program, as those of the measurement are. Where nobody is notified (not `heard`) their
-    commits do not wait for each other.
+    commits do not wait for each other. Times vary: machines that kept step would never meet at a lock.
     """
+    rng = random.Random(1)
+
+    def about(seconds: float) -> float:
+        # With half the mean as standard deviation.
+        return rng.gammavariate(4.0, seconds / 4.0) if seconds > 0 else 0.0
+
     env = simpy.Environment()
-    machine = Cores(env, cores, crowding=costs.crowding, quantum=None)
-    server = Server(env, machine, flush=costs.flush, commit=costs.commit)
+    machine = Cores(env, cores, quantum=None)
+    server = Server(env, machine, flush=writing.flush, **lock._asdict())
     client = simpy.Resource(env, capacity=1)
     rows = [simpy.Resource(env, capacity=1) for _ in range(1 if together else writers)]
     done = 0
@@ -125,11 +135,15 @@ def appends(costs: RunCosts, cores: int, writing: Writing, *, writers: int, hear
         while True:
             with client.request() as turn:
                 yield turn
-                yield from machine.compute(writing.client)
-            yield from machine.compute(writing.server - writing.held)
+                yield from machine.compute(about(writing.client))
+            yield from machine.compute(about(writing.server - writing.held))
             with row.request() as mine:
+                at_once = mine.triggered
                 yield mine
-                yield from server.transact(writing.held, notifies=1 if heard else 0)
+                if not at_once:
+                    # Who waited for a row is woken as who waited for that lock.
+                    yield env.timeout(lock.handing_on)
+                yield from server.transact(about(writing.held), notifies=1 if heard else 0)
             done += 1
 
     for number in range(writers):

@@ -96,16 +96,25 @@ class Server:
     """
 
     def __init__(
-        self, env: simpy.Environment, cores: Cores, *, flush: float, commit: float, hearing: float = 0.0
+        self,
+        env: simpy.Environment,
+        cores: Cores,
+        *,
+        flush: float,
+        commit: float,
+        handing_on: float = 0.0,
+        hearing: float = 0.0,
     ) -> None:
         """`flush` is how long the disk takes to write the log; the lock is held for that and `commit`.
 
-        `hearing` is what all who listen cost the server for one notification.
+        Where it was waited for, `handing_on` comes on top: until who waited has been woken and runs. `hearing` is what
+        all who listen cost the server for one notification.
         """
         self._env = env
         self.cores = cores
         self._flush = flush
         self._commit = commit
+        self._handing_on = handing_on
         self._hearing = hearing
         self._notifying = simpy.Resource(env, capacity=1)
         self.lock_seconds = 0.0
@@ -117,18 +126,20 @@ class Server:
 
         More than one stand for as many transactions one after the other, whose work is simulated together.
         """
+        flush = self._flush if flushes else 0.0
         if not notifies:
             yield from self.cores.compute(cpu)
-            if flushes:
-                yield self._env.timeout(self._flush)
+            if flush:
+                yield self._env.timeout(flush)
             return
         for _ in range(notifies):
             yield from self.cores.compute(cpu / notifies + self._hearing)
             asked = self._env.now
             with self._notifying.request() as turn:
+                woken = 0.0 if turn.triggered else self._handing_on
                 yield turn
                 began = self._env.now
-                yield self._env.timeout(self._commit + (self._flush if flushes else 0.0))
+                yield self._env.timeout(woken + self._commit + flush)
                 self.lock_seconds += self._env.now - began
                 self.lock_waits += began - asked
                 self.notifications += 1

@@ -31,6 +31,21 @@ class Shares(NamedTuple):
     waits: float = 0.0
 
 
+class Lock(NamedTuple):
+    """Seconds for which a commit that notifies holds the lock of all of them, besides writing the log.
+
+    `handing_on` comes on top where it was waited for.
+    """
+
+    commit: float = 0.0
+    handing_on: float = 0.0
+
+    @property
+    def contended(self) -> float:
+        """How long it is held where somebody always waits for it."""
+        return self.commit + self.handing_on
+
+
 @dataclass(frozen=True)
 class RunCosts:
     """Seconds for one run that does nothing, on an idle machine, by stretches of its path; and what is around it.
@@ -50,7 +65,7 @@ class RunCosts:
     spread: float
     crowding: float
     flush: float
-    commit: float
+    lock: Lock
 
     @property
     def worker_seconds(self) -> float:
@@ -74,10 +89,10 @@ class RunCosts:
         return self.launch.code_server + self.beside.code_server
 
 
-def run_costs(measured: Measured, one: Round, path_seconds: float, commit: float) -> RunCosts:
+def run_costs(measured: Measured, one: Round, path_seconds: float, lock: Lock) -> RunCosts:
     """Return the costs where the path from the commit to the op is `path_seconds` of computing.
 
-    `commit` is for how long a commit holds the lock of those that notify, besides writing the log.
+    `lock` is that of commits that notify.
     """
     stages = one.fit["stages"]["ms"]
     cpu = {part: one.cpu_ms(part) / 1_000 for part in (DATABASE, WORKERS, DAEMON, CODE_SERVER)}
@@ -117,7 +132,7 @@ def run_costs(measured: Measured, one: Round, path_seconds: float, commit: float
         spread=math.log(quantiles["50"] / quantiles.get("25", quantiles["50"])) / _QUARTILE,
         crowding=one.crowding,
         flush=float(measured.database["flush_ms"]) / 1_000,
-        commit=commit,
+        lock=lock,
     )
 
 

@@ -121,11 +121,12 @@ def size(measured: Measured, costs: RunCosts, streams: StreamCosts, demand: Dema
 
 
 def lock_seconds(costs: RunCosts, flush: float, commits: float, dagster_events: float) -> float:
-    """Return for how long so many commits hold the lock of those that notify.
+    """Return for how long so many commits hold the lock of those that notify, each waited for.
 
     Dagster's do not wait for the disk (its database has synchronous_commit off), but take the same lock.
     """
-    return commits * (costs.commit + flush) + dagster_events * costs.commit
+    held = costs.lock.contended
+    return commits * (held + flush) + dagster_events * held
 
 
 def hearing_seconds(measured: Measured) -> float:

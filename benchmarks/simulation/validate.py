@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from benchmarks.simulation import fitting, loads
-from benchmarks.simulation.measured import Measured, Round
+from benchmarks.simulation.measured import DISTURBED, Measured, Round
 from benchmarks.simulation.service import RunCosts
 
 
@@ -75,22 +74,20 @@ def _check(costs: RunCosts, cores: int, name: str, values: Mapping[str, float]) 
         yield Compared(f"{name}, {quantile}", "ms", values[quantile], found[quantile], False, values["others"])
 
 
-def writers(measured: Measured, costs: RunCosts) -> Iterator[Compared]:
-    """Yield the rates of concurrent writers: fitted to one that nobody hears, and to eight that all are heard."""
-    cores = int(measured.machine["cpus"])
-    plain = replace(costs, crowding=1.0)
+def writers(measured: Measured) -> Iterator[Compared]:
+    """Yield the rates of concurrent writers: fitted to one, and to eight that are heard or not, each on its own."""
+    cores, cost, lock = int(measured.machine["cpus"]), fitting.writing(measured), fitting.lock(measured)
     for way, heard, together in (("apart", True, False), ("unheard", False, False), ("together", True, True)):
         for count, rates in measured.database["writers"].items():
-            simulated = loads.appends(
-                plain, cores, fitting.writing(measured), writers=int(count), heard=heard, together=together
-            )
-            is_fitted = (way, count) in (("apart", "8"), ("unheard", "1"))
+            simulated = loads.appends(lock, cores, cost, writers=int(count), heard=heard, together=together)
+            is_fitted = count in ("1", "8") and not together
             yield Compared(f"{count} writers, {way}", "appends/s", rates[way], simulated, fitted=is_fitted)
 
 
 def over_rounds(measured: Measured) -> list[Checked]:
-    """Return every figure over all rounds."""
-    rounds = [list(compare(measured, one)) for one in measured.rounds]
+    """Return every figure over all rounds but those whose fit others disturbed; over all where they did in each."""
+    steady = [one for one in measured.rounds if one.others <= DISTURBED]
+    rounds = [list(compare(measured, one)) for one in steady or measured.rounds]
     return [_checked(list(same)) for same in zip(*rounds, strict=True)]
 
 

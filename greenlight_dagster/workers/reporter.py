@@ -40,6 +40,8 @@ HOUSEKEEPING_SECONDS = 60.0
 # A lost run that cannot be told of for this long has come back by its lease.
 TELL_SECONDS = 300.0
 LOOK_UP_SECONDS = 0.5
+# A process number says something on the machine alone that gave it.
+HOST = os.uname().nodename
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Reporter:
         details = {
             "lane": plan.lane,
             "slots": plan.slots,
-            "host": os.uname().nodename,
+            "host": HOST,
             "process": pulse.process,
             "running": pulse.running,
             "done": pulse.done,
@@ -138,7 +140,7 @@ class Reporter:
             since, lost = self._lost.popleft()
             try:
                 worker_id = self._plans[lost.lane].worker_id
-                _end_children_of(fleet.take_of(self._db, lost.run_id), worker_id)
+                _end_children_of(fleet.take_of(self._db, lost.run_id))
                 fleet.end_take(self._db, lost.run_id, worker_id, f"lost: {lost.why}")
                 lost_runs.report(self._instance, lost.run_id, f"The process of the run was lost: {lost.why}")
             except (StudioError, psycopg.Error, SQLAlchemyError) as exc:
@@ -162,7 +164,7 @@ class Reporter:
 
     def _report_takes_of(self, plan: Plan, why: str) -> None:
         try:
-            for run_id, pid in fleet.open_takes(self._db, plan.worker_id):
+            for run_id, pid in fleet.open_takes(self._db, plan.worker_id, HOST):
                 self._dying.append(_Dying(time.monotonic(), Lost(plan.lane, run_id, why), pid))
         except (StudioError, psycopg.Error) as exc:
             log.warning("what worker %s had in its hands cannot be seen: %s", plan.worker_id, exc)
@@ -174,9 +176,9 @@ class Reporter:
             log.warning("spilled traces could not be brought in: %s", exc)
 
 
-def _end_children_of(take: fleet.Take | None, worker_id: str) -> None:
+def _end_children_of(take: fleet.Take | None) -> None:
     """End what a lost process of this machine has started, as where a run has a process of its own."""
-    if take is not None and take.pid and take.worker_id == worker_id and take.ending is None and not _is_ours(take.pid):
+    if take is not None and take.pid and take.host == HOST and take.ending is None and not _is_ours(take.pid):
         end_group(take.pid)
 
 

@@ -44,7 +44,9 @@ def test_a_run_is_taken_by_one_of_all_that_it_is_delivered_to(database: Database
     winner = taken.index(True)
     # Asked again because the answer was lost, it has it still; when it has ended the run, nobody has.
     assert fleet.take(database, "run-1", "standard@a", "a", winner)
-    assert fleet.open_takes(database, "standard@a") == [("run-1", winner)]
+    assert fleet.open_takes(database, "standard@a", "a") == [("run-1", winner)]
+    # On another machine of that name the number is another process's.
+    assert fleet.open_takes(database, "standard@a", "b") == []
     assert fleet.end_take(database, "run-1", "standard@a", "done")
     assert not fleet.end_take(database, "run-1", "standard@a", "lost")
     assert not fleet.take(database, "run-1", "standard@a", "a", winner)

@@ -6,7 +6,7 @@ import simpy
 
 from benchmarks.simulation.installation import Installation, Job, Shape, on_one_machine
 from benchmarks.simulation.parts import Piece
-from benchmarks.simulation.service import RunCosts, Shares
+from benchmarks.simulation.service import Lock, RunCosts, Shares
 from studio.job_types import LANES, Lane
 
 COSTS = RunCosts(
@@ -21,7 +21,7 @@ COSTS = RunCosts(
     spread=0.1,
     crowding=1.0,
     flush=0.0002,
-    commit=0.00005,
+    lock=Lock(0.00005),
 )
 SHAPE = Shape(workers=64, control=8, database=16, slots={"realtime": 8, "standard": 5, "heavy": 2}, spares=64)
 
