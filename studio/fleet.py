@@ -36,7 +36,7 @@ class Worker:
     running: int
     done: int
     host: str
-    release: str
+    build: str
     started_at: datetime
     seconds_ago: float
     lives: bool
@@ -59,7 +59,7 @@ def life(heartbeat_seconds: float) -> timedelta:
 
 
 def report(db: Database, worker_id: str, status: Status, details: Mapping[str, Any], rss_mb: float | None) -> None:
-    """Say that a worker lives. `details` has `lane`, `slots`, `host`, `process`, `running`, `done` and `release`."""
+    """Say that a worker lives. `details` has `lane`, `slots`, `host`, `process`, `running`, `done` and `build`."""
     db.execute("select public.report_worker(%s, %s, %s, %s, %s)", [worker_id, SERVICE, status, Jsonb(details), rss_mb])
 
 
@@ -101,7 +101,7 @@ def _worker(row: Mapping[str, Any]) -> Worker:
         running=int(details.get("running", 0)),
         done=int(details.get("done", 0)),
         host=str(details.get("host", "")),
-        release=str(details.get("release", "")),
+        build=str(details.get("build", "")),
         started_at=row["started_at"],
         seconds_ago=row["seconds_ago"],
         lives=row["lives"] and row["status"] != "stopped",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
+
+from studio.release import release
 
 
 class FleetSettings(BaseSettings):
@@ -35,8 +35,8 @@ class FleetSettings(BaseSettings):
         validation_alias="GREENLIGHT_WORKER_MAX_MB",
         description="A process of a fleet's worker that has grown beyond this is replaced when its run has ended.",
     )
-    release: str = Field(
-        default_factory=lambda: importlib.metadata.version("greenlight"),
-        validation_alias="GREENLIGHT_RELEASE",
-        description="Which build this is, such as a commit: shown beside workers. Unset: the version.",
+    build: str = Field(
+        default_factory=release,
+        validation_alias="GREENLIGHT_BUILD",
+        description="Which build this is, such as a commit: shown beside workers. Unset: the release.",
     )

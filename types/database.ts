@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: a8a5e33be6282f9a1fffc554ade0f0f578906e42c63a79b1a7ff6c17e84afea5
+// Written by `make types`. Made of: 9a262d0a4d52907f1757d089227e5213daf1d81d96acd80b2843784a56165968
 export type Json =
   | string
   | number

@@ -40,9 +40,9 @@ def findings(settings: Settings) -> Iterator[Finding]:
             f"{', '.join(silent)} {'is' if len(silent) == 1 else 'are'} silent"
             " (`greenlight workers --forget NAME` where one will not come back)"
         )
-    releases = {worker.release for worker in found if worker.lives}
-    if len(releases) > 1:
-        troubles.append(f"several releases are at work: {', '.join(sorted(releases))}")
+    builds = {worker.build for worker in found if worker.lives}
+    if len(builds) > 1:
+        troubles.append(f"several builds are at work: {', '.join(sorted(builds))}")
     if not any(offered.values()):
         yield Finding("workers", "problem", "none lives: start one with `greenlight worker`")
     elif troubles:

@@ -92,9 +92,9 @@ def workers(
         print_json(found)
     else:
         print_table(
-            ["worker", "state", "busy", "slots", "done", "heard of", "release"],
+            ["worker", "state", "busy", "slots", "done", "heard of", "build"],
             [
-                (w.worker_id, _state(w), w.running, w.slots, w.done, f"{w.seconds_ago:.0f} s ago", w.release)
+                (w.worker_id, _state(w), w.running, w.slots, w.done, f"{w.seconds_ago:.0f} s ago", w.build)
                 for w in found
             ],
             empty="No worker has been heard of today.",
@@ -145,7 +145,7 @@ def _plans(settings: Settings, given: list[str], name: str) -> list[Plan]:
             drain_seconds=settings.drain_seconds,
             max_runs=settings.worker_max_runs,
             max_mb=settings.worker_max_mb,
-            release=settings.release,
+            build=settings.build,
         )
         for lane, count in slots.items()
     ]

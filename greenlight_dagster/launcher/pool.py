@@ -16,11 +16,11 @@ from collections.abc import Mapping
 
 from greenlight_dagster.launcher import messages
 from greenlight_dagster.launcher.config import LauncherConfig
-from greenlight_dagster.launcher.fleet import Fleet, Key
 from greenlight_dagster.launcher.messages import Code, Launch, Message
 from greenlight_dagster.launcher.records import Process, Records
 from greenlight_dagster.launcher.runs import Report, Run, Worker
 from greenlight_dagster.launcher.sessions import end_session
+from greenlight_dagster.launcher.spares import Key, Spares
 from greenlight_dagster.launcher.tasks import Tasks
 
 log = logging.getLogger("greenlight.launcher")
@@ -49,7 +49,7 @@ class Pool:
         self._lost: deque[Report] = deque()
         self._postponed = 0
         self._workers: set[Worker] = set()
-        self._fleet = Fleet(config, changed=self._dispatch, wanted=self._wanted)
+        self._spares = Spares(config, changed=self._dispatch, wanted=self._wanted)
         self._tasks = Tasks()
         self._quiet: asyncio.TimerHandle | None = None
 
@@ -76,7 +76,7 @@ class Pool:
             else:
                 self._lose(run, "Its process ended while no launcher was there to see it.")
             # Also of runs that go on: should they be lost, somebody has to report it.
-            self._fleet.template_for(launch.code, os.environ)
+            self._spares.template_for(launch.code, os.environ)
         self._dispatch()
 
     @property
@@ -90,7 +90,7 @@ class Pool:
         `environment` is the client's, with which its code is loaded where that is not yet.
         """
         if launch.run_id not in self._runs:
-            template = self._fleet.template_for(launch.code, environment)
+            template = self._spares.template_for(launch.code, environment)
             await template.loaded.wait()
             if template.error is not None:
                 return {"error": template.error}
@@ -109,7 +109,7 @@ class Pool:
 
     async def warm(self, code: Code, environment: Mapping[str, str]) -> Message:
         """Load `code` and answer when workers can be forked from it."""
-        template = self._fleet.template_for(code, environment)
+        template = self._spares.template_for(code, environment)
         await template.loaded.wait()
         return {"error": template.error} if template.error is not None else {"ready": True}
 
@@ -147,8 +147,8 @@ class Pool:
         return {
             "running": {run_id: run.pid for run_id, run in self._runs.items() if run not in self._waiting},
             "waiting": [run.launch.run_id for run in self._waiting],
-            "spares": [worker.pid for worker in self._fleet.idle()],
-            "templates": self._fleet.overview(),
+            "spares": [worker.pid for worker in self._spares.idle()],
+            "templates": self._spares.overview(),
             "limit": self._config.max_concurrent_runs,
         }
 
@@ -156,19 +156,19 @@ class Pool:
         """Send the idle workers and the templates home."""
         if self._quiet is not None:
             self._quiet.cancel()
-        await self._fleet.close()
+        await self._spares.close()
         self._tasks.cancel()
 
     # --- workers
 
     async def attend(self, pid: int, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Stay with a worker from its first word to its end."""
-        template = self._fleet.known(number)
+        template = self._spares.known(number)
         if template is None:
             return
         worker = Worker(pid, template, writer)
         self._workers.add(worker)
-        self._fleet.arrive(worker)
+        self._spares.arrive(worker)
         self._dispatch()
         try:
             while line := await reader.readline():
@@ -187,7 +187,7 @@ class Pool:
 
     async def _part(self, worker: Worker) -> None:
         self._workers.discard(worker)
-        self._fleet.part(worker)
+        self._spares.part(worker)
         if worker.task is not None:
             await worker.template.ending_of(worker.pid, WORD_SECONDS)
         self._settle(worker)
@@ -277,7 +277,7 @@ class Pool:
     def _dispatch(self) -> None:
         """Give what waits to idle workers, and have as many forked as are missing."""
         for report in list(self._lost):
-            if worker := self._fleet.take(report.launch.code, urgent=True):
+            if worker := self._spares.take(report.launch.code, urgent=True):
                 self._lost.remove(report)
                 report.attempts += 1
                 worker.task = report
@@ -285,18 +285,18 @@ class Pool:
         for run in list(self._waiting):
             if self.running >= self._config.max_concurrent_runs:
                 break
-            if worker := self._fleet.take(run.launch.code, urgent=run.launch.urgent):
+            if worker := self._spares.take(run.launch.code, urgent=run.launch.urgent):
                 self._waiting.remove(run)
                 run.worker, worker.task = worker, run
                 worker.tell({"run": {"run_id": run.launch.run_id}})
-        self._fleet.replenish()
+        self._spares.replenish()
         if self._quiet is not None:
             self._quiet.cancel()
         self._quiet = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._rehearse)
 
     def _rehearse(self) -> None:
         """Let one spare after the other rehearse, as long as nothing else is to be done."""
-        if not (self.running or self._waiting or self._lost) and self._fleet.rehearse_one():
+        if not (self.running or self._waiting or self._lost) and self._spares.rehearse_one():
             self._quiet = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._rehearse)
 
     def _wanted(self) -> Counter[Key]:

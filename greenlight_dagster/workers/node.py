@@ -49,7 +49,7 @@ class Plan:
     drain_seconds: float
     max_runs: int
     max_mb: int
-    release: str
+    build: str
 
 
 def serve(plan: Plan, instance: DagsterInstance, line: Line) -> int:

@@ -121,7 +121,7 @@ class Reporter:
             "process": pulse.process,
             "running": pulse.running,
             "done": pulse.done,
-            "release": plan.release,
+            "build": plan.build,
         }
         try:
             fleet.report(self._db, plan.worker_id, status, details, pulse.rss_mb)  # type: ignore[arg-type]

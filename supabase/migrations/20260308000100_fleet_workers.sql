@@ -89,7 +89,7 @@ begin
   end if;
 end $$;
 comment on function public.report_worker is
-  'Say that a worker lives, by the database''s clock. details: lane, slots, host, process, running, done, release.';
+  'Say that a worker lives, by the database''s clock. details: lane, slots, host, process, running, done, build.';
 
 create function public.offered_slots(p_service_name text, p_lane text, p_within interval) returns integer
 language sql stable set search_path = public, pg_temp as $$

@@ -21,7 +21,7 @@ BEAT = 5.0
 
 
 def details(lane: str, slots: int, process: str = "1:1") -> dict[str, Any]:
-    return {"lane": lane, "slots": slots, "host": "a", "process": process, "running": 0, "done": 3, "release": "r1"}
+    return {"lane": lane, "slots": slots, "host": "a", "process": process, "running": 0, "done": 3, "build": "r1"}
 
 
 def age(db: Database, worker_id: str, seconds: float) -> None:

@@ -165,6 +165,8 @@ def test_the_image_holds_what_runs_and_nothing_else() -> None:
     files = set(dockerfile.context_files(ROOT))
     assert {
         "requirements.lock",
+        # It says which release this is: the image has the program as it is in the repository, and not installed.
+        "pyproject.toml",
         "dagster.yaml",
         "dagster.celery.yaml",
         "deploy/health.py",

@@ -29,7 +29,7 @@ STABLE_SECONDS = 60.0
 FORK_PAUSE_SECONDS = 1.0
 
 
-class Fleet:
+class Spares:
     """One template per code, and its idle workers. `changed` is called when a worker may have become available.
 
     `wanted` says how many workers are needed at once, by code.
