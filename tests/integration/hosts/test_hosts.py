@@ -110,10 +110,13 @@ def test_a_host_that_is_cut_off_still_reaches_itself(east: Host) -> None:
 
 def test_a_killed_host_has_no_process_left_and_says_farewell(control: Host, east: Host) -> None:
     with held(east, control, 7004) as conn:
-        # Nobody's child any more, in a session of its own, and deaf to everything but a kill.
-        east.run(["sh", "-c", "trap '' TERM HUP INT; (setsid sleep 3600 &) ; exit 0"], "daemon").wait(30.0)
-        eventually(lambda: any("sleep 3600" in command for command in east.processes().values()), what="the daemon")
-        seen = [process.pid for process in psutil.process_iter() if _runs(process, "sleep 3600", "hold")]
+        # Nobody's child any more, in a session of its own, and deaf to everything but a kill. Both are told from
+        # the programs of other tests, which this one sees as well, by their arguments.
+        daemon, holder = "sleep 3607.004", f"{control.address} 7004"
+        east.run(["sh", "-c", f"trap '' TERM HUP INT; (setsid {daemon} &) ; exit 0"], "daemon").wait(30.0)
+        eventually(lambda: daemon in east.processes().values(), what="the daemon")
+        seen = [process.pid for process in psutil.process_iter() if _runs(process, daemon, holder)]
+        assert len(seen) == 2
         east.kill()
         assert not [pid for pid in seen if psutil.pid_exists(pid)]
         # The kernel closes what its dead programs had open.
@@ -141,9 +144,9 @@ def test_a_host_comes_back_with_its_disk_alone(control: Host, east: Host) -> Non
     assert word_between(east, control, 7006) == b"hello"
 
 
-def _runs(process: psutil.Process, *texts: str) -> bool:
+def _runs(process: psutil.Process, *ends: str) -> bool:
     with contextlib.suppress(psutil.Error):
-        return any(text in " ".join(process.cmdline()) for text in texts)
+        return " ".join(process.cmdline()).endswith(ends)
     return False
 
 
