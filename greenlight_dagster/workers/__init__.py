@@ -6,6 +6,7 @@ queues        which queue of the broker a lane is, and how a broker is talked to
 run_launcher  the launcher as Dagster sees it: hands a run to its lane's queue
 app           the Celery application of a worker, and its one task
 carrying      what the task does: takes the run, carries it out, says how it ended
+interrupts    a cancel on its way to the process that has the run
 node          the Celery worker of one lane
 host          the workers of one machine: forks them, restarts them, drains them
 reporter      tells the database that they live, and of runs whose process was lost

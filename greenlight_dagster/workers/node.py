@@ -19,11 +19,12 @@ import psutil
 from billiard.exceptions import WorkerLostError
 from celery import bootsteps, signals
 from celery.worker import state
+from celery.worker.control import Panel
 from dagster import DagsterInstance
 
 from greenlight_dagster.launcher import priority
 from greenlight_dagster.launcher.worker import NICENESS, settle, warm
-from greenlight_dagster.workers import queues
+from greenlight_dagster.workers import interrupts, queues
 from greenlight_dagster.workers.app import make_app, run_of
 from greenlight_dagster.workers.messages import Line, Lost, Pulse
 from studio.job_types import Lane
@@ -65,6 +66,7 @@ def serve(plan: Plan, instance: DagsterInstance, line: Line) -> int:
     signals.worker_shutting_down.connect(lambda **_: drain.start(), weak=False)
     signal.signal(HURRY, lambda *_: drain.hurry.set())
     app.conf.worker_proc_alive_timeout = PROCESS_START_SECONDS
+    assert interrupts.COMMAND in Panel.data  # noqa: S101 - its import registers it
     worker = app.Worker(
         hostname=plan.worker_id,
         queues=[queues.queue_of_lane(plan.lane)],

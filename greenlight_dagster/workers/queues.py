@@ -88,6 +88,8 @@ def configuration(broker: str) -> dict[str, Any]:
         "worker_send_task_events": False,
         "task_send_sent_event": False,
         "worker_enable_remote_control": True,
+        # What another application tells all of its workers is not for ours, and the other way round.
+        "control_exchange": PREFIX.rstrip("."),
         "timezone": "UTC",
         "enable_utc": True,
     }

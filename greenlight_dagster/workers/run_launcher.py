@@ -26,7 +26,7 @@ from dagster_celery.config import TASK_EXECUTE_JOB_NAME
 from dagster_celery.launcher import CeleryRunLauncher
 from kombu.exceptions import OperationalError as BrokerError
 
-from greenlight_dagster.workers import queues
+from greenlight_dagster.workers import interrupts, queues
 from resources.database import StudioDatabase
 from studio import fleet
 from studio.settings import get_settings
@@ -106,8 +106,10 @@ class FleetRunLauncher(CeleryRunLauncher):
             if run is not None and not run.is_finished:
                 self._instance.report_run_canceled(run, "It was canceled before it began.")
             return True
+        found = fleet.take_of(_database(), run_id)
         try:
-            self.celery.control.revoke(run_id, terminate=True, signal="SIGINT")
+            if found is not None and found.ending is None:
+                interrupts.interrupt(self.celery, run_id, found.worker_id)
         except (OperationalError, BrokerError, OSError) as exc:
             # The run's own lease keeper asks the database every second.
             log.warning("The broker could not pass on that run %s is canceled: %s", run_id, exc)

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 from celery import bootsteps, signals
-from celery.worker import request, state
+from celery.worker import control, request, state
 from dagster._core.launcher import RunLauncher
 from dagster._grpc.types import ExecuteRunArgs
 from dagster_celery import tasks
@@ -15,7 +15,7 @@ from dagster_celery.config import TASK_EXECUTE_JOB_NAME
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG
 
-from greenlight_dagster.workers import queues
+from greenlight_dagster.workers import interrupts, queues
 from greenlight_dagster.workers.run_launcher import FleetRunLauncher
 from studio.errors import SettingsError
 
@@ -64,3 +64,9 @@ def test_an_unknown_broker_is_refused_without_its_password(url: str) -> None:
 @pytest.mark.parametrize("url", ["amqp://user:pw@host:5672/vhost", "pyamqp://host//", "amqps://host//"])
 def test_rabbitmq_confirms_what_it_takes(url: str) -> None:
     assert queues.transport_options(url) == {"confirm_publish": True}
+
+
+def test_a_cancel_is_a_command_of_ours_that_other_applications_do_not_hear() -> None:
+    assert interrupts.COMMAND in control.Panel.data
+    assert isinstance(state.requests, dict)
+    assert FleetRunLauncher(BROKER).celery.conf.control_exchange == "greenlight"
