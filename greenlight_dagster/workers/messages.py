@@ -9,8 +9,6 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# A run's id and a sentence. A datagram that is larger would not be sent.
-LONGEST_WHY = 500
 # How long a worker waits for a reporter that does not read: it may be waiting for the database.
 PATIENCE_SECONDS = 5.0
 
@@ -55,7 +53,7 @@ class Line:
         self._read, self._write = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 
     def tell(self, said: Said) -> bool:
-        """Send `said`; return False where nobody reads. Only a pulse may be missed."""
+        """Send `said`; return False where nobody reads: the reporter then sees by itself what was lost."""
         kind = next(name for name, of in _KINDS.items() if isinstance(said, of))
         datagram = json.dumps({"kind": kind, **asdict(said)}).encode()
         deadline = time.monotonic() + (0 if kind == "pulse" else PATIENCE_SECONDS)

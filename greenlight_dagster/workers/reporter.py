@@ -37,6 +37,8 @@ log = logging.getLogger("greenlight.worker")
 PULSES_OF_A_LIFE = 5
 # What was spilled to this machine's disk is brought in by this machine.
 HOUSEKEEPING_SECONDS = 60.0
+# What nobody could tell of, because the database or this process was away, is seen by looking.
+LOOK_AROUND_SECONDS = 15.0
 # A lost run that cannot be told of for this long has come back by its lease.
 TELL_SECONDS = 300.0
 LOOK_UP_SECONDS = 0.5
@@ -74,7 +76,7 @@ class Reporter:
     def run(self) -> None:
         """Report until stopped, and take leave."""
         self._look_for_remains()
-        housekept = time.monotonic()
+        housekept = looked = time.monotonic()
         while True:
             said = self._line.hear(LOOK_UP_SECONDS)
             if said is None and self.stop.is_set():
@@ -83,6 +85,9 @@ class Reporter:
             self._see_who_has_died()
             self._tell_of_lost()
             self._beat()
+            if time.monotonic() - looked > LOOK_AROUND_SECONDS:
+                looked = time.monotonic()
+                self._look_around()
             if time.monotonic() - housekept > HOUSEKEEPING_SECONDS:
                 housekept = time.monotonic()
                 self._keep_house()
@@ -162,12 +167,23 @@ class Reporter:
         for plan in self._plans.values():
             self._report_takes_of(plan, "its worker was killed")
 
+    def _look_around(self) -> None:
+        """Tell of runs whose process is gone without anybody having said so."""
+        for plan in self._plans.values():
+            for run_id, pid in self._open_takes(plan):
+                if pid is None or not _is_ours(pid):
+                    self._lost.append((time.monotonic(), Lost(plan.lane, run_id, "its process is gone")))
+
     def _report_takes_of(self, plan: Plan, why: str) -> None:
+        for run_id, pid in self._open_takes(plan):
+            self._dying.append(_Dying(time.monotonic(), Lost(plan.lane, run_id, why), pid))
+
+    def _open_takes(self, plan: Plan) -> list[tuple[str, int | None]]:
         try:
-            for run_id, pid in fleet.open_takes(self._db, plan.worker_id, HOST):
-                self._dying.append(_Dying(time.monotonic(), Lost(plan.lane, run_id, why), pid))
+            return fleet.open_takes(self._db, plan.worker_id, HOST)
         except (StudioError, psycopg.Error) as exc:
-            log.warning("what worker %s had in its hands cannot be seen: %s", plan.worker_id, exc)
+            log.warning("what worker %s has in its hands cannot be seen: %s", plan.worker_id, exc)
+            return []
 
     def _keep_house(self) -> None:
         try:
@@ -178,8 +194,17 @@ class Reporter:
 
 def _end_children_of(take: fleet.Take | None) -> None:
     """End what a lost process of this machine has started, as where a run has a process of its own."""
-    if take is not None and take.pid and take.host == HOST and take.ending is None and not _is_ours(take.pid):
+    # A number is not given again while anything is left in its group. So who has it now, perhaps after a restart of the
+    # machine, is somebody else, and so is what he has started.
+    if take is not None and take.pid and take.host == HOST and take.ending is None and not _exists(take.pid):
         end_group(take.pid)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _is_ours(pid: int) -> bool:
