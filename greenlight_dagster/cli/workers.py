@@ -20,6 +20,8 @@ from studio.database.connection import Database
 from studio.errors import Conflict, InvalidInput, SettingsError
 from studio.job_types import LANES, Lane
 from studio.settings import Settings, get_settings
+from studio.storage import storage_from_settings
+from studio.storage.folder import FolderStorage
 
 # A machine that takes more at once is not one that anybody has seen.
 MOST_SLOTS = 256
@@ -61,6 +63,9 @@ def worker(
     def say(line: str) -> None:
         err.print(line, style="dim", highlight=False, soft_wrap=True, markup=False)
 
+    storage = storage_from_settings(settings)
+    if isinstance(storage, FolderStorage):
+        say(f"Artifacts go to {storage.root}: every machine must mount this very folder, or have Supabase Storage.")
     raise typer.Exit(host.Host(plans, settings, say).run())
 
 
@@ -99,7 +104,9 @@ def workers(
             ],
             empty="No worker has been heard of today.",
         )
-    if here and not (found and all(w.lives and w.status == "running" for w in found)):
+    # A lane that was ended in order is one that the machine serves no longer.
+    served = [worker for worker in found if worker.status != "stopped"]
+    if here and not (served and all(w.lives and w.status == "running" for w in served)):
         raise typer.Exit(1)
 
 

@@ -81,6 +81,8 @@ def serve(plan: Plan, instance: DagsterInstance, line: Line) -> int:
         quiet=True,
         loglevel="INFO",
     )
+    # Until the broker is there, nothing else says that this worker is.
+    voice.pulse()
     worker.start()
     return int(worker.exitcode or 0)
 

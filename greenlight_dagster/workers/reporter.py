@@ -65,6 +65,7 @@ class Reporter:
         self._line = line
         self._pulses: dict[str, tuple[float, Pulse]] = {}
         self._told: dict[str, float] = {}
+        self._warned: set[str] = set()
         self._lost: deque[tuple[float, Lost]] = deque()
         self._dying: list[_Dying] = []
         self.stop = threading.Event()
@@ -102,6 +103,7 @@ class Reporter:
             if before is None or before[1].status != said.status:
                 # A change is news.
                 self._told.pop(said.lane, None)
+                self._warned.discard(said.lane)
         elif isinstance(said, Lost):
             self._lost.append((now, said))
         elif isinstance(said, Fallen):
@@ -112,7 +114,12 @@ class Reporter:
         now = time.monotonic()
         for lane, (heard, pulse) in self._pulses.items():
             if now - heard > PULSES_OF_A_LIFE * PULSE_SECONDS:
-                continue
+                # Its loop goes round with the broker alone. Until it does, or the worker ends, what it said last holds.
+                if pulse.status != "error":
+                    continue
+                if lane not in self._warned:
+                    self._warned.add(lane)
+                    log.warning("%s takes no runs until the broker can be reached", self._plans[lane].worker_id)
             if now - self._told.get(lane, -1e9) >= self._settings.worker_heartbeat_seconds:
                 self._told[lane] = now
                 self._report(pulse, pulse.status)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -113,3 +114,24 @@ def test_a_lost_run_that_nobody_could_tell_of_is_seen(
         found = fleet.take_of(database, run_id)
     assert found is not None
     assert found.ending == "lost: its process is gone"
+
+
+def test_a_worker_without_its_broker_is_no_silent_one(
+    database: Database, instance: DagsterInstance, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporter, "PULSES_OF_A_LIFE", 0.1)
+    monkeypatch.setenv("GREENLIGHT_WORKER_HEARTBEAT_SECONDS", "0.1")
+    get_settings.cache_clear()
+
+    def heard() -> tuple[str, float] | None:
+        return next(((w.status, w.seconds_ago) for w in fleet.workers(database, 5.0)), None)
+
+    with reporting(instance, line):
+        for status, goes_on in [("error", True), ("running", False)]:
+            line.tell(Pulse("standard", status, "1:1"))
+            eventually(lambda status=status: (heard() or ("", 0))[0] == status, what=f"its being {status}")
+            time.sleep(2.0)
+            found = heard()
+            assert found is not None
+            # Its loop goes round with the broker alone; of one that stands still beside its broker nothing is told.
+            assert (found[1] < 1.5) is goes_on
