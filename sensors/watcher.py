@@ -217,7 +217,9 @@ def _launch_error(instance: DagsterInstance, run: DagsterRun) -> str:
 
 def build_watcher(pace: Pace) -> dg.SensorDefinition:
     """Return the watcher sensor."""
-    forsaken = Forsaken(get_settings().lease_seconds)
+    settings = get_settings()
+    heartbeat = settings.worker_heartbeat_seconds if settings.broker_url is not None else None
+    forsaken = Forsaken(settings.lease_seconds, heartbeat_seconds=heartbeat)
 
     @dg.sensor(
         name=WATCHER,

@@ -6,7 +6,7 @@ the clocks of its machine and of ours may be off.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -144,6 +144,28 @@ def take_of(db: Database, run_id: str) -> Take | None:
         "select worker_id, host, pid, taken_at, ending from public.run_takes where run_id = %s", [run_id]
     )
     return Take(**row) if row else None
+
+
+def without_worker(db: Database, run_ids: Sequence[str], heartbeat_seconds: float) -> dict[str, str]:
+    """Return those of the runs whose take has ended, or whose worker no longer lives, each with what became of it."""
+    rows = db.fetch_all(
+        "select t.run_id, t.worker_id, t.ending from public.run_takes t where t.run_id = any (%s)"
+        " and (t.ended_at is not null or not exists (select from public.worker_heartbeats w"
+        " where w.worker_id = t.worker_id and w.details ->> 'host' = t.host and w.status <> 'stopped'"
+        " and w.last_seen_at > now() - %s))",
+        [list(run_ids), life(heartbeat_seconds)],
+    )
+    return {row["run_id"]: row["ending"] or f"worker {row['worker_id']} is gone" for row in rows}
+
+
+def untaken(db: Database, run_ids: Sequence[str]) -> list[str]:
+    """Return those of the runs that nobody has taken."""
+    rows = db.fetch_all(
+        "select r.id from unnest(%s::text[]) r (id) where not exists"
+        " (select from public.run_takes t where t.run_id = r.id)",
+        [list(run_ids)],
+    )
+    return [row["id"] for row in rows]
 
 
 def prune(db: Database, older_than: timedelta) -> int:

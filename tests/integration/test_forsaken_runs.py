@@ -8,8 +8,8 @@ import pytest
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRunStatus
 
 from resources import run_tags
-from sensors.forsaken import SWEEP_SECONDS, Forsaken
-from studio import claims, queue
+from sensors.forsaken import SWEEP_SECONDS, UNTAKEN_SECONDS, Forsaken
+from studio import claims, fleet, queue
 from studio.claims import Claim
 from studio.database.connection import Database
 from tests.support.dagster import DAGSTER_WARNINGS, JOB_NAME, defs, enqueue
@@ -19,6 +19,8 @@ pytest_plugins = ["tests.support.dagster_fixtures"]
 pytestmark = DAGSTER_WARNINGS
 
 GRACE_SECONDS = 60.0
+HEARTBEAT_SECONDS = 5.0
+WORKER = "standard@here"
 OPEN = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 
 
@@ -35,6 +37,20 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def sweep_of_fleet(database: Database, instance: DagsterInstance, clock: Clock) -> Callable[[], list[str]]:
+    """Sweep twice, long enough after another, where runs go to workers."""
+    forsaken = Forsaken(GRACE_SECONDS, clock, heartbeat_seconds=HEARTBEAT_SECONDS)
+
+    def due() -> list[str]:
+        clock.now += SWEEP_SECONDS
+        assert forsaken.sweep(database, instance) == [], "it is ended at once"
+        clock.now += GRACE_SECONDS
+        return forsaken.sweep(database, instance)
+
+    return due
 
 
 @pytest.fixture
@@ -152,3 +168,94 @@ def test_it_looks_only_now_and_then(database: Database, instance: DagsterInstanc
     assert forsaken.sweep(database, instance) == []
     clock.now += SWEEP_SECONDS
     assert len(forsaken.sweep(database, instance)) == 1
+
+
+# --- a fleet's runs that hold no job
+
+
+def of_nobody(instance: DagsterInstance, status: DagsterRunStatus) -> str:
+    return instance.create_run_for_job(job_def=defs.resolve_job_def("upkeep"), status=status).run_id
+
+
+def heard_of(db: Database, status: str = "running", host: str = "a", seconds_ago: float = 0.0) -> None:
+    details = {"lane": "standard", "slots": 1, "host": host, "process": "1:1", "running": 0, "done": 0, "build": "r1"}
+    fleet.report(db, WORKER, status, details, None)  # type: ignore[arg-type]
+    db.execute("update worker_heartbeats set last_seen_at = now() - make_interval(secs => %s)", [seconds_ago])
+
+
+@pytest.mark.parametrize("status", [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING])
+@pytest.mark.parametrize("gone", ["silent", "stopped", "forgotten", "on another machine", "its take has ended"])
+def test_a_run_whose_worker_is_gone_is_ended(
+    status: DagsterRunStatus,
+    gone: str,
+    database: Database,
+    instance: DagsterInstance,
+    sweep_of_fleet: Callable[[], list[str]],
+) -> None:
+    run_id = of_nobody(instance, status)
+    fleet.take(database, run_id, WORKER, "a", 1)
+    if gone == "silent":
+        heard_of(database, seconds_ago=HEARTBEAT_SECONDS * fleet.HEARTBEATS_OF_A_LIFE + 1)
+    elif gone == "stopped":
+        heard_of(database, status="stopped")
+    elif gone == "on another machine":
+        heard_of(database, host="b")
+    elif gone == "its take has ended":
+        heard_of(database)
+        fleet.end_take(database, run_id, WORKER, "lost: it was killed")
+    [said] = sweep_of_fleet()
+    assert run_id in said
+    ended = DagsterRunStatus.CANCELED if status is DagsterRunStatus.CANCELING else DagsterRunStatus.FAILURE
+    assert status_of(instance, run_id) is ended
+
+
+@pytest.mark.parametrize("status", ["running", "draining", "error"])
+def test_a_run_whose_worker_lives_goes_on(
+    status: str, database: Database, instance: DagsterInstance, sweep_of_fleet: Callable[[], list[str]]
+) -> None:
+    run_id = of_nobody(instance, DagsterRunStatus.STARTED)
+    fleet.take(database, run_id, WORKER, "a", 1)
+    heard_of(database, status=status)
+    assert sweep_of_fleet() == []
+    assert status_of(instance, run_id) is DagsterRunStatus.STARTED
+
+
+def test_a_run_that_holds_a_job_is_a_matter_of_its_lease(
+    database: Database, instance: DagsterInstance, sweep_of_fleet: Callable[[], list[str]]
+) -> None:
+    # Executed anew by a person: it has claimed by itself.
+    claim, run_id = launch(database, instance, DagsterRunStatus.STARTED, **{run_tags.RUN_KEY: "another:1"})
+    claims.start(database, claim.job_id, claim.claim_no, run_id, LEASE)
+    fleet.take(database, run_id, WORKER, "a", 1)
+    assert sweep_of_fleet() == []
+    assert status_of(instance, run_id) is DagsterRunStatus.STARTED
+
+
+def test_a_run_that_a_broker_has_lost_is_ended_after_an_hour_and_never_begins(
+    database: Database, instance: DagsterInstance, clock: Clock
+) -> None:
+    forsaken = Forsaken(GRACE_SECONDS, clock, heartbeat_seconds=HEARTBEAT_SECONDS)
+    lost = of_nobody(instance, DagsterRunStatus.STARTING)
+    # Somebody executes it on the command line, and not by a worker.
+    by_hand = of_nobody(instance, DagsterRunStatus.STARTED)
+    assert forsaken.sweep(database, instance) == []
+    clock.now += UNTAKEN_SECONDS - 1
+    later = of_nobody(instance, DagsterRunStatus.STARTING)
+    assert forsaken.sweep(database, instance) == []
+    clock.now += SWEEP_SECONDS
+    [said] = forsaken.sweep(database, instance)
+    assert lost in said
+    assert status_of(instance, lost) is DagsterRunStatus.FAILURE
+    assert not fleet.take(database, lost, WORKER, "a", 1)
+    assert status_of(instance, by_hand) is DagsterRunStatus.STARTED
+    assert fleet.take(database, later, WORKER, "a", 1)
+
+
+def test_one_machine_leaves_runs_that_hold_no_job_to_its_launcher(
+    database: Database, instance: DagsterInstance, clock: Clock, sweep: Callable[[], list[str]]
+) -> None:
+    run_id = of_nobody(instance, DagsterRunStatus.STARTED)
+    for _ in range(3):
+        assert sweep() == []
+        clock.now += UNTAKEN_SECONDS
+    assert status_of(instance, run_id) is DagsterRunStatus.STARTED
