@@ -205,6 +205,8 @@ def blindness(history: History) -> Iterator[str]:
     for before, after in pairwise(history.samples):
         if after.at - before.at > history.lease_seconds:
             yield f"nobody looked for {after.at - before.at:.1f} s"
+    if history.samples and history.read_at - history.samples[-1].at > history.lease_seconds:
+        yield f"nobody looked for the last {history.read_at - history.samples[-1].at:.1f} s"
 
 
 def _free_at_all(sample: Sample, lane: str) -> int:

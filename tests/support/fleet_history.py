@@ -108,9 +108,13 @@ class Sample(NamedTuple):
 
 @dataclass
 class History:
-    """All that is known. `followed` has per project what a live follower was handed, in its order."""
+    """All that is known, at a moment of the database's clock: `read_at`, in Unix seconds.
+
+    `followed` has per project what a live follower was handed, in its order.
+    """
 
     lease_seconds: float
+    read_at: float = 0.0
     jobs: list[JobSeen] = field(default_factory=list)
     events: list[EventSeen] = field(default_factory=list)
     counters: dict[UUID, int] = field(default_factory=dict)
@@ -135,6 +139,8 @@ def gather(
     with psycopg.connect(url, row_factory=dict_row) as conn:
         # One moment for all of it.
         conn.execute("set transaction isolation level repeatable read read only")
+        moment = conn.execute("select extract(epoch from now())::float8 as at").fetchone()
+        history.read_at = moment["at"] if moment else 0.0
         history.jobs = [JobSeen(**row) for row in conn.execute(_JOBS, [list(without)]).fetchall()]
         history.events = [EventSeen(**row) for row in conn.execute(_EVENTS).fetchall()]
         counters = conn.execute("select project_id, last_seq from public.project_event_counters").fetchall()

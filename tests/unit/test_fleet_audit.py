@@ -56,6 +56,7 @@ def whole() -> History:
     ]
     return History(
         LEASE,
+        121.0,
         jobs=[
             JobSeen(JOB, PROJECT, "chat.reply", "standard", "completed", None, 1),
             JobSeen(TRIED, PROJECT, "approval.execute", "standard", "completed", None, 2),
@@ -222,6 +223,10 @@ def blind(history: History) -> None:
     history.samples.append(sample(131.0))
 
 
+def blind_at_the_end(history: History) -> None:
+    history.read_at = 131.0
+
+
 def nobody_looked(history: History) -> None:
     history.samples = []
 
@@ -255,6 +260,7 @@ BREACHES: dict[Callable[[History], None], str] = {
     without_lease: "running for 10.0 s without a sign of life",
     forgotten: "lay in the queue for 21.0 s while slots were free",
     blind: "nobody looked for 11.0 s",
+    blind_at_the_end: "nobody looked for the last 11.0 s",
     nobody_looked: "there is no sample",
 }
 
