@@ -6,8 +6,10 @@ long the beginning and the end are kept.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from studio.database.connection import Database
 
@@ -18,19 +20,28 @@ TAIL_BYTES = 768 * 1024
 
 @dataclass(frozen=True)
 class RunOutput:
-    """Captured output. It is `complete` when the run has ended."""
+    """Captured output, as `read` gives it. It is `complete` when the run has ended."""
 
     stdout: bytes
     stderr: bytes
     complete: bool
 
 
-def shortened(data: bytes) -> bytes:
-    """Return `data`, or its beginning and its end with a line between them that says how much is left out."""
-    left_out = len(data) - HEAD_BYTES - TAIL_BYTES
-    if left_out <= 0:
-        return data
-    return data[:HEAD_BYTES] + f"\n… {left_out:,} bytes are left out …\n".encode() + data[-TAIL_BYTES:]
+def read(path: Path) -> bytes:
+    """Return what is in a file, or its beginning and its end with a line between them that says how much is left out.
+
+    Of what is very long no more is read. Nothing where there is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            left_out = os.fstat(file.fileno()).st_size - HEAD_BYTES - TAIL_BYTES
+            if left_out <= 0:
+                return file.read(HEAD_BYTES + TAIL_BYTES)
+            head = file.read(HEAD_BYTES)
+            file.seek(HEAD_BYTES + left_out)
+            return head + f"\n… {left_out:,} bytes are left out …\n".encode() + file.read(TAIL_BYTES)
+    except FileNotFoundError:
+        return b""
 
 
 def save(db: Database, key: Sequence[str], output: RunOutput) -> None:
@@ -39,7 +50,7 @@ def save(db: Database, key: Sequence[str], output: RunOutput) -> None:
         "insert into public.run_outputs as o (log_key, stdout, stderr, complete) values (%s, %s, %s, %s)"
         " on conflict (log_key) do update set stdout = excluded.stdout, stderr = excluded.stderr,"
         " complete = excluded.complete, stored_at = now() where excluded.complete or not o.complete",
-        [_text(key), shortened(output.stdout), shortened(output.stderr), output.complete],
+        [_text(key), output.stdout, output.stderr, output.complete],
     )
 
 

@@ -6,7 +6,9 @@ import contextlib
 import logging
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,11 @@ from dagster._core.storage.cloud_storage_compute_log_manager import (
     CloudStorageComputeLogManager,
     PollingComputeLogSubscriptionManager,
 )
-from dagster._core.storage.compute_log_manager import CapturedLogSubscription, ComputeIOType
+from dagster._core.storage.compute_log_manager import (
+    CapturedLogContext,
+    CapturedLogSubscription,
+    ComputeIOType,
+)
 from dagster._core.storage.local_compute_log_manager import IO_TYPE_EXTENSION, LocalComputeLogManager
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
@@ -24,6 +30,7 @@ from greenlight_dagster.instance.compute_logs import RedirectingComputeLogManage
 from resources.database import StudioDatabase
 from studio import run_output
 from studio.database.connection import Database
+from studio.database.patience import patiently
 from studio.errors import StudioError
 from studio.run_output import RunOutput
 
@@ -31,6 +38,7 @@ log = logging.getLogger(__name__)
 
 # Somebody who watches a long run sees what it has printed this late.
 UPLOAD_SECONDS = 5
+_SUFFIXES = frozenset(f".{extension}" for extension in IO_TYPE_EXTENSION.values())
 
 
 class DatabaseComputeLogManager(CloudStorageComputeLogManager[Any], ConfigurableClass):
@@ -89,6 +97,39 @@ class DatabaseComputeLogManager(CloudStorageComputeLogManager[Any], Configurable
 
     # --- writing
 
+    @contextlib.contextmanager
+    def capture_logs(self, log_key: Sequence[str]) -> Iterator[CapturedLogContext]:
+        """Capture what is written to stdout and stderr meanwhile; also what an interrupted run has written is kept."""
+        try:
+            with self._keeping_up(log_key), self._local.capture_logs(log_key) as captured:
+                yield captured
+        finally:
+            self._on_capture_complete(log_key)
+
+    @contextlib.contextmanager
+    def _keeping_up(self, log_key: Sequence[str]) -> Iterator[None]:
+        """Keep what is printed every few seconds, as Dagster's own thread does, which outlives what it watches."""
+        ended = threading.Event()
+
+        def keep_up() -> None:
+            while not ended.wait(self._upload_seconds):
+                self.on_progress(log_key)
+
+        if self.upload_interval:
+            threading.Thread(target=keep_up, name="output-watch", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
+
+    def bring_in(self, run_id: str) -> int:
+        """Keep what a run has printed here whose process was killed; return the number of its outputs."""
+        folder = Path(self._local.get_captured_local_path([run_id, "any"], "out")).parent
+        written = {path.with_suffix("") for path in folder.rglob("*") if path.suffix in _SUFFIXES}
+        for path in written:
+            self._on_capture_complete([run_id, *path.relative_to(folder).parts])
+        return len(written)
+
     def _on_capture_complete(self, log_key: Sequence[str]) -> None:
         self._kept.pop(tuple(log_key), None)
         if self._keep(log_key, complete=True):
@@ -118,7 +159,9 @@ class DatabaseComputeLogManager(CloudStorageComputeLogManager[Any], Configurable
             found = RunOutput(
                 self._read(log_key, ComputeIOType.STDOUT), self._read(log_key, ComputeIOType.STDERR), complete
             )
-            run_output.save(_database(), log_key, found)
+            # What is under way is kept again in a few seconds.
+            save = partial(run_output.save, _database(), log_key, found)
+            patiently(save) if complete else save()
         except (StudioError, psycopg.Error, OSError) as exc:
             log.warning("the output of %s could not be kept in the database: %s", "/".join(log_key), exc)
             return False
@@ -173,10 +216,7 @@ class DatabaseComputeLogManager(CloudStorageComputeLogManager[Any], Configurable
         return Path(self._local.get_captured_local_path(log_key, IO_TYPE_EXTENSION[io_type]))
 
     def _read(self, log_key: Sequence[str], io_type: ComputeIOType) -> bytes:
-        try:
-            return self._path(log_key, io_type).read_bytes()
-        except FileNotFoundError:
-            return b""
+        return run_output.read(self._path(log_key, io_type))
 
     def _size(self, log_key: Sequence[str], io_type: ComputeIOType) -> int:
         try:

@@ -20,6 +20,7 @@ import psycopg
 from dagster import DagsterInstance
 from sqlalchemy.exc import SQLAlchemyError
 
+from greenlight_dagster.instance.shared_logs import DatabaseComputeLogManager
 from greenlight_dagster.launcher import lost_runs
 from greenlight_dagster.launcher.sessions import end_group
 from greenlight_dagster.workers.messages import Fallen, Line, Lost, Pulse
@@ -153,6 +154,8 @@ class Reporter:
             try:
                 worker_id = self._plans[lost.lane].worker_id
                 _end_children_of(fleet.take_of(self._db, lost.run_id))
+                if isinstance(logs := self._instance.compute_log_manager, DatabaseComputeLogManager):
+                    logs.bring_in(lost.run_id)
                 fleet.end_take(self._db, lost.run_id, worker_id, f"lost: {lost.why}")
                 lost_runs.report(self._instance, lost.run_id, f"The process of the run was lost: {lost.why}")
             except (StudioError, psycopg.Error, SQLAlchemyError) as exc:
