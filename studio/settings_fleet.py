@@ -19,7 +19,8 @@ class FleetSettings(BaseSettings):
     worker_heartbeat_seconds: float = Field(
         default=5.0,
         gt=0,
-        le=60,
+        # The health check counts who was heard of within half a minute.
+        le=20,
         validation_alias="GREENLIGHT_WORKER_HEARTBEAT_SECONDS",
         description="How often workers of a fleet say that they live. Four silent ones, and nothing is given to them.",
     )

@@ -71,6 +71,19 @@ def test_a_machine_that_went_down_tells_of_its_runs_when_it_is_back(site: FleetS
     assert after.running
 
 
+def test_a_process_that_has_grown_is_replaced(site: FleetSite) -> None:
+    # Less than any has from the beginning.
+    site.worker("standard=1", GREENLIGHT_WORKER_MAX_MB="100")
+    pids = set()
+    for _ in range(3):
+        run = site.launch_job("quick_job")
+        site.reaches(run, DagsterRunStatus.SUCCESS)
+        take = fleet.take_of(site.database, run.run_id)
+        assert take is not None
+        pids.add(take.pid)
+    assert len(pids) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
