@@ -14,8 +14,13 @@ begin
           role_name,
           case when role_name = 'service_role' then 'bypassrls' else '' end
         );
-      exception when duplicate_object or unique_violation then
-        null;
+      exception
+        when duplicate_object or unique_violation then
+          null;
+        when insufficient_privilege then
+          -- A managed server has no superuser for its customers, so nobody may hand this right on. Nobody of ours uses
+          -- it either: the studio comes as the tables' owner, and only an API before the database becomes this role.
+          execute format('create role %I nologin noinherit', role_name);
       end;
     end if;
   end loop;

@@ -230,6 +230,35 @@ def test_a_user_who_may_not_prepare_the_database_is_told_what_to_do(
     assert tables(empty) == set()
 
 
+def test_a_user_of_a_managed_server_prepares_it_as_far_as_anybody_may(
+    ordinary_role: tuple[str, str], empty: Database
+) -> None:
+    """There customers may create roles, and none that bypasses row-level security."""
+    prelude = statements.load("prelude")
+    # Roles are the server's, and other tests have made them: this one's have names of their own.
+    names = {name: f"{ordinary_role[0]}_{name}" for name in ("anon", "authenticated", "service_role")}
+    for name, own in names.items():
+        prelude = prelude.replace(f"'{name}'", f"'{own}'")
+    with empty.connection() as conn:
+        conn.execute(sql.SQL("ALTER ROLE {} CREATEROLE").format(sql.Identifier(ordinary_role[0])))
+        conn.execute(
+            sql.SQL("ALTER DATABASE {} OWNER TO {}").format(
+                sql.Identifier(conn.info.dbname), sql.Identifier(ordinary_role[0])
+            )
+        )
+    try:
+        with Database(url_for(ordinary_role, empty.url), pool_size=1) as database, database.connection() as conn:
+            conn.execute(prelude)
+        found = empty.fetch_all(
+            "SELECT rolname, rolbypassrls FROM pg_roles WHERE rolname = ANY (%s)", [list(names.values())]
+        )
+        assert {row["rolname"]: row["rolbypassrls"] for row in found} == dict.fromkeys(names.values(), False)
+    finally:
+        with empty.connection() as conn:
+            for own in names.values():
+                conn.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(own)))
+
+
 def test_the_owner_of_a_prepared_database_needs_no_superuser(ordinary_role: tuple[str, str], empty: Database) -> None:
     with empty.connection() as conn:
         conn.execute(statements.load("prelude"))
