@@ -20,6 +20,15 @@ CADDY = shutil.which("caddy") or ""
 pytestmark = pytest.mark.skipif(not CADDY, reason="Caddy is not on this machine (`apt install caddy`)")
 
 SOMEBODY = ("olga", "a long password")
+DAGSTER = "https://dagster.example.org"
+# What browsers send along and no page can set: Dagster's own page asks; a person opens one, from wherever.
+OWN = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+OPENS = {
+    "Sec-Fetch-Site": "cross-site",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+    "Accept": "text/html,*/*",
+}
 
 
 class Upstream:
@@ -42,6 +51,8 @@ def upstream() -> Iterator[Upstream]:
             self.send_response(401 if refused else 200)
             self.send_header("content-length", "0")
             self.end_headers()
+
+        do_POST = do_GET
 
         def log_message(self, *_: object) -> None:
             """Say nothing: what was asked is kept."""
@@ -114,10 +125,56 @@ def test_nobody_reaches_the_ui_without_signing_in(site: tuple[str, httpx.Client]
     assert client.get("/runs").status_code == 401
     assert client.get("/sign-in-health/../runs").status_code == 401
     if name == EXAMPLE:
-        assert client.get("/runs", auth=(SOMEBODY[0], "another")).status_code == 401
-        assert "/runs" not in upstream.asked
-        assert client.get("/runs", auth=SOMEBODY).status_code == 200
-    else:
-        assert "/runs" not in upstream.asked
-        assert client.get("/runs", headers={"cookie": "session=good"}).status_code == 200
+        assert client.get("/runs", headers=OWN, auth=(SOMEBODY[0], "another")).status_code == 401
+    assert client.get("/runs", headers=OWN).status_code == 401
+    assert "/runs" not in upstream.asked
+    assert signed_in(name, client).get("/runs", headers=OWN).status_code == 200
     assert upstream.asked.count("/runs") == 1
+
+
+def signed_in(name: str, client: httpx.Client) -> httpx.Client:
+    """Return the client as a browser that sends along what somebody has signed in with, whoever makes it ask."""
+    if name == EXAMPLE:
+        client.auth = httpx.BasicAuth(*SOMEBODY)
+    else:
+        client.headers["cookie"] = "session=good"
+    return client
+
+
+def test_no_other_page_uses_what_somebody_has_signed_in_with(
+    site: tuple[str, httpx.Client], upstream: Upstream
+) -> None:
+    """Dagster carries out changes on any GET, and browsers send passwords along, to whatever page asks."""
+    name, client = site
+    browser = signed_in(name, client)
+    del browser.headers["accept"]
+    path = "/graphql?query=mutation"
+    image = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    refused = [
+        browser.get(path),
+        *(browser.get(path, headers={**image, "Sec-Fetch-Site": near}) for near in ("same-site", "cross-site")),
+        browser.get(path, headers={**OPENS, "Sec-Fetch-Dest": "iframe"}),
+        # Dagster would not answer it with a page.
+        browser.get(path, headers={**OPENS, "Accept": "*/*"}),
+        browser.post(path, headers=OPENS),
+        *(
+            browser.post(path, headers={**OWN, "Origin": origin})
+            for origin in ("null", "https://pages.example.org", f"{DAGSTER}.evil.example", "http://dagster.example.org")
+        ),
+        # A websocket as another page opens it.
+        browser.get(
+            path,
+            headers={"Origin": "https://pages.example.org", "Connection": "Upgrade", "Upgrade": "websocket"},
+        ),
+    ]
+    assert [answer.status_code for answer in refused] == [403] * len(refused)
+    assert path not in upstream.asked
+    allowed = [
+        browser.get(path, headers=OPENS),
+        browser.get(path, headers=OWN),
+        browser.get(path, headers={"Sec-Fetch-Site": "none"}),
+        browser.post(path, headers={**OWN, "Origin": DAGSTER}),
+    ]
+    assert [answer.status_code for answer in allowed] == [200] * len(allowed)
+    assert {answer.headers["x-frame-options"] for answer in allowed} == {"DENY"}
+    assert upstream.asked.count(path) == len(allowed)

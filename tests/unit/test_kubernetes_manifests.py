@@ -212,6 +212,17 @@ def test_whoever_is_not_named_is_reached_by_nobody(manifests: Manifests) -> None
         assert sources(manifests, {"app.kubernetes.io/instance": "dagster", **DAGSTER_PODS[pod]}) == []
 
 
+def test_a_certificate_can_be_fetched(manifests: Manifests) -> None:
+    """cert-manager makes a certificate where a Secret is named, and proves the name by a pod that has to be reached."""
+    solver = {"acme.cert-manager.io/http01-solver": "true"}
+    assert sources(manifests, solver) == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}
+    ]
+    for ingress in manifests.of("Ingress").values():
+        if "cert-manager.io/cluster-issuer" in ingress["metadata"].get("annotations", {}):
+            assert [tls["secretName"] for tls in ingress["spec"]["tls"]], ingress["metadata"]["name"]
+
+
 def test_a_run_cannot_ask_the_cloud_who_it_is(example: Manifests) -> None:
     labels = {"app.kubernetes.io/instance": "dagster", **DAGSTER_PODS["run"]}
     [policy] = [
