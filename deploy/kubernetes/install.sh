@@ -2,7 +2,7 @@
 # Install both releases, or upgrade them to $TAG. The variables are those of README.md, the values are the first argument's.
 set -eu
 : "${NAMESPACE:?}" "${IMAGE:?}" "${TAG:?}" "${STUDIO:?}" "${PAGES:?}" "${DAGSTER:?}" "${DB_HOST:?}" "${DB_USER:?}"
-: "${SUPABASE_URL:?}" "${DAGSTER_CHARTS:?}" "${DAGSTER_VERSION:?}"
+: "${SUPABASE_URL?}" "${DAGSTER_CHARTS:?}" "${DAGSTER_VERSION:?}"
 values=${1:?which values? For example my-values.yaml}
 here=$(dirname "$0")
 
