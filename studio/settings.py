@@ -365,6 +365,12 @@ class Settings(TenantSettings, BuilderSettings, FleetSettings, KubernetesSetting
         validation_alias="GREENLIGHT_TRUSTED_PROXIES",
         description="Addresses of proxies, comma-separated, whose word about a visitor's address counts. Unset: none.",
     )
+    probe_host: str | None = Field(
+        default=None,
+        validation_alias="RENDER_EXTERNAL_HOSTNAME",
+        description="Set by Render: the name under which it asks how a service without a domain of its own is. Nothing"
+        " else is answered under it.",
+    )
 
     # --- artifacts
     supabase_url: str | None = Field(

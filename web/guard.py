@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web import headers
 from web.answers import overloaded, refusal
-from web.site import LOOPBACK_HOSTS, Site
+from web.site import Site
 
 # A sign-up with twenty answers of the greatest length is a quarter of this.
 MAX_BODY_BYTES = 64 * 1024
@@ -104,8 +104,8 @@ class Guard:
             self._at_work -= 1
 
     def _serves(self, scope: Scope, host: str) -> bool:
-        # A probe asks the machine, and not the studio by its name.
-        return host in self._site.hosts or (_is_health(scope) and host in LOOPBACK_HOSTS)
+        # A probe asks the machine, and not the studio by its name; a platform's may do so under a name of its own.
+        return host in self._site.hosts or (_is_health(scope) and host in self._site.probe_hosts)
 
     async def _last(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._lasting >= self._limits.max_lasting:

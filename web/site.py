@@ -73,6 +73,12 @@ class Site:
         # On one machine the studio and the public pages have different names, and each leaves the other its own.
         return LOOPBACK_HOSTS - (self._names_of_others - {own})
 
+    @cached_property
+    def probe_hosts(self) -> frozenset[str]:
+        """The host names under which it may be asked how it is, and nothing else."""
+        own = self.settings.probe_host
+        return LOOPBACK_HOSTS | {own.lower()} if own else LOOPBACK_HOSTS
+
     @property
     def _names_of_others(self) -> frozenset[str]:
         """The host names of the studio's other application: a browser sends its session there, to every port."""

@@ -52,7 +52,7 @@ def upstream() -> Iterator[Upstream]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815 - the name is the base class's
 
         def log_message(self, *_: object) -> None:
             """Say nothing: what was asked is kept."""

@@ -68,6 +68,18 @@ def test_each_application_is_asked_under_its_own_name(
     assert answers == {host: 200 if host.startswith(own) else 400 for host in asked}
 
 
+@pytest.mark.parametrize("application", [WebThread, StudioThread])
+def test_a_platforms_probe_asks_under_its_own_name_for_health_alone(
+    database: Database, tmp_path: Path, application: type[WebThread]
+) -> None:
+    addresses = {"pages_base_url": "https://pages.example.org", "app_base_url": "https://app.example.org"}
+    for told, expected in (({"probe_host": "Service.platform.example"}, 200), ({}, 400)):
+        with application(database, tmp_path, **addresses, **told) as web:
+            with httpx.Client(base_url=web.url, headers={"Host": "service.platform.example"}) as http:
+                assert {http.get(path).status_code for path in ("/healthz", "/readyz")} == {expected}
+                assert {http.get(path).status_code for path in ("/", "/sign-in", "/launch/x", "/files/x")} == {400}
+
+
 def test_the_studios_own_name_is_not_answered_with_what_strangers_made(database: Database, tmp_path: Path) -> None:
     """A browser sends a session's cookie to every port of the name that set it."""
     with WebThread(database, tmp_path, app_base_url="http://localhost:3030") as web:
