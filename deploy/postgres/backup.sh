@@ -36,6 +36,8 @@ mkdir "$partial"
 
 ask() { psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --dbname "$1" --command "$2"; }
 
+# What is no studio yet, or is another database by mistake, is no backup either.
+schema="$(ask "$studio" "select max(version) from supabase_migrations.schema_migrations")" || fail "there is no studio in that database"
 # Before the snapshot is taken, by the server's own clock: what happened after this may be missing.
 moment="$(ask "$studio" "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")"
 pg_dump --format=custom --compress="${COMPRESS:-6}" --file "$partial/studio.dump" --dbname "$studio"
@@ -49,13 +51,23 @@ if [[ -n "$artifacts" && -d "$artifacts" ]]; then
   # A file that vanishes while it is read was none that a row of the dump names for long; tar says 1 of it.
   tar --create --file "$partial/artifacts.tar" --directory "$(dirname "$artifacts")" artifacts || [[ $? -eq 1 ]]
 fi
+version="$(ask "$studio" "show server_version")"
+jobs="$(ask "$studio" "select count(*) from public.agent_jobs")"
 cat >"$partial/manifest" <<END
 restored_to=$moment
-server_version=$(ask "$studio" "show server_version")
-schema=$(ask "$studio" "select max(version) from supabase_migrations.schema_migrations")
-jobs=$(ask "$studio" "select count(*) from public.agent_jobs")
+server_version=$version
+schema=$schema
+jobs=$jobs
 END
 (cd "$partial" && sha256sum -- * >SHA256SUMS)
+
+# The same server's database $2, for a URL.
+in_database() {
+  local rest="${1#*://}" query=""
+  [[ "$rest" == *\?* ]] && query="?${rest#*\?}"
+  rest="${rest%%\?*}"
+  echo "${1%%://*}://${rest%%/*}/$2$query"
+}
 
 # A dump that cannot be restored is none.
 verify() {
@@ -64,22 +76,16 @@ verify() {
   # shellcheck disable=SC2064
   trap "ask '$base' 'drop database if exists $scratch with (force)' >/dev/null" RETURN
   local there
-  there="$(python3 - "$base" "$scratch" <<'END'
-import sys
-from urllib.parse import urlsplit, urlunsplit
-parts = urlsplit(sys.argv[1])
-print(f"{parts.scheme}://{parts.netloc}/{sys.argv[2]}" + (f"?{parts.query}" if parts.query else ""))
-END
-)"
+  there="$(in_database "$base" "$scratch")"
   pg_restore --exit-on-error --no-owner --dbname "$there" "$partial/$2"
   ask "$there" "$3"
 }
 if [[ "${VERIFY:-0}" != 0 ]]; then
-  jobs="$(verify "$studio" studio.dump "select count(*) >= 0 from public.agent_jobs")"
-  [[ "$jobs" == t ]] || fail "studio.dump is damaged"
+  found="$(verify "$studio" studio.dump "select count(*) >= 0 from public.agent_jobs")"
+  [[ "$found" == t ]] || fail "studio.dump is damaged"
   if [[ -n "$dagster" ]]; then
-    runs="$(verify "$dagster" dagster.dump "select count(*) >= 0 from runs")"
-    [[ "$runs" == t ]] || fail "dagster.dump is damaged"
+    found="$(verify "$dagster" dagster.dump "select count(*) >= 0 from runs")"
+    [[ "$found" == t ]] || fail "dagster.dump is damaged"
   fi
 fi
 

@@ -21,24 +21,28 @@ dagster="${dagster/postgresql+psycopg2:/postgresql:}"
 (cd "$backup" && sha256sum --quiet --check SHA256SUMS) || fail "$backup is damaged"
 
 ask() { psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --dbname "$1" --command "$2"; }
-part() {
-  python3 - "$1" "$2" <<'END'
-import sys
-from urllib.parse import unquote, urlsplit
-parts = urlsplit(sys.argv[1])
-if sys.argv[2] == "name":
-    print(unquote(parts.path.lstrip("/")))
-else:
-    print(f"{parts.scheme}://{parts.netloc}/postgres" + (f"?{parts.query}" if parts.query else ""))
-END
+# The name of a URL's database.
+name_in() {
+  local path="${1#*://}"
+  path="${path%%\?*}"
+  [[ "$path" == */* ]] || fail "the URL names no database"
+  path="${path#*/}"
+  printf '%b' "${path//%/\\x}"
+}
+# The same server's database that every server has.
+maintenance_of() {
+  local rest="${1#*://}" query=""
+  [[ "$rest" == *\?* ]] && query="?${rest#*\?}"
+  rest="${rest%%\?*}"
+  echo "${1%%://*}://${rest%%/*}/postgres$query"
 }
 
 restore() {
   local url="$1" dump="$2" name
-  name="$(part "$url" name)"
+  name="$(name_in "$url")"
   # Where there is no such database yet, it is made by way of the one that every server has.
   if ! ask "$url" "select 1" >/dev/null 2>&1; then
-    ask "$(part "$url" maintenance)" "create database \"$name\" template template0" >/dev/null
+    ask "$(maintenance_of "$url")" "create database \"$name\" template template0" >/dev/null
   fi
   local tables
   tables="$(ask "$url" "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -47,18 +51,23 @@ restore() {
   pg_restore --exit-on-error --single-transaction --no-owner --dbname "$url" "$dump"
 }
 
-# Roles belong to the server, so no dump of a database has them.
+# Roles belong to the server, so no dump of a database has them. On a managed one nobody may give away BYPASSRLS, and
+# nothing but an API of Supabase's kind would use it.
 roles() {
   ask "$1" "do \$\$ declare r text; begin
     foreach r in array array['anon', 'authenticated', 'service_role'] loop
       if not exists (select from pg_roles where rolname = r) then
-        execute format('create role %I nologin noinherit %s', r,
-                       case r when 'service_role' then 'bypassrls' else '' end);
+        begin
+          execute format('create role %I nologin noinherit %s', r,
+                         case r when 'service_role' then 'bypassrls' else '' end);
+        exception when insufficient_privilege then
+          execute format('create role %I nologin noinherit', r);
+        end;
       end if;
     end loop; end \$\$" >/dev/null
 }
 
-roles "$(part "$studio" maintenance)"
+roles "$(maintenance_of "$studio")"
 restore "$studio" "$backup/studio.dump"
 if [[ -n "$dagster" && -f "$backup/dagster.dump" ]]; then
   restore "$dagster" "$backup/dagster.dump"

@@ -121,6 +121,33 @@ def test_a_dump_that_was_made_under_load_is_restored(
         assert all("restored" in str(entry.error) for entry in held)
 
 
+def test_a_backup_comes_and_goes_in_postgres_own_image(
+    database_url: str, elsewhere: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """That image has the server's programs and those of every Debian, and no Python."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for program in Path("/usr/bin").iterdir():
+        if not program.name.startswith("python"):
+            (programs / program.name).symlink_to(program)
+    backup = backed_up(tmp_path / "backups", PATH=str(programs), DATABASE_URL=database_url, VERIFY="1")
+    # A name that a URL has to write otherwise, on a server that has no such database yet.
+    url = elsewhere.url("green light").replace("green light", "green%20light")
+    done = script("restore.sh", backup, PATH=str(programs), DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    with Database(elsewhere.url("green light")) as db:
+        assert db.fetch_one("select count(*) > 0 as there from projects") == {"there": True}
+
+
+def test_what_is_no_studio_yet_is_not_called_a_backup(elsewhere: EmbeddedPostgres, tmp_path: Path) -> None:
+    """A first one beside a server that is just being set up would be taken for that of the day."""
+    elsewhere.ensure_database("empty")
+    done = script("backup.sh", tmp_path / "backups", DATABASE_URL=elsewhere.url("empty"))
+    assert done.returncode == 1
+    assert "there is no studio in that database" in done.stderr
+    assert not [path for path in (tmp_path / "backups").iterdir() if path.name[0] != "."]
+
+
 def test_a_damaged_backup_is_not_restored(database_url: str, elsewhere: EmbeddedPostgres, tmp_path: Path) -> None:
     backup = backed_up(tmp_path / "backups", DATABASE_URL=database_url)
     with (backup / "studio.dump").open("r+b") as dump:
