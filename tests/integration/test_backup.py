@@ -7,20 +7,25 @@ they did. What nobody can tell is held, and listed.
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from studio import outbox
 from studio.database.connection import Database
 from studio.database.embedded import EmbeddedPostgres
 from studio.errors import DatabaseRestored
+from studio.paths import ROOT
 from tests.support.actions import EFFECTS, Stage, hook_client
 from tests.support.approvals import ADS
-from tests.support.backup import backed_up, moment_of, script
+from tests.support.backup import PROGRAMS, backed_up, moment_of, script
 from tests.support.cli import process
 from tests.support.dagster import DAGSTER_WARNINGS
 from tests.support.mail import ResendServer
@@ -137,6 +142,28 @@ def test_a_backup_comes_and_goes_in_postgres_own_image(
     assert done.returncode == 0, done.stderr
     with Database(elsewhere.url("green light")) as db:
         assert db.fetch_one("select count(*) > 0 as there from projects") == {"there": True}
+
+
+def test_the_guides_way_back_on_one_box(database_url: str, elsewhere: EmbeddedPostgres, tmp_path: Path) -> None:
+    """What is there is put aside by the guide's own command, and the backup comes in its place."""
+    guide = (ROOT / "deploy" / "README.md").read_text(encoding="utf-8")
+    [told] = re.findall(r"exec postgres (psql -U greenlight postgres(?:.*\\\n)*.*)", guide)
+    aside = shlex.split(told.replace("\\\n", " "))[4:]
+    place = aside.index("/docker-entrypoint-initdb.d/dagster.sql")
+    aside[place] = str(ROOT / "deploy" / "postgres-init.sql")
+    backup = backed_up(tmp_path / "backups", DATABASE_URL=database_url)
+    for name in ("greenlight", "dagster"):
+        elsewhere.ensure_database(name)
+    with psycopg.connect(elsewhere.url("greenlight"), autocommit=True) as conn:
+        conn.execute("create table public.precious ()")
+    places = {"DATABASE_URL": elsewhere.url("greenlight")}
+    assert script("restore.sh", backup, **places).returncode == 1, "it is not overwritten"
+    program = [str(PROGRAMS / "psql"), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-d", elsewhere.url("postgres")]
+    subprocess.run([*program, *aside], check=True)
+    done = script("restore.sh", backup, **places)
+    assert done.returncode == 0, done.stderr
+    with psycopg.connect(elsewhere.url("greenlight_before")) as conn:
+        assert conn.execute("select to_regclass('public.precious') is not null").fetchone() == (True,)
 
 
 def test_what_is_no_studio_yet_is_not_called_a_backup(elsewhere: EmbeddedPostgres, tmp_path: Path) -> None:

@@ -131,10 +131,11 @@ def test_one_script_makes_all_that_one_box_needs_and_never_again(folder: Path) -
 
 def test_a_workers_environment_is_the_control_hosts(folder: Path) -> None:
     assert ran(folder, "new-env.sh", "studio.example", "pages.example").returncode == 0
-    assert "one place for artifacts" in ran(folder, "worker-env.sh", "10.0.0.1").stderr
+    assert ran(folder, "worker-env.sh", "10.0.0.1").returncode == 2
+    assert "one place for artifacts" in ran(folder, "worker-env.sh", "10.0.0.1", "worker-1").stderr
     with (folder / ".env").open("a") as env:
         env.write("ARTIFACTS_DIR=/mnt/artifacts\nANTHROPIC_API_KEY=key\nPRIVATE_ADDRESS=10.0.0.1\n")
-    made = ran(folder, "worker-env.sh", "10.0.0.1")
+    made = ran(folder, "worker-env.sh", "10.0.0.1", "worker-1", "--lane heavy=2")
     assert made.returncode == 0, made.stderr
     here, theirs = values((folder / ".env").read_text()), values(made.stdout)
     password = here["POSTGRES_PASSWORD"]
@@ -147,6 +148,32 @@ def test_a_workers_environment_is_the_control_hosts(folder: Path) -> None:
         Settings.model_validate({k: v for k, v in theirs.items() if k in SETTINGS}).app_base_url
         == "https://studio.example"
     )
+    # The worker reads it, and so does Compose: whatever the file of the worker host asks for is there.
+    worker = loaded(DEPLOY / "compose.worker.yaml")["services"]["worker"]
+    assert (filled(worker["hostname"], theirs), filled(worker["command"], theirs)) == (
+        "worker-1",
+        "greenlight worker --lane heavy=2",
+    )
+    assert "/mnt/artifacts:/data/artifacts" in [filled(volume, theirs) for volume in worker["volumes"]]
+    told = {line for line in text("README.md").splitlines() if "compose.worker.yaml" in line}
+    assert {line for line in told if f"--env-file deploy/{worker['env_file']} " not in line} == set()
+    assert len(told) > 2
+
+
+def test_what_is_restored_comes_back_where_it_was_copied_from() -> None:
+    for name in ("compose.yaml", "compose.fleet.yaml"):
+        told = loaded(DEPLOY / name)["services"]
+        copying, restoring = told["backup"], told["restore"]
+        assert restoring["environment"] == copying["environment"]
+        # One reads what the other writes.
+        assert {volume.removesuffix(":ro") for volume in restoring["volumes"]} == {
+            volume.removesuffix(":ro") for volume in copying["volumes"]
+        }
+        folder = copying["environment"]["GREENLIGHT_DATA_DIR"]
+        assert [volume for volume in restoring["volumes"] if f":{folder}" in volume and not volume.endswith(":ro")]
+    one_box = loaded(DEPLOY / "compose.yaml")["services"]
+    assert one_box["restore"]["profiles"] == ["restore"], "never by itself"
+    assert one_box["restore"]["image"] == one_box["backup"]["image"] == one_box["postgres"]["image"]
 
 
 # --- forms
