@@ -96,8 +96,8 @@ class Build:
         known = {**image.environment, **variables}
         match instruction.name:
             case "ARG":
-                name, _, default = instruction.rest.partition("=")
-                variables[name] = self._given.get(name, default)
+                name, has_default, default = instruction.rest.partition("=")
+                variables |= {name: self._given.get(name, default)} if has_default or name in self._given else {}
             case "ENV":
                 image.environment |= dockerfile.pairs(instruction.rest, known)
             case "RUN":

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from studio.paths import ROOT
 from tests.support.size import FULL, SECONDS
@@ -30,6 +31,8 @@ import dockerfile  # noqa: E402 - scripts are no package
 
 SCRIPT = [sys.executable, str(ROOT / "scripts" / "replay_image.py")]
 START_SECONDS = 300.0
+# A day of 2024 that the image is built "on", whatever today is.
+BUILT_ON = 20_000
 _IMPORTED = """
 import greenlight_dagster.definitions, greenlight_dagster.daemon, greenlight_dagster.launcher.template
 import studio.sandbox, studio.paths, web.app, web.public.app
@@ -110,10 +113,33 @@ class Container:
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("image")
     try:
-        subprocess.run([*SCRIPT, "build", str(folder / "built")], check=True)
+        when = f"SOURCE_DATE_EPOCH={BUILT_ON * 24 * 3600}"
+        subprocess.run([*SCRIPT, "build", "--build-arg", when, str(folder / "built")], check=True)
         yield folder / "built"
     finally:
         shutil.rmtree(folder / "built", ignore_errors=True)
+
+
+@replayed
+def test_an_image_does_not_tell_on_which_day_it_was_built(image: Path) -> None:
+    accounts = dict(line.split(":", 1) for line in (image / "root" / "etc" / "shadow").read_text().splitlines())
+    assert accounts["greenlight"].split(":")[1] == str(BUILT_ON)
+
+
+@replayed
+def test_volumes_belong_to_who_writes_to_them(image: Path) -> None:
+    """An engine gives a new volume the owner of the folder of the image that it is mounted on."""
+    places = {
+        mount.rpartition(":")[2]
+        for file in ("compose.yaml", "compose.fleet.yaml", "compose.worker.yaml")
+        for name, told in yaml.safe_load((ROOT / "deploy" / file).read_text())["services"].items()
+        if name in ("greenlight", "worker")
+        for mount in told["volumes"]
+    }
+    assert places == {"/data", "/data/artifacts"}
+    for place in places:
+        found = (image / "root" / place.lstrip("/")).stat()
+        assert (found.st_uid, found.st_gid) == (10001, 10001), place
 
 
 @replayed

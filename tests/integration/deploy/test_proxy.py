@@ -168,6 +168,9 @@ def test_no_other_page_uses_an_operators_session(house: House) -> None:
     for origin in (house.caddy.pages_url, house.caddy.studio_url):
         with pytest.raises(InvalidStatus):
             websocket(house, session, origin)
+    # A link that a person follows is let pass: Dagster then answers with a page of its own, and asks nothing.
+    followed = house.dagster(path, headers={**session, **OPENS})
+    assert (followed.status, followed.headers["content-type"].partition(";")[0]) == (200, "text/html")
     assert not house.nux_seen()
     assert house.dagster(path, headers={**session, **OWN}).status == 200
     assert house.nux_seen(), "the mutation is one that Dagster carries out"
