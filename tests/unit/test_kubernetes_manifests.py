@@ -177,6 +177,14 @@ def test_what_serves_is_probed_under_a_name_that_it_answers_to(manifests: Manife
                 assert asked["httpHeaders"] == [{"name": "Host", "value": "localhost"}], (name, probe)
 
 
+@pytest.mark.parametrize("name", ["greenlight-studio", "greenlight-pages"])
+def test_no_process_is_started_anew_because_the_database_is_away(manifests: Manifests, name: str) -> None:
+    [container] = manifests.of("Deployment")[name]["spec"]["template"]["spec"]["containers"]
+    for probe in ("startupProbe", "livenessProbe"):
+        assert "tcpSocket" in container[probe], "every path answers 503 then"
+    assert container["readinessProbe"]["httpGet"]["path"] in ("/readyz", "/healthz")
+
+
 def test_the_dagster_ui_is_reached_through_the_sign_in_alone(manifests: Manifests) -> None:
     ours = {"app.kubernetes.io/instance": "dagster"}
     [source] = sources(manifests, {**ours, **DAGSTER_PODS["web server"]})
