@@ -6,6 +6,7 @@ everything of Dagster's is in its schema, the studio's tables are not seen, and 
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from greenlight_dagster.instance import engines
 from greenlight_dagster.instance.storage import PooledPostgresStorage
 from greenlight_dagster.stack.databases import Databases
+from studio.paths import ROOT
 from studio.settings import Settings
 
 SCHEMA = "dagster"
@@ -35,14 +37,24 @@ def does_nothing() -> None:
     nothing()
 
 
-def set_up(url: str, role: str, password: str, *, path_of_role: bool) -> None:
-    """Do what the guide says."""
+def set_up(url: str, owner: str, role: str, password: str, *, path_of_role: bool) -> None:
+    """Do what the guide says, word for word, as somebody who may do no more than Supabase's `postgres`."""
+    guide = (ROOT / "docs" / "supabase.md").read_text(encoding="utf-8")
+    [told] = re.findall(r"```sql\n(create role dagster .*?)```", guide, re.DOTALL)
+    names = {"role dagster": f"role {role}", "grant dagster to postgres": f"grant {role} to {owner}"}
+    names |= {"authorization dagster": f"authorization {role}", "ANOTHER PASSWORD": password}
+    for theirs, ours in names.items():
+        assert theirs in told
+        told = told.replace(theirs, ours)
     with psycopg.connect(url, autocommit=True) as conn:
-        name = sql.Identifier(role)
-        conn.execute(sql.SQL("create role {} login password {}").format(name, sql.Literal(password)))
-        conn.execute(sql.SQL("create schema {} authorization {}").format(sql.Identifier(SCHEMA), name))
-        if path_of_role:
-            conn.execute(sql.SQL("alter role {} set search_path = {}").format(name, sql.Identifier(SCHEMA)))
+        conn.execute(sql.SQL("create role {} createrole createdb").format(sql.Identifier(owner)))
+        conn.execute(
+            sql.SQL("alter database {} owner to {}").format(sql.Identifier(conn.info.dbname), sql.Identifier(owner))
+        )
+        conn.execute(sql.SQL("set session authorization {}").format(sql.Identifier(owner)))
+        for statement in told.split(";"):
+            if path_of_role or "search_path" not in statement:
+                conn.execute(statement.encode())
 
 
 def url_of(url: str, role: str, password: str, *, path_of_role: bool) -> str:
@@ -56,12 +68,15 @@ def url_of(url: str, role: str, password: str, *, path_of_role: bool) -> str:
 @pytest.fixture(params=[False, True], ids=["path in the URL", "path of the role"])
 def dagster_url(request: pytest.FixtureRequest, database_url: str) -> Iterator[str]:
     role, password = f"dagster_{secrets.token_hex(4)}", secrets.token_hex(8)
-    set_up(database_url, role, password, path_of_role=request.param)
+    owner = f"owner_{secrets.token_hex(4)}"
+    set_up(database_url, owner, role, password, path_of_role=request.param)
     yield url_of(database_url, role, password, path_of_role=request.param)
     with psycopg.connect(database_url, autocommit=True) as conn:
         engines.disconnect()
-        conn.execute(sql.SQL("drop owned by {} cascade").format(sql.Identifier(role)))
-        conn.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+        conn.execute(sql.SQL("alter database {} owner to current_user").format(sql.Identifier(conn.info.dbname)))
+        for name in (role, owner):
+            conn.execute(sql.SQL("drop owned by {} cascade").format(sql.Identifier(name)))
+            conn.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
 
 
 def tables(url: str) -> dict[str, set[str]]:
