@@ -63,7 +63,7 @@ chaos: $(STAMP) ## the chaos tests in full size, property tests with fresh examp
 	GREENLIGHT_CHAOS=full $(BIN)/pytest -m "chaos or hypothesis"
 
 deploy-check: $(STAMP) ## the deployment files; the Dockerfile carried out and run (Linux, root, mmdebstrap, caddy)
-	GREENLIGHT_CHAOS=full $(BIN)/pytest tests/unit/test_deploy_files.py tests/unit/test_deploy_fit.py tests/integration/deploy tests/chaos/test_image.py
+	GREENLIGHT_CHAOS=full $(BIN)/pytest -rs tests/unit/test_deploy_files.py tests/unit/test_deploy_fit.py tests/integration/deploy tests/chaos/test_image.py
 
 bench: $(STAMP) ## benchmarks next to stock Dagster (ARGS="--quick --only latency", ARGS=--flame)
 	$(BIN)/python -m benchmarks $(ARGS)
