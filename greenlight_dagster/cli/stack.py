@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -68,7 +69,7 @@ def up(
     try:
         with stack:
             known = Settings.model_validate(stack.environment())
-            link = sign_in.link_to(known) if known.app_base_url else None
+            link = way_in(known, asked=as_json)
             if as_json:
                 err.print(f"[bold green]Greenlight is up[/] on {stack.folder}", highlight=False, soft_wrap=True)
                 print_json({"folder": stack.folder, "addresses": stack.addresses, "sign_in": link})
@@ -82,6 +83,17 @@ def up(
     console.print("Stopped.")
 
 
+def way_in(known: Settings, *, asked: bool) -> str | None:
+    """Return how a person gets in: on this machine, or where it was `asked` for, by a link that works once.
+
+    What a studio elsewhere prints is a log, which others read and which is kept; there it is the sign-in page.
+    """
+    base = known.app_base_url
+    if base is None or asked or urlsplit(base).hostname in (LOOPBACK, "localhost"):
+        return sign_in.link_to(known) if base else None
+    return f"{base.rstrip('/')}/sign-in"
+
+
 def _welcome(stack: Stack, link: str | None) -> None:
     """Print the one link that a person needs; where the other parts are, for whoever looks for them."""
     out.print(f"[bold green]Greenlight is up[/] on {stack.folder}", highlight=False, soft_wrap=True)
@@ -92,8 +104,10 @@ def _welcome(stack: Stack, link: str | None) -> None:
     out.print()
     others = {name: address for name, address in stack.addresses.items() if name in _OTHERS}
     told = ", ".join(f"{_OTHERS[name]} on port {address.rpartition(':')[2]}" for name, address in others.items())
+    once = "The link works once, within an hour; " if not link.endswith("/sign-in") else ""
+    more = f"`{_program()} sign-in` prints {'another' if once else 'a way in'}"
     out.print(
-        f"The link works once, within an hour; `{_program()} sign-in` prints another. {told}. Stop with Ctrl-C.",
+        f"{once}{more}. {told}. Stop with Ctrl-C.",
         style="dim",
         highlight=False,
         markup=False,

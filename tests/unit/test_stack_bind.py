@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from greenlight_dagster.cli import sign_in, stack
 from greenlight_dagster.cli.main import run
 from greenlight_dagster.stack.environment import where_ui
 from greenlight_dagster.stack.folders import Folders
 from greenlight_dagster.stack.parts import PUBLIC, STUDIO, Application, Ui, Web
 from greenlight_dagster.stack.ports import EVERYWHERE, LOOPBACK
+from studio.settings import Settings
 
 
 @pytest.mark.parametrize("application", [STUDIO, PUBLIC], ids=lambda application: application.name)
@@ -44,6 +46,24 @@ def test_an_address_that_the_stack_could_not_ask_itself_is_a_wrong_call(
 ) -> None:
     assert run(["up", "--host", host]) == 2
     assert "--host" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("base", "asked", "expected"),
+    [
+        ("http://localhost:3030", False, "http://localhost:3030/sign-in/once"),
+        ("http://127.0.0.1:3030", False, "http://127.0.0.1:3030/sign-in/once"),
+        ("https://studio.example.org", True, "https://studio.example.org/sign-in/once"),
+        ("https://studio.example.org/", False, "https://studio.example.org/sign-in"),
+        (None, False, None),
+    ],
+)
+def test_a_link_that_opens_a_studio_elsewhere_stands_in_no_log(
+    base: str | None, asked: bool, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine keeps what a container prints, and ships it: each start would put a key there, good for an hour."""
+    monkeypatch.setattr(sign_in, "link_to", lambda known: f"{known.app_base_url}/sign-in/once")
+    assert stack.way_in(Settings(app_base_url=base), asked=asked) == expected
 
 
 def test_people_are_led_to_dagster_where_they_are_said_to_find_it(tmp_path: Path) -> None:
