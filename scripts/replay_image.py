@@ -22,22 +22,17 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import borrowed
 import dockerfile
 import seccomp
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTAINER = Path(__file__).with_name("container.sh")
-# How this machine reaches its mirrors, as an engine hands proxies on; nothing of it is kept in the image.
-_PASSED = ("PIP_", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_")
-_BORROWED = ("/etc/resolv.conf", "/etc/ssl/certs", "/etc/pip.conf", "/etc/xdg/pip", "/opt/wheels", "/opt/pypi")
-# What a step may write to is a copy: Debian's package of certificates makes its bundle anew, and must not make ours.
-_COPIED = ("/etc/ssl/certs", "/etc/resolv.conf", "/etc/pip.conf", "/etc/xdg/pip")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -165,36 +160,13 @@ def _bootstrap(base: str, root: Path) -> None:
 
 
 def _run(root: Path, image: Image, variables: dict[str, str], script: str) -> None:
-    passed = {name: value for name, value in os.environ.items() if name.startswith(_PASSED)}
-    mirrors = [path for path in _BORROWED if Path(path).exists()]
-    with tempfile.TemporaryDirectory(prefix="greenlight-borrowed-") as folder:
-        binds = " ".join(
-            f"{_copy(Path(path), Path(folder)) if path in _COPIED else path}:{path}"
-            + ("" if path in _COPIED else ":ro")
-            for path in mirrors
-        )
+    with borrowed.lent() as binds:
         subprocess.run(
             [str(CONTAINER), str(root), "rw", "net", "env", "-C", image.workdir, "/bin/sh", "-c", script],
-            env={**passed, **image.environment, **variables, "BINDS": binds},
+            env={**borrowed.variables(), **image.environment, **variables, "BINDS": binds},
             check=True,
         )
-    # The places that were borrowed, where the image itself has nothing there.
-    for path in mirrors:
-        place = root / path.lstrip("/")
-        if place.is_file() and place.stat().st_size == 0:
-            place.unlink()
-        elif place.is_dir() and not any(place.iterdir()):
-            place.rmdir()
-
-
-def _copy(path: Path, folder: Path) -> Path:
-    """Return a copy of `path` below `folder`, with what its links lead to."""
-    copy = folder / str(path).strip("/").replace("/", "-")
-    if path.is_dir():
-        shutil.copytree(path, copy, symlinks=False, ignore_dangling_symlinks=True)
-    else:
-        shutil.copy(path, copy)
-    return copy
+    borrowed.forget(root)
 
 
 def container(
