@@ -269,6 +269,8 @@ def test_logs_hold_no_links_and_no_sessions(house: House) -> None:
     cookie = house.session()["Cookie"].partition("=")[2]
     token = sign_in.make_link_token(house.db, "ada")
     house.caddy.ask(house.caddy.studio_url, f"/sign-in/{token}", headers={"Referer": f"https://x/{token}"})
+    # An invitation of Clerk's.
+    house.caddy.ask(house.caddy.studio_url, f"/sign-in?__clerk_status=a&__clerk_ticket={token}")
     house.caddy.ask(house.caddy.pages_url, f"/packet/share/{token}?a=b")
     house.caddy.ask(house.caddy.pages_url, f"/files/a.pdf?token={token}")
     eventually(lambda: "/files/a.pdf?token=REDACTED" in house.caddy.output(), 20, "the log's last line")
