@@ -4,11 +4,16 @@ Streamed text of ended jobs, and later, where the settings say so, all of their 
 events, traces here and at InsForge and before them their inputs and outputs, errors and alerts that are long over,
 scans and their cached results, files that no row names, uploads that never came. Ticks are purged by the daemon itself
 (`retention` in `dagster.yaml`).
+
+What may be much goes until its time is over, and the next hour takes the rest: the clock bounds a sweep, not a number,
+so that it keeps up with as much as the machine can delete. A sweep may be stopped at any moment: what is deleted at
+once is one transaction, or goes in an order in which the next sweep finds what is left of it.
 """
 
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
@@ -31,12 +36,12 @@ log = logging.getLogger(__name__)
 Done = dict[str, int | str]
 
 CRON = "17 * * * *"
-# Small enough that a run takes seconds; the next hour takes the rest.
-RUNS_PER_SWEEP = 500
-# Half a minute's work; docs/retention.md has the rates. A fleet that makes more in an hour, for days, wants partitions.
-DELTAS_PER_SWEEP = 2_000_000
+# For so long runs, streamed text and whole jobs' events are deleted in a sweep, each; docs/retention.md has the rates.
+# All together, with traces, a sweep has ended long before the next.
+SECONDS_PER_SWEEP = 300.0
+# So many are looked for at a time.
+RUN_BATCH = 50
 DELTA_BATCH = 5_000
-EVENTS_PER_SWEEP = 2_000_000
 EVENT_BATCH = 5_000
 # A page asks for its scan within the minute; a week is for whoever looks into what went wrong.
 SCAN_JOB_LIFE = timedelta(days=7)
@@ -45,9 +50,10 @@ _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.C
 
 
 def prune_deltas(db: Database, settings: Settings) -> int:
-    """Delete streamed text of ended jobs; return how many events."""
+    """Delete streamed text of ended jobs, as far as the time of a sweep goes; return how many events."""
     total = 0
-    while total < DELTAS_PER_SWEEP:
+    until = monotonic() + SECONDS_PER_SWEEP
+    while monotonic() < until:
         row = db.fetch_one(
             "select public.prune_agent_job_deltas(%s, %s) as n",
             [timedelta(hours=settings.delta_retention_hours), DELTA_BATCH],
@@ -70,7 +76,8 @@ def prune_events(db: Database, settings: Settings) -> Done:
     kept = timedelta(days=settings.event_retention_days)
     done: Done = {"dropped_partitions": len(event_partitions.drop_older(db, kept))}
     events = jobs = 0
-    while events < EVENTS_PER_SWEEP:
+    until = monotonic() + SECONDS_PER_SWEEP
+    while monotonic() < until:
         row = db.fetch_one("select * from public.prune_agent_job_events(%s, %s)", [kept, EVENT_BATCH])
         if row is None or row["events"] == row["jobs"] == 0:
             break
@@ -79,16 +86,31 @@ def prune_events(db: Database, settings: Settings) -> Done:
 
 
 def prune_runs(instance: DagsterInstance, settings: Settings) -> int:
-    """Delete Dagster runs that ended before the retention, with events and captured output; return how many."""
+    """Delete Dagster runs that ended before the retention, the oldest first, as far as the time of a sweep goes.
+
+    Their events and captured output go with them. Return how many.
+    """
     before = datetime.now(UTC) - timedelta(days=settings.run_retention_days)
-    records = instance.get_run_records(
-        dg.RunsFilter(statuses=_ENDED, updated_before=before), limit=RUNS_PER_SWEEP, ascending=True
-    )
-    for record in records:
-        run_id = record.dagster_run.run_id
-        instance.compute_log_manager.delete_logs(prefix=[run_id])
-        instance.delete_run(run_id)
-    return len(records)
+    ended = dg.RunsFilter(statuses=_ENDED, updated_before=before)
+    total = 0
+    until = monotonic() + SECONDS_PER_SWEEP
+    while monotonic() < until:
+        records = instance.get_run_records(ended, limit=RUN_BATCH, ascending=True)
+        for record in records:
+            if monotonic() >= until:
+                break
+            _delete_run(instance, record.dagster_run.run_id)
+            total += 1
+        if len(records) < RUN_BATCH:
+            break
+    return total
+
+
+def _delete_run(instance: DagsterInstance, run_id: str) -> None:
+    """Delete a run, its row last: of one whose row is gone nobody would find the rest, if this were broken off."""
+    instance.compute_log_manager.delete_logs(prefix=[run_id])
+    instance.event_log_storage.delete_events(run_id)
+    instance.run_storage.delete_run(run_id)
 
 
 def prune_scans(db: Database) -> int:

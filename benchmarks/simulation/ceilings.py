@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from benchmarks.simulation.demand import Demand, KindCost, one
 from benchmarks.simulation.measured import Measured
 from benchmarks.simulation.service import RunCosts
-from benchmarks.simulation.sizing import FULL, hearing_seconds, lock_seconds
+from benchmarks.simulation.sizing import DATABASE_FULL, FULL, hearing_seconds, lock_seconds
 from benchmarks.simulation.streaming import StreamCosts
 from greenlight_dagster.launcher.config import MAX_CONCURRENT_RUNS
 from schedules import night_shift, upkeep
@@ -54,37 +54,48 @@ def ceilings(measured: Measured, costs: RunCosts, streams: StreamCosts, demand: 
 
 
 def _kept(measured: Measured, per: Demand) -> Iterator[Ceiling]:
-    """Yield what upkeep cannot keep up with, and what nobody prunes."""
-    runs, deltas = per.daily(one) / _PER, per.daily(lambda cost: cost.deltas) / _PER
-    yield Ceiling(
-        "old Dagster runs are deleted",
-        24 * upkeep.RUNS_PER_SWEEP / runs,
-        f"{upkeep.RUNS_PER_SWEEP} an hour, and a project makes {runs:.1f} a day: beyond, they pile up for ever",
-        "code",
-        "sweep in batches until a time is over, not a number; partitions by day, dropped whole",
-    )
-    yield Ceiling(
-        "streamed text is deleted",
-        24 * upkeep.DELTAS_PER_SWEEP / deltas,
-        f"{upkeep.DELTAS_PER_SWEEP:,} an hour, and a project streams {deltas:.0f} pieces a day",
-        "code",
-        "the same; or deltas in a partition of their own, dropped each day",
-    )
-    rows = per.daily(lambda cost: cost.spans + 1) / _PER
-    yield Ceiling(
-        "old traces are deleted",
-        24 * retention.ROWS_PER_SWEEP / rows,
-        f"{retention.ROWS_PER_SWEEP:,} rows an hour, and a project writes {rows:.0f} a day",
-        "code",
-        "the same",
-    )
+    """Yield what upkeep cannot keep up with, and what nobody prunes by itself."""
+    for part, what, seconds, asked, sentence, removed_by in (
+        (
+            "old Dagster runs are deleted",
+            "runs",
+            upkeep.SECONDS_PER_SWEEP,
+            one,
+            "and a project makes {:.1f} a day",
+            "Dagster's tables in partitions by day, dropped whole",
+        ),
+        (
+            "streamed text is deleted",
+            "deltas",
+            upkeep.SECONDS_PER_SWEEP,
+            lambda cost: cost.deltas,
+            "and a project streams {:.0f} pieces a day",
+            "deltas in a partition of their own, dropped each day",
+        ),
+        (
+            "old traces are deleted",
+            "traces",
+            retention.SECONDS_PER_SWEEP,
+            lambda cost: cost.spans + 1,
+            "and a project writes {:.0f} rows a day",
+            "partitions by day, dropped whole; or OTLP to a store that is made for it",
+        ),
+    ):
+        rate, daily = measured.upkeep[what]["per_second"], per.daily(asked) / _PER
+        yield Ceiling(
+            part,
+            24 * seconds * rate / daily,
+            f"{seconds:.0f} s of an hour, {rate:,.0f} a second, {sentence.format(daily)}",
+            "code",
+            removed_by,
+        )
     kept = per.daily(lambda cost: cost.events - cost.deltas) * measured.database["row_bytes"]["agent_job_events"]
     yield Ceiling(
-        "events other than text are kept for ever",
+        "events other than text are kept for ever, as it is set by default",
         _TERABYTE / (365 * kept / _PER),
         "a terabyte a year from here on",
-        "code",
-        "partitions by month, those older than a year to cheap storage",
+        "setting",
+        "GREENLIGHT_EVENT_RETENTION_DAYS, and partitions by month (retention.md)",
     )
 
 
@@ -156,8 +167,8 @@ def _programs(measured: Measured, costs: RunCosts, per: Demand) -> Iterator[Ceil
     )
     yield Ceiling(
         "the largest database server",
-        FULL * _LARGEST_DATABASE * _PER / per.busiest(lambda cost: cost.database),
-        f"{_LARGEST_DATABASE} cores",
+        DATABASE_FULL * _LARGEST_DATABASE * _PER / per.busiest(lambda cost: cost.database),
+        f"{_LARGEST_DATABASE} cores, half full",
         "cell",
         "before that, Dagster's database on a server of its own, which is half of it",
     )
@@ -166,7 +177,7 @@ def _programs(measured: Measured, costs: RunCosts, per: Demand) -> Iterator[Ceil
         _SESSIONS / (2 * per.busiest(lambda cost: cost.slot) / _PER),
         f"two for each run, and {_SESSIONS:,} are enough for any server",
         "setting",
-        "a pooler in transaction mode for all but LISTEN (GREENLIGHT_DB_PREPARE, GREENLIGHT_DB_LISTEN)",
+        "a pooler in transaction mode for all but LISTEN (GREENLIGHT_DB_POOLED, GREENLIGHT_LISTEN_URL)",
     )
     workload, project_limit = per.workload, int(Settings.model_fields["worker_project_limit"].default)
     yield Ceiling(

@@ -54,6 +54,7 @@ class Measured:
     row_bytes: Mapping[str, float]
     streams: Mapping[str, Mapping[str, Mapping[str, float]]]
     broker: Mapping[str, float] | None
+    upkeep: Mapping[str, Mapping[str, float]]
 
     def operation(self, name: str, what: str = "cpu_us") -> float:
         """Return what an operation of the database costs: `cpu_us`, `wal_bytes` or `ms`."""
@@ -76,7 +77,7 @@ def load(path: Path = FILE) -> Measured:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         rounds = tuple(Round(one["fit"], one["check"]) for one in found["rounds"])
-        names = ("machine", "database", "kinds", "row_bytes", "streams", "broker")
+        names = ("machine", "database", "kinds", "row_bytes", "streams", "broker", "upkeep")
         return Measured(rounds=rounds, **{name: found[name] for name in names})
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise InvalidInput(

@@ -15,11 +15,17 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.bed import running
 from benchmarks.server import Server
-from benchmarks.simulation import measuring_broker, measuring_database, measuring_stack, measuring_streams
+from benchmarks.simulation import (
+    measuring_broker,
+    measuring_database,
+    measuring_stack,
+    measuring_streams,
+    measuring_upkeep,
+)
 from benchmarks.simulation.quiet import Quiet
 
 ROUNDS = 3
-PARTS = ("database", "stack", "streams", "broker")
+PARTS = ("database", "stack", "streams", "broker", "upkeep")
 
 
 def measure(
@@ -53,6 +59,11 @@ def measure(
             say("the broker …")
             # Where none can be measured an earlier figure stands.
             found["broker"] = measuring_broker.measure(quick) or found.get("broker")
+            write(record, found)
+        if "upkeep" in only:
+            say("the upkeep …")
+            with server.studio("sim_upkeep") as db:
+                found["upkeep"] = measuring_upkeep.measure(server, db, quiet, quick)
             write(record, found)
 
 

@@ -11,8 +11,8 @@
 A slow outlier took longer than 99 of a hundred attempts of its pipeline that went well in the week after it. It is
 judged once, when its time comes, because nothing of that week has gone by then. What is kept says so in its attributes.
 
-Everything goes in small batches, each a transaction of its own that waits for no lock, and so much at a time that a
-sweep takes seconds: the next one takes the rest. Autovacuum gives the space back.
+Everything goes in small batches, each a transaction of its own that waits for no lock, until the time of a sweep is
+over: the next one takes the rest, and one that is stopped has done what it has done. Autovacuum gives the space back.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -29,7 +30,8 @@ from studio.settings import Settings
 # Even with large payloads such a batch holds its locks for far less than a tenth of a second.
 SPANS_AT_ONCE = 250
 TRACES_AT_ONCE = 100
-ROWS_PER_SWEEP = 200_000
+# For so long a sweep deletes traces, deletes spans without one, and clears payloads, each: none waits for the others.
+SECONDS_PER_SWEEP = 120.0
 # How many traces are looked up in a sweep for spans that have none.
 LOOKED_UP = 20_000
 # Fewer attempts do not say what is slow.
@@ -143,8 +145,9 @@ def _sweep_traces(db: Database, limits: _Limits) -> tuple[int, int, int]:
     found = db.fetch_all(_USUAL, {"from": limits.traces, "enough": ENOUGH_ATTEMPTS})
     usual: dict[str, float] = {row["pipeline_name"]: row["p99"] for row in found}
     traces = spans = kept = 0
+    until = monotonic() + SECONDS_PER_SWEEP
     position: dict[str, Any] = {"after": _FIRST_MOMENT, "after_id": _FIRST_ID}
-    while traces + spans < ROWS_PER_SWEEP:
+    while monotonic() < until:
         due = db.fetch_all(
             _DUE,
             {"traces": limits.traces, "errors": limits.errors, "slow": SLOW, "limit": TRACES_AT_ONCE, **position},
@@ -160,7 +163,7 @@ def _sweep_traces(db: Database, limits: _Limits) -> tuple[int, int, int]:
         if slow:
             kept += db.execute(_KEEP, {"slow": SLOW, "traces": list(slow), "p99": list(slow.values())})
         gone = [row["trace_id"] for row in due if row["trace_id"] not in slow]
-        deleted, all_of_them = _delete_spans(db, gone, ROWS_PER_SWEEP - traces - spans)
+        deleted, all_of_them = _delete_spans(db, gone, until)
         spans += deleted
         if all_of_them:
             traces += db.execute(_DELETE_TRACES, {"traces": gone})
@@ -175,19 +178,23 @@ def _sweep_orphans(db: Database) -> int:
     somewhere = db.fetch_one(_SOMEWHERE)
     assert somewhere is not None  # noqa: S101 - a select without a table returns its row
     deleted = 0
+    until = monotonic() + SECONDS_PER_SWEEP
     for begin in (somewhere["id"], _FIRST_ID):
         found = db.fetch_all(_WITHOUT_TRACE, {"from": begin, "limit": LOOKED_UP // 2})
         missing = [row["trace_id"] for row in found]
         for at in range(0, len(missing), TRACES_AT_ONCE):
             part = missing[at : at + TRACES_AT_ONCE]
-            deleted += _delete_spans(db, part, ROWS_PER_SWEEP - deleted, _ORPHAN_AGE)[0]
+            deleted += _delete_spans(db, part, until, _ORPHAN_AGE)[0]
     return deleted
 
 
-def _delete_spans(db: Database, traces: Sequence[UUID], most: int, age: timedelta = _NO_AGE) -> tuple[int, bool]:
-    """Delete spans of traces that are older than `age`, about `most`; return how many, and whether that is all."""
+def _delete_spans(db: Database, traces: Sequence[UUID], until: float, age: timedelta = _NO_AGE) -> tuple[int, bool]:
+    """Delete spans of traces that are older than `age`, until that moment of the clock that only goes forward.
+
+    Return how many, and whether that is all.
+    """
     deleted = 0
-    while deleted < most:
+    while monotonic() < until:
         count = db.execute(_DELETE_SPANS, {"traces": list(traces), "age": age, "limit": SPANS_AT_ONCE})
         # Fewer than asked for may only mean that somebody changed a row in that moment. What somebody holds is passed
         # by: its trace may go before it, and it is an orphan then.
@@ -200,7 +207,8 @@ def _delete_spans(db: Database, traces: Sequence[UUID], most: int, age: timedelt
 def _clear_payloads(db: Database, before: datetime) -> int:
     cleared = 0
     reached = _FIRST_MOMENT
-    while cleared < ROWS_PER_SWEEP:
+    until = monotonic() + SECONDS_PER_SWEEP
+    while monotonic() < until:
         rows = db.fetch_all(_CLEAR, {"payloads": before, "from": reached, "limit": SPANS_AT_ONCE})
         if not rows:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from schedules import upkeep
 from studio import events, queue
@@ -22,6 +24,12 @@ from tests.support.traces import make_trace, span
 
 pytest_plugins = ["tests.support.dagster_fixtures"]
 pytestmark = DAGSTER_WARNINGS
+
+
+def let_a_sweep_last(rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the time of a sweep be over when the clock has been looked at so often."""
+    monkeypatch.setattr(upkeep, "monotonic", itertools.count().__next__)
+    monkeypatch.setattr(upkeep, "SECONDS_PER_SWEEP", rounds + 0.5)
 
 
 @pytest.fixture
@@ -89,7 +97,7 @@ def test_a_sweep_takes_deltas_in_batches_and_leaves_the_rest_to_the_next(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upkeep, "DELTA_BATCH", 3)
-    monkeypatch.setattr(upkeep, "DELTAS_PER_SWEEP", 6)
+    let_a_sweep_last(2, monkeypatch)
     job_id = job_with_deltas(database, 10)
     assert [upkeep.prune_deltas(database, settings) for _ in range(3)] == [6, 4, 0]
     assert deltas(database, job_id) == 0
@@ -177,14 +185,46 @@ def test_a_run_that_has_not_ended_stays_however_old(
     assert instance.get_run_by_id(run_id) is not None
 
 
-def test_a_sweep_takes_the_oldest_runs_and_leaves_the_rest_to_the_next(
+def test_a_sweep_takes_the_oldest_runs_until_its_time_is_over_and_leaves_the_rest_to_the_next(
     home: DagsterHome, instance: DagsterInstance, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "RUNS_PER_SWEEP", 2)
-    runs = [make_run(home, instance, DagsterRunStatus.SUCCESS, timedelta(days=40 - day)) for day in range(3)]
+    # The clock is looked at for each batch and for each run of it.
+    monkeypatch.setattr(upkeep, "RUN_BATCH", 2)
+    let_a_sweep_last(5, monkeypatch)
+    runs = [make_run(home, instance, DagsterRunStatus.SUCCESS, timedelta(days=40 - day)) for day in range(5)]
+    assert upkeep.prune_runs(instance, settings) == 3
+    assert {run.run_id for run in instance.get_runs()} == set(runs[3:])
+    assert [upkeep.prune_runs(instance, settings) for _ in range(2)] == [2, 0]
+
+
+def test_as_many_runs_go_in_one_sweep_as_there_is_time_for(
+    home: DagsterHome, instance: DagsterInstance, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "RUN_BATCH", 2)
+    for _ in range(7):
+        make_run(home, instance, DagsterRunStatus.SUCCESS)
+    assert upkeep.prune_runs(instance, settings) == 7
+
+
+def test_a_sweep_that_is_stopped_leaves_nothing_that_the_next_does_not_find(
+    home: DagsterHome, instance: DagsterInstance, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        make_run(home, instance, DagsterRunStatus.SUCCESS)
+
+    def stopped(_run_id: str) -> None:
+        raise DagsterExecutionInterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(instance.run_storage, "delete_run", stopped)
+        with pytest.raises(DagsterExecutionInterruptedError):
+            upkeep.prune_runs(instance, settings)
+    with _dagster_database(home) as conn:
+        assert conn.execute("select count(*) from event_logs").fetchone() == (1,)
     assert upkeep.prune_runs(instance, settings) == 2
-    assert [run.run_id for run in instance.get_runs()] == [runs[2]]
-    assert upkeep.prune_runs(instance, settings) == 1
+    with _dagster_database(home) as conn:
+        rows = conn.execute("select count(*) from event_logs union all select count(*) from runs").fetchall()
+    assert rows == [(0,), (0,)]
 
 
 # --- caches

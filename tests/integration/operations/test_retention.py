@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -199,22 +200,24 @@ def test_spans_without_a_trace_go_after_a_day(database: Database) -> None:
 # --- batches
 
 
-def test_a_sweep_takes_batches_and_leaves_the_rest_to_the_next(
+def test_a_sweep_takes_batches_until_its_time_is_over_and_leaves_the_rest_to_the_next(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "SPANS_AT_ONCE", 3)
     monkeypatch.setattr(retention, "TRACES_AT_ONCE", 2)
-    monkeypatch.setattr(retention, "ROWS_PER_SWEEP", 9)
+    # Each part's time is over when the clock has been looked at so often, which is once for each batch.
+    monkeypatch.setattr(retention, "monotonic", itertools.count().__next__)
+    monkeypatch.setattr(retention, "SECONDS_PER_SWEEP", 7.5)
     monkeypatch.setattr(retention, "LOOKED_UP", 4)
     put(
         database,
         *(old(40 - n, work(span("step:a", 0, 9), span("step:b", 0, 9))) for n in range(4)),
-        old(10, [said(f"step:{n}", under=None) for n in range(20)]),
+        old(10, [said(f"step:{n}", under=None) for n in range(30)]),
     )
     swept = [retention.sweep(database, KEEPS) for _ in range(4)]
     # Spans go before their trace, so that a sweep that ends between them leaves none behind that nobody finds.
-    assert [(one.traces, one.spans) for one in swept] == [(2, 9), (2, 3), (0, 0), (0, 0)]
-    assert [one.payloads for one in swept] == [9, 9, 2, 0]
+    assert [(one.traces, one.spans) for one in swept] == [(2, 12), (2, 0), (0, 0), (0, 0)]
+    assert [one.payloads for one in swept] == [21, 9, 0, 0]
     assert len(with_spans(database)) == 1
 
 
