@@ -10,6 +10,7 @@ so that it keeps up with as much as the machine can delete. A sweep may be stopp
 once is one transaction, or goes in an order in which the next sweep finds what is left of it.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -65,16 +66,27 @@ def prune_deltas(db: Database, settings: Settings) -> int:
     return total
 
 
-def prune_events(db: Database, settings: Settings) -> Done:
-    """Delete the events of jobs that ended long ago, where the settings say after how long; return what went.
+def tend_partitions(db: Database, settings: Settings) -> Done:
+    """Drop the event table's old partitions and make those of the coming months; nothing where it has none.
 
-    Of a partitioned table old partitions go as a whole, and those of the coming months are made.
+    Return how many were dropped. It is done as the schema's owner where the settings know his address.
     """
-    event_partitions.prepare_ahead(db)
+    if not event_partitions.is_partitioned(db):
+        return {}
+    kept = settings.event_retention_days
+    with contextlib.ExitStack() as stack:
+        if settings.migrate_url is not None:
+            db = stack.enter_context(Database.of_owner(settings, "greenlight-dagster"))
+        dropped = [] if kept is None else event_partitions.drop_older(db, timedelta(days=kept))
+        event_partitions.prepare_ahead(db)
+    return {"dropped_partitions": len(dropped)}
+
+
+def prune_events(db: Database, settings: Settings) -> Done:
+    """Delete the events of jobs that ended long ago, where the settings say after how long; return what went."""
     if settings.event_retention_days is None:
         return {}
     kept = timedelta(days=settings.event_retention_days)
-    done: Done = {"dropped_partitions": len(event_partitions.drop_older(db, kept))}
     events = jobs = 0
     until = monotonic() + SECONDS_PER_SWEEP
     while monotonic() < until:
@@ -82,7 +94,7 @@ def prune_events(db: Database, settings: Settings) -> Done:
         if row is None or row["events"] == row["jobs"] == 0:
             break
         events, jobs = events + row["events"], jobs + row["jobs"]
-    return {**done, "deleted_events": events, "jobs_without_events": jobs}
+    return {"deleted_events": events, "jobs_without_events": jobs}
 
 
 def prune_runs(instance: DagsterInstance, settings: Settings) -> int:
@@ -174,6 +186,8 @@ def _do_all(db: Database, settings: Settings, instance: DagsterInstance, done: D
     works: dict[str, Callable[[], Done | int | str]] = {
         "reclaimed_jobs": lambda: queue.reclaim_stale(db),
         "deleted_deltas": lambda: prune_deltas(db, settings),
+        # A partition as a whole first, and not row by row.
+        "dropped_partitions": lambda: tend_partitions(db, settings),
         "deleted_events": lambda: prune_events(db, settings),
         "deleted_runs": lambda: prune_runs(instance, settings),
         "deleted_scans": lambda: prune_scans(db),

@@ -100,7 +100,7 @@ def partitions(
     as_json: JsonFlag = False,
 ) -> None:
     """Show the partitions of the event table; with `--convert`, make them (docs/retention.md says when)."""
-    with open_database() as (db, _):
+    with open_database(as_owner=True) as (db, _):
         found = event_partitions.convert(db, patience_seconds=patience) if convert else event_partitions.partitions(db)
     if as_json:
         print_json(found)

@@ -27,6 +27,8 @@ from studio.database.migration_turn import PATIENCE_SECONDS, TABLE_LOCK_SECONDS,
 from studio.errors import Conflict
 
 SCHEMA = "agent_job_event_parts"
+# The default partition.
+BEYOND = "beyond"
 # So many months there are partitions for beforehand. A row beyond them, which only a client with a clock of its own
 # writes, goes into the default partition.
 MONTHS_AHEAD = 3
@@ -115,20 +117,24 @@ def drop_older(db: Database, kept: timedelta) -> list[str]:
     assert row is not None  # noqa: S101 - a select without a table returns its row
     gone = []
     for partition in partitions(db):
-        if partition.until is None or partition.until > row["bound"] or _is_needed(db, partition.name):
+        if partition.until is None or partition.until > row["bound"] or _is_needed(db, partition, kept):
             continue
         patiently(db, partial(_Steps.drop, name=partition.name), TABLE_LOCK_SECONDS * 2, TABLE_LOCK_SECONDS)
         gone.append(partition.name)
     return gone
 
 
-def _is_needed(db: Database, name: str) -> bool:
+def _is_needed(db: Database, partition: Partition, kept: timedelta) -> bool:
+    """Say whether it has events of a job that has not ended, or not for as long as its events are kept."""
     with db.connection() as conn:
         found = conn.execute(
             compose.SQL(
-                "select 1 from public.agent_jobs j where j.status in ('queued', 'running')"
+                "select 1 from public.agent_jobs j where (j.status in ('queued', 'running')"
+                " or j.events_pruned_at is null and j.status in ('completed', 'failed', 'canceled')"
+                "    and j.completed_at > now() - %(kept)s and j.created_at < %(until)s)"
                 " and exists (select from {} e where e.job_id = j.id) limit 1"
-            ).format(_name(name))
+            ).format(_name(partition.name)),
+            {"kept": kept, "until": partition.until},
         ).fetchone()
     return found is not None
 
@@ -199,7 +205,7 @@ class _Steps:
             [bound.isoformat(), f"until_{bound:%Y_%m}"],
         )
         conn.execute(sql.load("event_partitions_swap"))
-        _Steps._make(conn, "beyond", None)
+        _Steps._make(conn, BEYOND, None)
 
     @staticmethod
     def ahead(conn: Connection) -> None:
@@ -239,5 +245,23 @@ class _Steps:
         conn.execute(compose.SQL("revoke all on {} from public, anon, authenticated").format(table))
         values: compose.Composable = compose.SQL("default")
         if bounds is not None:
+            _Steps._take_over(conn, table, bounds)
             values = compose.SQL("for values from ({}) to ({})").format(*map(compose.Literal, bounds))
         conn.execute(compose.SQL("alter table public.agent_job_events attach partition {} {}").format(table, values))
+
+    @staticmethod
+    def _take_over(conn: Connection, table: compose.Identifier, bounds: tuple[datetime, datetime]) -> None:
+        """Move the rows of its months that have come too early out of the default partition; nobody adds one meanwhile.
+
+        Of a client whose clock is far ahead, or of everybody where no partition was made in time.
+        """
+        beyond = _name(BEYOND)
+        between = compose.SQL("created_at >= {} and created_at < {}").format(*map(compose.Literal, bounds))
+        if conn.execute("select to_regclass(%s) as there", [f"{SCHEMA}.{BEYOND}"]).fetchone() == {"there": None}:
+            return
+        conn.execute(compose.SQL("lock table {} in share row exclusive mode").format(beyond))
+        conn.execute(
+            compose.SQL(
+                "with early as (delete from {} where {} returning *) insert into {} select * from early"
+            ).format(beyond, between, table)
+        )

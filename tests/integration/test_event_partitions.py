@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from typer.testing import CliRunner
 
 from greenlight_dagster.cli.db import app
-from schedules.upkeep import prune_events
+from schedules.upkeep import prune_events, tend_partitions
 from studio.database.connection import Database
 from studio.database.contract import Contract, breaches, things_of
 from studio.errors import Conflict, StudioError
@@ -187,7 +189,12 @@ def test_old_events_go_by_batches_and_old_partitions_as_a_whole(database: Databa
         )
     database.execute("update agent_jobs set status = 'running', locked_at = now() where project_id = %s", [project])
     assert event_partitions.drop_older(database, timedelta(days=30)) == []
-    database.execute("update agent_jobs set status = 'completed' where project_id = %s", [project])
+    # A job that has ended keeps all of its events for as long as they are kept, however long ago it began.
+    database.execute(
+        "update agent_jobs set status = 'completed', created_at = now() - interval '80 days', completed_at = now()"
+    )
+    assert event_partitions.drop_older(database, timedelta(days=30)) == []
+    database.execute("update agent_jobs set completed_at = now() - interval '31 days'")
     assert event_partitions.drop_older(database, timedelta(days=30)) == [old.name]
     # The job's last words came later, and are there.
     left = database.fetch_all("select type, message from agent_job_events where project_id = %s", [project])
@@ -205,6 +212,59 @@ def test_partitions_of_the_coming_months_are_made_and_a_project_takes_its_events
     assert database.fetch_all("select 1 from agent_job_events where project_id = %s", [project]) == []
 
 
+def test_a_month_is_made_although_some_of_its_events_have_come_too_early(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = fill(database)
+    convert(database)
+    # A clock that is far ahead; and the upkeep was away until the months that there were had passed.
+    for moment in ("110 days", "140 days", "10 years"):
+        database.execute(
+            "insert into agent_job_events (project_id, job_id, type, message, created_at) select project_id, id, 'log',"
+            " 'early', now() + %s::interval from agent_jobs",
+            [moment],
+        )
+    before = database.fetch_all("select * from agent_job_events where project_id = %s order by seq", [project])
+    monkeypatch.setattr(event_partitions, "MONTHS_AHEAD", 6)
+    event_partitions.prepare_ahead(database)
+    made = partitions(database)
+    assert len(made) >= 1 + 6 + 1
+    assert database.fetch_all("select * from agent_job_events where project_id = %s order by seq", [project]) == before
+    left = database.fetch_all(f"select message from {SCHEMA}.{made[-1].name}")  # type: ignore[arg-type]
+    assert left == [{"message": "early"}]
+
+
+def test_who_does_not_own_the_schema_tends_its_partitions_as_who_does(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database)
+    with a_role_of_its_own(database) as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        monkeypatch.setenv("GREENLIGHT_MIGRATE_URL", database.url)
+        get_settings.cache_clear()
+        assert "beyond" in CliRunner().invoke(app, ["partitions", "--convert"]).output
+        there = [partition.name for partition in partitions(database)]
+        database.execute(f"drop table {SCHEMA}.{there[-2]}")  # type: ignore[arg-type]
+        with Database(url, pool_size=1) as worker:
+            with pytest.raises(StudioError, match="may not"):
+                tend_partitions(worker, get_settings().model_copy(update={"migrate_url": None}))
+            tend_partitions(worker, get_settings())
+    get_settings.cache_clear()
+    assert [partition.name for partition in partitions(database)] == there
+
+
+@contextlib.contextmanager
+def a_role_of_its_own(database: Database) -> Iterator[str]:
+    """Lend the address of the database for a role that may work in it and owns nothing."""
+    name = f"worker_{uuid4().hex[:12]}"
+    database.execute(f"create role {name} login bypassrls password 'x' in role service_role")  # type: ignore[arg-type]
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(database.url)
+        yield psycopg.conninfo.make_conninfo(**{**parts, "user": name, "password": "x"})
+    finally:
+        database.execute(f"drop role {name}")  # type: ignore[arg-type]
+
+
 def test_the_command_converts_and_shows_and_the_upkeep_keeps_up(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,10 +278,6 @@ def test_the_command_converts_and_shows_and_the_upkeep_keeps_up(
     database.execute("update agent_jobs set completed_at = now() - interval '80 days'")
     monkeypatch.setenv("GREENLIGHT_EVENT_RETENTION_DAYS", "60")
     get_settings.cache_clear()
-    done = prune_events(database, get_settings())
-    assert done == {"dropped_partitions": 0, "deleted_events": ROWS + 3, "jobs_without_events": 1}
-    assert prune_events(database, get_settings()) == {
-        "dropped_partitions": 0,
-        "deleted_events": 0,
-        "jobs_without_events": 0,
-    }
+    assert tend_partitions(database, get_settings()) == {"dropped_partitions": 0}
+    assert prune_events(database, get_settings()) == {"deleted_events": ROWS + 3, "jobs_without_events": 1}
+    assert prune_events(database, get_settings()) == {"deleted_events": 0, "jobs_without_events": 0}
