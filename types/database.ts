@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: 9a262d0a4d52907f1757d089227e5213daf1d81d96acd80b2843784a56165968
+// Written by `make types`. Made of: 9b90d3ad3f9d8213c57f765ffff878f7a34b80fb8ea366dad9594a18ebfbe49c
 export type Json =
   | string
   | number

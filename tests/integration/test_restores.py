@@ -119,6 +119,24 @@ def test_what_cannot_be_is_refused(database: Database) -> None:
         settled()
 
 
+def test_a_client_whose_clock_is_wrong_keeps_no_restore_from_being_settled(strange: Database) -> None:
+    enqueue(strange, make_project(strange), "of another client")
+    for wrong in ("3 days", "-1 minute"):
+        strange.execute("update public.agent_jobs set created_at = now() + %s::interval", [wrong])
+        strange.execute("update public.database_identity set identity = 'another server'")
+        said = datetime.now(UTC) - timedelta(hours=1)
+        assert restores.settle(strange, restored_to=said, by="the operator", anyway=True).restored_to == said
+
+
+def test_where_nobody_says_when_it_was_copied_another_clients_clock_does_not(database: Database) -> None:
+    claim = running(database)
+    job = queue.get(database, claim.job_id)
+    enqueue(database, make_project(database), "of another client")
+    database.execute("update public.database_identity set identity = 'another server'")
+    settled = restores.settle(database, restored_to=None, by="the operator", anyway=True)
+    assert settled.restored_to == job.started_at
+
+
 # --- jobs
 
 
