@@ -21,7 +21,7 @@ from pathlib import Path
 from studio.database.connection import Database
 from studio.database.contract import CONTRACT, Contract, breaches, payloads, things_of, unaccepted
 from studio.database.embedded import EmbeddedPostgres
-from studio.database.migration_files import read_folder
+from studio.database.migration_files import read_folder, release_number
 from studio.database.migrations import migrate
 from studio.database.review import review
 from studio.paths import MIGRATIONS, ROOT
@@ -53,7 +53,11 @@ def main() -> int:
 
 
 def write() -> int:
-    """Write the contract of this release."""
+    """Write the contract of this release, once: what comes after it may break it no more."""
+    before = Contract.load()
+    if release_number(release()) <= release_number(before.release):
+        print(f"The contract is that of release {before.release}: set a higher version in pyproject.toml first.")
+        return 1
     retiring = [line.strip() for line in RETIRING.read_text(encoding="utf-8").splitlines()]
     retiring = [line for line in retiring if line and not line.startswith("#")]
     with migrated() as db:

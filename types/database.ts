@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: 9b90d3ad3f9d8213c57f765ffff878f7a34b80fb8ea366dad9594a18ebfbe49c
+// Written by `make types`. Made of: d238879b62982b94722460e76d9545a1d3e98a7d43c9750aeb5a499f3aec63c7
 export type Json =
   | string
   | number

@@ -27,7 +27,11 @@ from studio.paths import ROOT
 
 CONTRACT = ROOT / "supabase" / "contract.json"
 
-_BELOW = re.compile(r"(?P<owner>(?:table|view) \S+) (?P<kind>column|constraint|unique|trigger|policy) (?P<name>.+)")
+_BELOW = re.compile(
+    r"(?P<owner>(?:table|view) \S+) (?P<kind>column|constraint|unique|trigger|rule|policy) (?P<name>\S+)"
+)
+# What keeps rows of the table that is named from being deleted, while there is one that refers to them.
+_KEEPS = re.compile(r"FOREIGN KEY .* REFERENCES (?P<table>\w+)\((?!.* ON DELETE (?:CASCADE|SET))", re.S)
 
 
 @dataclass(frozen=True)
@@ -105,9 +109,9 @@ def breaches(contract: Contract, things: Mapping[str, Any]) -> list[Breach]:
         elif problem := _difference(path.split()[0], before, things[path], path):
             found.append(Breach(path, problem))
     for path in things:
-        if path in contract.things or not (below := _BELOW.fullmatch(path)) or below["owner"] not in contract.things:
+        if path in contract.things or not (below := _BELOW.fullmatch(path)):
             continue
-        if problem := _demand(below["kind"], str(things[path]), below["owner"], contract):
+        if problem := _demand(below["kind"], path, below["owner"], contract, things):
             found.append(Breach(path, problem))
     return sorted(found)
 
@@ -119,13 +123,9 @@ def _difference(kind: str, before: Any, now: Any, path: str) -> str | None:
         return _of_function(before, now)
     if kind == "payload":
         return _of_payload(before, now)
-    if " column " in path and _column(str(now)) == _column(str(before)) and "default" in str(now):
+    if " column " in path and " default " in str(now) and str(now).partition(" default ")[0] == str(before):
         return None  # it has got a default
     return f"was “{before}” and is “{now}”"
-
-
-def _column(thing: str) -> str:
-    return thing.removesuffix(" default")
 
 
 def _of_function(before: dict[str, Any], now: Any) -> str | None:
@@ -141,6 +141,8 @@ def _of_function(before: dict[str, Any], now: Any) -> str | None:
             return f"its argument {name} {kind} is not where it was"
         if default and not new[position][2]:
             return f"its argument {name} has lost its default"
+        if default and default != new[position][2]:
+            return f"its argument {name} was {default} by default and is {new[position][2]}"
     for name, _, default in new[len(old) :]:
         if not default:
             return f"its new argument {name} has no default"
@@ -155,18 +157,43 @@ def _of_payload(before: dict[str, Any], now: dict[str, Any]) -> str | None:
     return "has other fields under the same version: add an upgrade (studio/job_types.py)"
 
 
-def _demand(kind: str, thing: str, owner: str, contract: Contract) -> str | None:
-    """Say what something new demands of who does not know it."""
+def _demand(kind: str, path: str, owner: str, contract: Contract, things: Mapping[str, Any]) -> str | None:
+    """Say what something new, at `path` among `things`, demands of who does not know it."""
+    thing = str(things[path])
+    if owner not in contract.things:
+        kept = _KEEPS.match(thing) if kind == "constraint" else None
+        if kept is None or kept["table"] not in contract.tables:
+            return None
+        return (
+            f"is new, and keeps the previous release from deleting rows of {kept['table']}: say what `on delete` does"
+        )
     if kind == "column":
         if owner.startswith("view") or "not null" not in thing or "default" in thing or "generated" in thing:
             return None
         return "is new, must not be null and has no default, so that the previous release cannot insert"
-    if kind in ("trigger", "policy"):
-        return None  # what a trigger does, its tests show; a policy only ever admits more
-    known = {path.rpartition(" ")[2] for path in contract.things if path.startswith(f"{owner} column ")}
-    if set(re.findall(r"\w+", thing)) & known:
+    if kind == "policy":
+        # Any other only ever admits more.
+        return "is new, and hides rows from the previous release" if thing.startswith("restrictive ") else None
+    if kind in ("trigger", "rule"):
+        return "is new, and may refuse or change what the previous release writes"
+    parts = filter(None, map(_BELOW.fullmatch, contract.things))
+    known = {part["name"] for part in parts if part["kind"] == "column" and part["owner"] == owner}
+    words = set(re.findall(r"\w+", thing))
+    # The table's own name stands for a row of it.
+    if words & {*known, owner.rpartition(" ")[2]} or _refuses_defaults(
+        kind, thing, [str(column) for word in words if (column := things.get(f"{owner} column {word}"))]
+    ):
         return f"is new, and may refuse what the previous release writes: {thing}"
     return None
+
+
+def _refuses_defaults(kind: str, thing: str, columns: list[str]) -> bool:
+    """Say whether a constraint of new `columns` alone may refuse what they are where nobody says anything of them."""
+    if kind == "unique" or thing.startswith("UNIQUE"):
+        # One null is as good as another, and another one all the same.
+        null = any("not null" not in column and "default" not in column for column in columns)
+        return not null or "NULLS NOT DISTINCT" in thing
+    return "IS NOT NULL" in thing or "IS TRUE" in thing or "coalesce" in thing.lower()
 
 
 def unaccepted(contract: Contract, found: Iterable[Breach], migrations: Iterable[Migration]) -> list[str]:

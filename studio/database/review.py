@@ -37,6 +37,8 @@ EXCLUDED = (
     "ban-drop-function",
     "ban-drop-constraint",
 )
+# A name that would mean the same without its quotes.
+_QUOTED = re.compile(r'"([a-z_][a-z0-9_]*)"')
 _DROPS = re.compile(r"^(?:ban-drop-|renaming-)")
 _IGNORED = re.compile(r"--\s*squawk-ignore", re.I)
 
@@ -45,9 +47,16 @@ _BEFOREHAND = re.compile(r"create\s+(?:unique\s+)?index\s+if\s+not\s+exists\s+\w
 _ROWS = re.compile(
     r"(?:update|delete\s+from|merge\s+into|truncate(?:\s+table)?)\s+(?:only\s+)?(?:public\.)?(?P<table>\w+)", re.I
 )
+# Of a table that is there; what a migration writes out itself are few.
+_FILLS = re.compile(
+    r"insert\s+into\s+(?:public\.)?(?P<into>\w+)\b.*\bfrom\s+(?:only\s+)?(?:public\.)?(?P<table>\w+)", re.I
+)
 # Inside a `with` as well: its parts are carried out.
 _WITH = re.compile(r"^with\b.*\b(?P<rows>(?:update|delete\s+from|merge\s+into)\s+(?:only\s+)?(?:public\.)?\w+)", re.I)
+# What else carries out anything: a block, a function that is asked, a statement in another.
+_ANYTHING = re.compile(r"(?:do|call|prepare|execute|explain|select|values|table)\b", re.I)
 _NEVER = {
+    r"(?:set|reset|discard)\b": "changes how the runner works: how long it waits for a table, and as whom",
     r"(?:begin|commit|rollback|start\s+transaction|savepoint)\b": "ends the runner's transaction",
     r"lock\b": "locks tables for as long as the migration takes",
     r"(?:vacuum|cluster|reindex)\b": "cannot be carried out in a transaction, or keeps everybody out",
@@ -78,7 +87,7 @@ def _problems(migration: Migration, known: list[Migration], contract: Contract) 
         yield "", "accept a finding by a header with its reason: `-- compatible: <rule>: <reason>`"
     used = set()
     for statement in statements(migration.text):
-        for finding, what in _of_statement(statement, contract.tables - migration.tables):
+        for finding, what in _of_statement(statement, contract.tables):
             if finding in migration.accepted:
                 used.add(finding)
             else:
@@ -110,12 +119,12 @@ def _of_contract(migration: Migration, known: list[Migration], contract: Contrac
 
 def _of_statement(statement: Statement, tables: set[str]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a statement, under the name by which a header accepts it."""
-    bare = statement.bare
+    bare = _QUOTED.sub(r"\1", statement.bare)
     for pattern, why in _NEVER.items():
         if re.match(pattern, bare, re.I):
             yield "", f"“{bare[:60]}” {why}"
-    if re.match(r"do\b", bare, re.I):
-        yield "do", "a block can do anything; accept it by `-- compatible: do: <reason>`"
+    if _ANYTHING.match(bare):
+        yield "do", f"“{bare[:60]}” can do anything; accept it by `-- compatible: do: <reason>`"
     if (index := _INDEX.match(bare)) and index["table"].lower() in tables and not _BEFOREHAND.match(bare):
         yield (
             f"index on {index['table'].lower()}",
@@ -123,7 +132,7 @@ def _of_statement(statement: Statement, tables: set[str]) -> Iterator[tuple[str,
             " beforehand without keeping writers out",
         )
     within = _WITH.match(bare)
-    rows = _ROWS.match(within["rows"] if within else bare)
+    rows = _ROWS.match(within["rows"] if within else bare) or _FILLS.match(bare)
     if rows and rows["table"].lower() in tables:
         yield (
             f"rows of {rows['table'].lower()}",

@@ -1,6 +1,9 @@
 -- A restore is settled also where some other client's clock has put a job into the future: since 20260308000300 the newest
 -- moment of any row was taken for what the database knows of, so that no moment of a restore was believed any more, and no
 -- work was given out.
+--
+-- What 20260308000500 added refuses only files beyond a limit, with a code of its own:
+-- compatible: table project_assets trigger project_assets_room: it refuses files beyond a limit that is far above usual ones
 
 create or replace function public.after_restore(p_restored_to timestamptz, p_by text, p_claim_floor bigint default 0)
 returns jsonb

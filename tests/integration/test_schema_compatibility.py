@@ -26,7 +26,7 @@ BREAKING = {
     "alter table public.tasks drop column detail": ["table tasks column detail is not there any more"],
     "alter table public.tasks rename column detail to details": ["table tasks column detail is not there any more"],
     "alter table public.agent_jobs alter column attempts type bigint": [
-        "table agent_jobs column attempts was “integer not null default” and is “bigint not null default”"
+        "table agent_jobs column attempts was “integer not null default 0” and is “bigint not null default 0”"
     ],
     "alter table public.tasks add column a text not null": [
         "table tasks column a is new, must not be null and has no default, so that the previous release cannot insert"
@@ -35,6 +35,23 @@ BREAKING = {
         "table tasks column detail was “text” and is “text not null”"
     ],
     "alter table public.agent_jobs alter column attempts drop default": ["table agent_jobs column attempts was"],
+    "alter table public.agent_jobs alter column attempts set default 1": [
+        "table agent_jobs column attempts was “integer not null default 0” and is “integer not null default 1”"
+    ],
+    "alter table public.agent_jobs add column a int, add constraint a_given check (a is not null) not valid": [
+        "table agent_jobs constraint a_given is new, and may refuse what the previous release writes"
+    ],
+    "alter table public.agent_jobs add column a int not null default 0;"
+    "create unique index a on public.agent_jobs (a)": [
+        "table agent_jobs unique a is new, and may refuse what the previous release writes"
+    ],
+    "create function public.fits(public.agent_jobs) returns boolean language sql immutable as 'select false';"
+    "alter table public.agent_jobs add constraint fits check (public.fits(agent_jobs)) not valid": [
+        "table agent_jobs constraint fits is new, and may refuse what the previous release writes"
+    ],
+    "create table public.notes (id int primary key, job_id uuid references public.agent_jobs (id))": [
+        "table notes constraint notes_job_id_fkey is new, and keeps the previous release from deleting rows of"
+    ],
     "alter table public.agent_jobs drop constraint agent_jobs_status_check,"
     " add constraint agent_jobs_status_check check (status <> 'canceled')": [
         "table agent_jobs constraint agent_jobs_status_check was"
@@ -51,6 +68,26 @@ BREAKING = {
     "drop trigger agent_jobs_prepare on public.agent_jobs": [
         "table agent_jobs trigger agent_jobs_prepare is not there any more"
     ],
+    "alter table public.agent_jobs disable trigger agent_jobs_prepare": [
+        "table agent_jobs trigger agent_jobs_prepare was"
+    ],
+    "create trigger again before insert on public.agent_jobs for each row"
+    " execute function public.agent_jobs_prepare()": [
+        "table agent_jobs trigger again is new, and may refuse or change what the previous release writes"
+    ],
+    "create rule never as on delete to public.tasks do instead nothing": [
+        "table tasks rule never is new, and may refuse or change what the previous release writes"
+    ],
+    "create policy never on public.agent_jobs as restrictive for select to authenticated using (false)": [
+        "table agent_jobs policy never is new, and hides rows from the previous release"
+    ],
+    "alter table public.agent_jobs force row level security": [
+        "table agent_jobs row-level security was “” and is “for its owner, too”"
+    ],
+    "revoke select (provider) on public.project_integrations from authenticated": [
+        "table project_integrations column provider grant select to authenticated is not there any more"
+    ],
+    "alter view public.outbox_entries set (security_invoker = false)": ["view outbox_entries was"],
     "drop policy agent_jobs_select_own on public.agent_jobs": [
         "table agent_jobs policy agent_jobs_select_own is not there any more"
     ],
@@ -63,6 +100,10 @@ BREAKING = {
     "drop function public.cancel_agent_job(uuid, text)": ["function cancel_agent_job is not there any more"],
     "alter function public.cancel_agent_job(uuid, text) rename to cancel_job": [
         "function cancel_agent_job is not there any more"
+    ],
+    "create or replace function public.cancel_agent_job(p_job_id uuid, p_reason text default 'no') returns text"
+    " language sql as 'select $2'": [
+        "function cancel_agent_job its argument p_reason was NULL::text by default and is"
     ],
     "create function public.cancel_agent_job(p_job_id uuid) returns text language sql as 'select null::text'": [
         "function cancel_agent_job there is more than one of this name, and PostgREST cannot choose"
@@ -109,6 +150,9 @@ HARMLESS = [
     "alter table public.tasks add column c integer check (c > 0)",
     "alter table public.tasks alter column detail set default ''",
     "create index on public.tasks (detail)",
+    "alter table public.tasks add column d text unique",
+    "create table public.notes (id int primary key, job_id uuid references public.agent_jobs (id) on delete set null)",
+    "create policy more on public.agent_jobs for select to authenticated using (true)",
     "create function public.something() returns int language sql as 'select 1'",
     "drop function public.cancel_agent_job(uuid, text);"
     "create function public.cancel_agent_job(p_job_id uuid, p_reason text default null, p_by text default null)"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import migrations as scripts_migrations
 from studio.database.contract import Contract
 from studio.database.migration_files import Migration, contract_of, read_folder, release_number, statements
 from studio.database.review import review
@@ -53,7 +54,19 @@ REFUSED = {
     "all rows": ("update public.jobs set x = 1;", "changes rows of jobs"),
     "all rows in a with": ("with a as (delete from public.jobs returning x) select * from a;", "changes rows of jobs"),
     "no rows left": ("truncate public.jobs;", "changes rows of jobs"),
-    "a block": ("do $$ begin drop table jobs; end $$;", "a block can do anything"),
+    "an index of a quoted name": ('create index i on "public"."jobs" (x);', "jobs exists already"),
+    "rows of a quoted name": ('update "public"."jobs" set x = 1;', "changes rows of jobs"),
+    "rows that many others fill": ("insert into public.a select x from public.jobs;", "changes rows of jobs"),
+    "a table that it says it makes": (
+        "create table if not exists public.jobs (id int);\nupdate public.jobs set x = 1;",
+        "changes rows of jobs",
+    ),
+    "a longer wait": ("set local lock_timeout = '1h';", "changes how the runner works"),
+    "another's rights": ("set role postgres;", "changes how the runner works"),
+    "a function that is asked": ("select public.f();", "can do anything"),
+    "a procedure": ("call public.f();", "can do anything"),
+    "a statement in another": ("explain analyze update public.jobs set x = 1;", "can do anything"),
+    "a block": ("do $$ begin drop table jobs; end $$;", "can do anything"),
     "a lock": ("lock table public.jobs;", "locks tables"),
     "an end of the transaction": ("create table public.a (id int);\ncommit;", "ends the runner's transaction"),
     "a vacuum": ("vacuum full public.jobs;", "keeps everybody out"),
@@ -92,6 +105,8 @@ PASSED = {
     "create function public.f(a int, b int default 1) returns int language sql as 'select a';",
     "rows that somebody has counted": "-- compatible: rows of jobs: a handful\nupdate public.jobs set x = 1;",
     "a block that somebody has read": "-- compatible: do: it reads only\ndo $$ begin perform 1; end $$;",
+    "a question that somebody has read": "-- compatible: do: it fills a table of its own\nselect public.f();",
+    "rows of its own": "create table public.a (x text);\ninsert into public.a values ('x');",
     "a contract": "-- contract: 20260101000000_first, since release 0.3.0\nalter table public.jobs drop column note;",
 }
 
@@ -130,3 +145,13 @@ def test_releases_are_compared_as_numbers() -> None:
     assert contract_of("-- contract: 20260101000000_a.sql, since release 1.2\n") == ("20260101000000_a", "1.2")
     with pytest.raises(MigrationError, match="cannot be read"):
         contract_of("select 1;\n-- contract: 20260101000000_a\n")
+
+
+def test_a_release_writes_its_contract_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = scripts_migrations.CONTRACT.read_text(encoding="utf-8")
+    monkeypatch.setattr(scripts_migrations, "release", lambda: Contract.load().release)
+    assert scripts_migrations.write() == 1
+    assert "set a higher version" in capsys.readouterr().out
+    assert scripts_migrations.CONTRACT.read_text(encoding="utf-8") == before
