@@ -185,6 +185,48 @@ def test_a_damaged_backup_is_not_restored(database_url: str, elsewhere: Embedded
     assert "damaged" in done.stderr
 
 
+def test_a_backup_is_restored_to_see_that_it_can_be_and_leaves_nothing_behind(
+    database: Database, postgres: TestServer, dagster_template: str, tmp_path: Path
+) -> None:
+    places = {
+        "DATABASE_URL": database.url,
+        "GREENLIGHT_DAGSTER_DATABASE_URL": postgres.sqlalchemy_url(dagster_template),
+        "VERIFY": "1",
+    }
+    backed_up(tmp_path / "backups", **places)
+    assert scratch(database) == []
+    # One that is restored in part only, whatever is there by then.
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for program in PROGRAMS.iterdir():
+        (programs / program.name).symlink_to(program)
+    (programs / "pg_restore").unlink()
+    (programs / "pg_restore").write_text(f'#!/bin/sh\n"{PROGRAMS}/pg_restore" "$@"\nexit 1\n')
+    (programs / "pg_restore").chmod(0o755)
+    done = script("backup.sh", tmp_path / "damaged", **places, PG_BIN=str(programs))
+    assert done.returncode == 1
+    assert "studio.dump cannot be restored" in done.stderr
+    assert scratch(database) == []
+
+
+def scratch(db: Database) -> list[str]:
+    """Return the databases that a verification has left."""
+    rows = db.fetch_all("select datname from pg_database where datname like 'greenlight_verify%%'")
+    return [row["datname"] for row in rows]
+
+
+def test_a_dagster_that_was_never_started_can_be_backed_up(
+    database: Database, postgres: TestServer, tmp_path: Path
+) -> None:
+    with postgres.temporary() as name:
+        backed_up(
+            tmp_path / "backups",
+            DATABASE_URL=database.url,
+            GREENLIGHT_DAGSTER_DATABASE_URL=postgres.sqlalchemy_url(name),
+            VERIFY="1",
+        )
+
+
 def test_only_the_newest_backups_are_kept(database_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     (folder / "of somebody else").mkdir(parents=True)
