@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: d238879b62982b94722460e76d9545a1d3e98a7d43c9750aeb5a499f3aec63c7
+// Written by `make types`. Made of: ce8bc8b91bcdd11fece16cd89040e3046ff59b08e74c23ebc8663b93fee0ceea
 export type Json =
   | string
   | number

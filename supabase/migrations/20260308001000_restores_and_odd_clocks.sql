@@ -26,7 +26,9 @@ begin
     union all select sent_at, true from email_jobs
     union all select last_seen_at, true from worker_heartbeats) m
   where m.moment <= now();
-  p_restored_to := coalesce(p_restored_to, v_claimed, v_known, now());
+  -- Where nothing has ever been claimed, what was lost began with the newest project.
+  p_restored_to := coalesce(p_restored_to, v_claimed, v_known,
+    (select max(created_at) from projects where owner_clerk_id <> 'system' and created_at <= now()), now());
   if p_restored_to > now() then
     raise exception '% is still to come.', p_restored_to using errcode = 'GL071';
   elsif v_known > p_restored_to + interval '1 day' then

@@ -137,6 +137,13 @@ def test_where_nobody_says_when_it_was_copied_another_clients_clock_does_not(dat
     assert settled.restored_to == job.started_at
 
 
+def test_where_nothing_was_ever_claimed_what_is_lost_began_with_the_newest_project(strange: Database) -> None:
+    project = make_project(strange)
+    made = strange.fetch_one("select created_at from public.projects where id = %s", [project])
+    settled = restores.settle(strange, restored_to=None, by="the operator", anyway=True)
+    assert made == {"created_at": settled.restored_to}
+
+
 # --- jobs
 
 
