@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: ce8bc8b91bcdd11fece16cd89040e3046ff59b08e74c23ebc8663b93fee0ceea
+// Written by `make types`. Made of: 82c04482ed9ce656eec9afbb547b6d1f6fe2cad11040eb6a635653f5c20a22ba
 export type Json =
   | string
   | number

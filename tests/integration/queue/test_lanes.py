@@ -15,6 +15,8 @@ from tests.support.size import FULL, SECONDS
 BACKLOG = 300_000 if FULL else 30_000
 # A claim looks at some 300 blocks; a walk over any one of the backlogs adds at least 700 at the smaller size.
 BLOCKS_OF_A_CLAIM = 600
+# What it looks at more before it goes project by project, and a tenth of the smaller backlog.
+BLOCKS_OF_A_WALK = 2_400
 
 
 def test_a_lane_hands_out_free_slots_only(database: Database) -> None:
@@ -116,28 +118,54 @@ def test_the_backlog_of_one_project_neither_starves_nor_slows_the_others(databas
     set_lane(database, "standard", slots=5, project_limit=2)
     # In the order of their ids, in which the search goes from project to project.
     crowd, planner, archive, first, second = (make_project(database, id=UUID(int=n)) for n in range(1, 6))
-    backlog(database, crowd, BACKLOG, "due")
     backlog(database, planner, BACKLOG, "planned")
     backlog(database, archive, BACKLOG, "done")
     enqueue(database, first)
     enqueue(database, second)
 
-    def expect_a_cheap_claim(jobs: int) -> None:
+    def expect_a_cheap_claim(jobs: int, most: int = BLOCKS_OF_A_CLAIM) -> None:
         given, blocks = cost_of_a_claim(database)
         assert given == jobs
-        assert blocks < BLOCKS_OF_A_CLAIM
+        assert blocks < most
 
     # Before and after the planner knows how the table looks.
-    expect_a_cheap_claim(4)
+    expect_a_cheap_claim(2)
     database.execute("analyze public.agent_jobs")
-    expect_a_cheap_claim(4)
+    expect_a_cheap_claim(2)
+    backlog(database, crowd, BACKLOG, "due")
+    expect_a_cheap_claim(4, BLOCKS_OF_A_CLAIM + BLOCKS_OF_A_WALK)
+    database.execute("analyze public.agent_jobs")
+    expect_a_cheap_claim(4, BLOCKS_OF_A_CLAIM + BLOCKS_OF_A_WALK)
 
     jobs = queue.claim(database, "worker", limit=5, lane="standard", lease=LEASE)
     assert [held.project_id for held in jobs] == [crowd, crowd, first, second]
     # Now the crowd is at its limit, and everything it has queued stands in front of the next one.
     newest = enqueue(database, second)
-    expect_a_cheap_claim(1)
+    expect_a_cheap_claim(1, BLOCKS_OF_A_CLAIM + BLOCKS_OF_A_WALK)
     assert claim(database) == [newest]
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(SECONDS)
+def test_a_full_project_before_the_night_does_not_slow_it(database: Database) -> None:
+    set_lane(database, "standard", slots=8, project_limit=2)
+    crowd = make_project(database)
+    # As many as a project may have, and behind them a job of each of many projects.
+    backlog(database, crowd, 1000)
+    with database.transaction() as conn:
+        conn.execute("set local session_replication_role = replica")
+        conn.execute(
+            "with made as (insert into public.projects (owner_clerk_id, name, idea_description)"
+            " select 'owner-' || n, 'A project', 'An idea' from generate_series(1, %s) n returning id)"
+            " insert into public.agent_jobs (project_id, job_type, agent_key, idempotency_key, priority, lane)"
+            " select id, 'test.work', 'ceo', 'night', 10, 'standard' from made",
+            [BACKLOG],
+        )
+    assert len(claim(database, limit=2)) == 2
+    given, blocks = cost_of_a_claim(database)
+    assert given == 5
+    # Project by project it would be three for each of them.
+    assert blocks < BLOCKS_OF_A_CLAIM + BLOCKS_OF_A_WALK
 
 
 def test_projects_behind_a_backlog_get_their_whole_share(database: Database) -> None:
