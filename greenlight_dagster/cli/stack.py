@@ -112,6 +112,13 @@ def _welcome(stack: Stack, link: str | None) -> None:
         highlight=False,
         markup=False,
     )
+    if get_settings().broker_url is not None:
+        out.print(
+            f"Runs go to the fleet: `{_program()} worker` starts workers, `{_program()} workers` lists them.",
+            style="dim",
+            highlight=False,
+            markup=False,
+        )
 
 
 def env(as_json: JsonFlag = False) -> None:

@@ -28,7 +28,12 @@ def carry_out(run_id: str, worker_id: str, instance: DagsterInstance) -> str:
         # Before anything else: a second delivery that went by the run's state would fail the run that goes on.
         if not fleet.take(db, run_id, worker_id, os.uname().nodename, os.getpid()):
             return "Somebody has taken it before."
-        said = _carry_out(run_id, instance)
+        try:
+            said = _carry_out(run_id, instance)
+        except Exception as exc:
+            # It is over here, and whoever looks for runs that nobody carries out is to know.
+            fleet.end_take(db, run_id, worker_id, f"broke off: {exc}"[:500])
+            raise
     fleet.end_take(db, run_id, worker_id, DONE)
     return said
 
