@@ -181,7 +181,8 @@ class _Drain:
 
 
 def _running() -> list[int]:
-    return [request.worker_pid for request in tuple(state.active_requests) if request.worker_pid]
+    # A plain dictionary, which is copied in one go: the loop of the other thread changes it meanwhile.
+    return [request.worker_pid for request in list(state.requests.values()) if request.worker_pid]
 
 
 def _send(pids: list[int], number: signal.Signals) -> None:
