@@ -133,9 +133,17 @@ class DatabaseComputeLogManager(CloudStorageComputeLogManager[Any], Configurable
     def _on_capture_complete(self, log_key: Sequence[str]) -> None:
         self._kept.pop(tuple(log_key), None)
         if self._keep(log_key, complete=True):
+            self._forget(log_key)
+
+    def _forget(self, log_key: Sequence[str]) -> None:
+        """Delete what was captured here, and the folders made for it: this machine may never prune the run."""
+        # What is left where that fails is no reason for a run to fail.
+        with contextlib.suppress(OSError):
             self._local.delete_logs(log_key=log_key)
-            with contextlib.suppress(OSError):
-                Path(self._local.get_captured_local_path(log_key, "complete")).unlink(missing_ok=True)
+            path = Path(self._local.get_captured_local_path(log_key, "complete"))
+            path.unlink(missing_ok=True)
+            for folder in list(path.parents)[: len(log_key) - 1]:
+                folder.rmdir()
 
     def on_progress(self, log_key: Sequence[str]) -> None:
         """Keep what has been printed so far, where it is more than the last time."""

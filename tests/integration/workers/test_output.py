@@ -41,8 +41,8 @@ def captured(manager: DatabaseComputeLogManager, text: str, error: BaseException
             raise error
 
 
-def files(tmp_path: Path) -> list[Path]:
-    return [path for path in (tmp_path / "worker").rglob("*") if path.is_file()]
+def left(tmp_path: Path) -> list[Path]:
+    return list((tmp_path / "worker").rglob("*"))
 
 
 def test_what_an_interrupted_run_has_printed_is_kept(
@@ -53,7 +53,7 @@ def test_what_an_interrupted_run_has_printed_is_kept(
     found = run_output.load(database, KEY)
     assert found is not None
     assert (found.stdout, found.complete) == (b"last words", True)
-    assert files(tmp_path) == []
+    assert left(tmp_path) == []
 
 
 def test_what_a_run_has_printed_so_far_is_seen_meanwhile(worker: DatabaseComputeLogManager, database: Database) -> None:
@@ -83,7 +83,7 @@ def test_what_a_killed_process_has_printed_is_brought_in(
     found = run_output.load(database, KEY)
     assert found is not None
     assert (found.stdout, found.stderr, found.complete) == (b"out of", b"memory", True)
-    assert files(tmp_path) == []
+    assert left(tmp_path) == []
     assert worker.bring_in("a-run") == 0
 
 
