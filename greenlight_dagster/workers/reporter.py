@@ -79,6 +79,7 @@ class Reporter:
         """Report until stopped, and take leave."""
         self._look_for_remains()
         housekept = looked = time.monotonic()
+        housekeeper = threading.Thread()
         while True:
             said = self._line.hear(LOOK_UP_SECONDS)
             if said is None and self.stop.is_set():
@@ -92,7 +93,10 @@ class Reporter:
                 self._look_around()
             if time.monotonic() - housekept > HOUSEKEEPING_SECONDS:
                 housekept = time.monotonic()
-                self._keep_house()
+                if not housekeeper.is_alive():
+                    # A sink may take minutes for what it has missed, and the workers are to be heard of meanwhile.
+                    housekeeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+                    housekeeper.start()
         self._tell_of_lost()
         self._take_leave()
 

@@ -135,3 +135,24 @@ def test_a_worker_without_its_broker_is_no_silent_one(
             assert found is not None
             # Its loop goes round with the broker alone; of one that stands still beside its broker nothing is told.
             assert (found[1] < 1.5) is goes_on
+
+
+def test_a_slow_sink_of_traces_silences_no_worker(
+    database: Database, instance: DagsterInstance, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, end = threading.Event(), threading.Event()
+
+    def drain(*_: object) -> None:
+        assert not began.is_set(), "it is begun twice"
+        began.set()
+        end.wait(30)
+
+    monkeypatch.setattr(reporter, "bring_back", drain)
+    monkeypatch.setattr(reporter, "HOUSEKEEPING_SECONDS", 0.1)
+    try:
+        with reporting(instance, line):
+            assert began.wait(10)
+            line.tell(Pulse("standard", "running", "1:1"))
+            eventually(lambda: fleet.workers(database, 5.0), 10, "a heartbeat")
+    finally:
+        end.set()
