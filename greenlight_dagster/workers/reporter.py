@@ -57,9 +57,21 @@ class _Dying:
 
 
 class Reporter:
-    """Listens to the workers `plans`, by lane, until `stop` is set and the line is silent."""
+    """Listens to the workers `plans`, by lane, until `stop` is set and the line is silent.
 
-    def __init__(self, plans: Mapping[str, Plan], instance: DagsterInstance, settings: Settings, line: Line) -> None:
+    What descends from the process `family` is a worker's, whatever it is called.
+    """
+
+    def __init__(
+        self,
+        plans: Mapping[str, Plan],
+        instance: DagsterInstance,
+        settings: Settings,
+        line: Line,
+        *,
+        family: int | None = None,
+    ) -> None:
+        self._family = family
         self._plans = plans
         self._instance = instance
         self._settings = settings
@@ -171,7 +183,7 @@ class Reporter:
     def _see_who_has_died(self) -> None:
         """Take for lost whose process is gone: the kernel kills it with its worker, after a while on a busy machine."""
         now = time.monotonic()
-        waiting = [one for one in self._dying if one.pid is not None and _is_ours(one.pid)]
+        waiting = [one for one in self._dying if one.pid is not None and self._is_ours(one.pid)]
         self._lost.extend((now, one.lost) for one in self._dying if one not in waiting)
         # One that lives all the same is another worker's, and no business of ours.
         self._dying = [one for one in waiting if now - one.since < TELL_SECONDS]
@@ -185,12 +197,22 @@ class Reporter:
         """Tell of runs whose process is gone without anybody having said so."""
         for plan in self._plans.values():
             for run_id, pid in self._open_takes(plan):
-                if pid is None or not _is_ours(pid):
+                if pid is None or not self._is_ours(pid):
                     self._lost.append((time.monotonic(), Lost(plan.lane, run_id, "its process is gone")))
 
     def _report_takes_of(self, plan: Plan, why: str) -> None:
         for run_id, pid in self._open_takes(plan):
             self._dying.append(_Dying(time.monotonic(), Lost(plan.lane, run_id, why), pid))
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether the process exists and is a worker's, as far as its command line and its descent tell."""
+        try:
+            process = psutil.Process(pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return "worker" in " ".join(process.cmdline()) or self._family in [one.pid for one in process.parents()]
+        except psutil.Error:
+            return False
 
     def _open_takes(self, plan: Plan) -> list[tuple[str, int | None]]:
         try:
@@ -221,18 +243,9 @@ def _exists(pid: int) -> bool:
         return False
 
 
-def _is_ours(pid: int) -> bool:
-    """Whether the process exists and is a worker's, as far as its command line tells."""
-    try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and "worker" in " ".join(process.cmdline())
-    except psutil.Error:
-        return False
-
-
 def serve(plans: Mapping[str, Plan], instance: DagsterInstance, settings: Settings, line: Line) -> None:
     """Report until SIGTERM."""
-    reporter = Reporter(plans, instance, settings, line)
+    reporter = Reporter(plans, instance, settings, line, family=os.getppid())
     signal.signal(signal.SIGTERM, lambda *_: reporter.stop.set())
     # A Ctrl-C goes to everybody of the terminal; the host says when it is over.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
