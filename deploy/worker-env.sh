@@ -14,10 +14,14 @@ if [ -z "$(value SUPABASE_URL)" ] && [ -z "$(value ARTIFACTS_DIR)" ]; then
   echo "mount, in deploy/.env." >&2
   exit 1
 fi
-if [ -z "$(value REDIS_PASSWORD)" ]; then
+broker=$(value GREENLIGHT_BROKER_URL)
+if [ -z "$broker" ] && [ -z "$(value REDIS_PASSWORD)" ]; then
   echo "REDIS_PASSWORD is missing in deploy/.env." >&2
   exit 1
 fi
+database=$(value DATABASE_URL)
+dagster=$(value GREENLIGHT_DAGSTER_DATABASE_URL)
+account=greenlight:$(value POSTGRES_PASSWORD)@$1:5432
 studio=$(value STUDIO_HOST)
 port=$(value DAGSTER_PORT)
 cat <<END
@@ -25,11 +29,11 @@ cat <<END
 # Compose reads it as well as the worker: docker compose --env-file deploy/worker.env -f deploy/compose.worker.yaml …
 WORKER_NAME=$2
 WORKER_LANES=${3:---lane realtime=2 --lane standard=4 --lane heavy=1}
-DATABASE_URL=postgresql://greenlight:$(value POSTGRES_PASSWORD)@$1:5432/greenlight
-GREENLIGHT_DAGSTER_DATABASE_URL=postgresql+psycopg2://greenlight:$(value POSTGRES_PASSWORD)@$1:5432/dagster
-GREENLIGHT_BROKER_URL=redis://:$(value REDIS_PASSWORD)@$1:6379/0
+DATABASE_URL=${database:-postgresql://$account/greenlight}
+GREENLIGHT_DAGSTER_DATABASE_URL=${dagster:-postgresql+psycopg2://$account/dagster}
+GREENLIGHT_BROKER_URL=${broker:-redis://:$(value REDIS_PASSWORD)@$1:6379/0}
 APP_BASE_URL=https://$studio
 GREENLIGHT_PAGES_URL=https://$(value PAGES_HOST)
 GREENLIGHT_DAGSTER_UI_URL=https://$studio:${port:-8443}
 END
-grep -E '^[A-Z_]+=.' .env | grep -vE '^(STUDIO_HOST|PAGES_HOST|DAGSTER_PORT|CADDY_[A-Z]+|POSTGRES_[A-Z]+|REDIS_[A-Z]+|PROXY_ADDRESS|FRONT_[A-Z]+|PRIVATE_ADDRESS|BACKUP_[A-Z]+|WORKER_NAME|WORKER_LANES)='
+grep -E '^[A-Z_]+=.' .env | grep -vE '^(DATABASE_URL|GREENLIGHT_DAGSTER_DATABASE_URL|GREENLIGHT_BROKER_URL|STUDIO_HOST|PAGES_HOST|DAGSTER_PORT|CADDY_[A-Z]+|POSTGRES_[A-Z]+|REDIS_[A-Z]+|PROXY_ADDRESS|FRONT_[A-Z]+|PRIVATE_ADDRESS|BACKUP_[A-Z]+|WORKER_NAME|WORKER_LANES)='

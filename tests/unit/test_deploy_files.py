@@ -26,6 +26,7 @@ from tests.support.deploy import (
     RENDER,
     SETTINGS,
     dockerfile,
+    loaded,
     services,
     text,
     words_of,
@@ -162,6 +163,22 @@ def test_every_file_that_is_named_is_there() -> None:
     missing = {name for name in named - made if not (ROOT / name).exists()}
     assert missing == set()
     assert len(named) > 12
+
+
+def test_what_is_restored_comes_back_where_it_was_copied_from() -> None:
+    for name in ("compose.yaml", "compose.fleet.yaml"):
+        told = loaded(DEPLOY / name)["services"]
+        copying, restoring = told["backup"], told["restore"]
+        assert restoring["environment"] == copying["environment"]
+        # One reads what the other writes.
+        assert {volume.removesuffix(":ro") for volume in restoring["volumes"]} == {
+            volume.removesuffix(":ro") for volume in copying["volumes"]
+        }
+        folder = copying["environment"]["GREENLIGHT_DATA_DIR"]
+        assert [volume for volume in restoring["volumes"] if f":{folder}" in volume and not volume.endswith(":ro")]
+    one_box = loaded(DEPLOY / "compose.yaml")["services"]
+    assert one_box["restore"]["profiles"] == ["restore"], "never by itself"
+    assert one_box["restore"]["image"] == one_box["backup"]["image"] == one_box["postgres"]["image"]
 
 
 def test_the_image_holds_what_runs_and_nothing_else() -> None:

@@ -104,7 +104,10 @@ def filled(value: str, known: dict[str, str]) -> str:
         assert kind != ":?" or known.get(name), f"{name}: {rest}"
         return known.get(name) or (rest if kind == ":-" else "")
 
-    return re.sub(r"\$\{(\w+)(:[-?])?([^}]*)\}", one, value)
+    # One may stand in another one's default: from within to without.
+    while (inner := re.sub(r"\$\{(\w+)(:[-?])?([^${}]*)\}", one, value)) != value:
+        value = inner
+    return value
 
 
 def test_one_script_makes_all_that_one_box_needs_and_never_again(folder: Path) -> None:
@@ -148,6 +151,20 @@ def test_a_workers_environment_is_the_control_hosts(folder: Path) -> None:
         Settings.model_validate({k: v for k, v in theirs.items() if k in SETTINGS}).app_base_url
         == "https://studio.example"
     )
+    # What is elsewhere is so for all of them.
+    elsewhere = {
+        "DATABASE_URL": "postgresql://greenlight@pooler.example:6432/greenlight",
+        "GREENLIGHT_DAGSTER_DATABASE_URL": "postgresql+psycopg2://greenlight@pooler.example:6432/dagster",
+        "GREENLIGHT_BROKER_URL": "amqps://greenlight@broker.example",
+    }
+    (folder / ".env").write_text("\n".join(f"{name}={value}" for name, value in {**here, **elsewhere}.items()))
+    there = values(ran(folder, "worker-env.sh", "10.0.0.1", "worker-1").stdout)
+    control: dict[str, str] = {}
+    for name in ("compose.yaml", "compose.fleet.yaml"):
+        control |= loaded(DEPLOY / name)["services"]["greenlight"]["environment"]
+    for name, value in elsewhere.items():
+        assert there[name] == value
+        assert filled(control[name], {**here, **elsewhere}) == value, "what .env says counts"
     # The worker reads it, and so does Compose: whatever the file of the worker host asks for is there.
     worker = loaded(DEPLOY / "compose.worker.yaml")["services"]["worker"]
     assert (filled(worker["hostname"], theirs), filled(worker["command"], theirs)) == (
@@ -158,22 +175,6 @@ def test_a_workers_environment_is_the_control_hosts(folder: Path) -> None:
     told = {line for line in text("README.md").splitlines() if "compose.worker.yaml" in line}
     assert {line for line in told if f"--env-file deploy/{worker['env_file']} " not in line} == set()
     assert len(told) > 2
-
-
-def test_what_is_restored_comes_back_where_it_was_copied_from() -> None:
-    for name in ("compose.yaml", "compose.fleet.yaml"):
-        told = loaded(DEPLOY / name)["services"]
-        copying, restoring = told["backup"], told["restore"]
-        assert restoring["environment"] == copying["environment"]
-        # One reads what the other writes.
-        assert {volume.removesuffix(":ro") for volume in restoring["volumes"]} == {
-            volume.removesuffix(":ro") for volume in copying["volumes"]
-        }
-        folder = copying["environment"]["GREENLIGHT_DATA_DIR"]
-        assert [volume for volume in restoring["volumes"] if f":{folder}" in volume and not volume.endswith(":ro")]
-    one_box = loaded(DEPLOY / "compose.yaml")["services"]
-    assert one_box["restore"]["profiles"] == ["restore"], "never by itself"
-    assert one_box["restore"]["image"] == one_box["backup"]["image"] == one_box["postgres"]["image"]
 
 
 # --- forms
