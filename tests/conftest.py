@@ -27,6 +27,9 @@ from studio.settings import Settings, get_settings
 from tests.support.postgres import TestServer
 from tests.support.size import FULL
 
+# A test module may import it before it names it in `pytest_plugins`.
+pytest.register_assert_rewrite("tests.support.job_types")
+
 # The same examples every time in `make test`, which so never fails without a change; fresh ones, and many more, in
 # `make chaos`.
 settings.register_profile("reduced", derandomize=True, database=None, max_examples=30)
