@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -22,6 +20,7 @@ from studio.operations import event_partitions
 from studio.operations.event_partitions import SCHEMA, convert, partitions
 from studio.settings import get_settings
 from tests.support.queue import append, claim_next, enqueue, running, seqs
+from tests.support.roles import a_role_of_its_own
 from tests.support.size import FULL
 
 pytestmark = pytest.mark.chaos
@@ -251,18 +250,6 @@ def test_who_does_not_own_the_schema_tends_its_partitions_as_who_does(
             tend_partitions(worker, get_settings())
     get_settings.cache_clear()
     assert [partition.name for partition in partitions(database)] == there
-
-
-@contextlib.contextmanager
-def a_role_of_its_own(database: Database) -> Iterator[str]:
-    """Lend the address of the database for a role that may work in it and owns nothing."""
-    name = f"worker_{uuid4().hex[:12]}"
-    database.execute(f"create role {name} login bypassrls password 'x' in role service_role")  # type: ignore[arg-type]
-    try:
-        parts = psycopg.conninfo.conninfo_to_dict(database.url)
-        yield psycopg.conninfo.make_conninfo(**{**parts, "user": name, "password": "x"})
-    finally:
-        database.execute(f"drop role {name}")  # type: ignore[arg-type]
 
 
 def test_the_command_converts_and_shows_and_the_upkeep_keeps_up(

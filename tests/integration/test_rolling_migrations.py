@@ -18,6 +18,8 @@ from studio.errors import MigrationError
 from studio.release import release
 from studio.settings import get_settings
 from tests.support.postgres import TestServer
+from tests.support.queue import claim_next, enqueue, make_project
+from tests.support.roles import a_role_of_its_own
 from tests.support.waiting import eventually
 
 LATER = "20990101000000"
@@ -207,6 +209,13 @@ def test_pickup_claims_nothing_from_an_older_database(database: Database, monkey
     )
     with pytest.raises(MigrationError, match="older than this release"):
         list(claim_for_launch(database, "standard", get_settings()))
+
+
+def test_who_works_in_the_database_without_owning_it_finds_it_usable(database: Database) -> None:
+    enqueue(database, make_project(database))
+    with a_role_of_its_own(database) as url, Database(url, pool_size=1) as worker:
+        schema.require_usable(worker)
+        assert claim_next(worker).claim_no == 1
 
 
 def test_connections_that_live_through_a_migration_go_on(empty: Database, folder: Path) -> None:
