@@ -77,8 +77,10 @@ def tend_partitions(db: Database, settings: Settings) -> Done:
     with contextlib.ExitStack() as stack:
         if settings.migrate_url is not None:
             db = stack.enter_context(Database.of_owner(settings, "greenlight-dagster"))
-        dropped = [] if kept is None else event_partitions.drop_older(db, timedelta(days=kept))
-        event_partitions.prepare_ahead(db)
+        try:
+            dropped = [] if kept is None else event_partitions.drop_older(db, timedelta(days=kept))
+        finally:
+            event_partitions.prepare_ahead(db)
     return {"dropped_partitions": len(dropped)}
 
 
