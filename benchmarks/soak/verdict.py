@@ -30,6 +30,8 @@ BOUNDS: dict[str, Bound] = {
     "fixed table": bounds.FIXED_TABLE,
     "bytes a row": bounds.PER_ROW,
 }
+# Of PostgreSQL's own processes.
+POSTGRES_BOUNDS = {"process": bounds.SESSION_MEMORY, "descriptors": bounds.SESSION_DESCRIPTORS}
 # The load's own process is none of the stack's.
 UNJUDGED = frozenset({"load"})
 # What the load counts of which there must be none.
@@ -85,9 +87,16 @@ def bad(judgements: Iterable[Judgement]) -> list[Judgement]:
 def _of_series(series: Series, live: Mapping[str, list[Point]]) -> Judgement:
     if series.kind == "dead":
         return _dead(series, live[series.what])
+    return judged(series, bound_of(series))
+
+
+def bound_of(series: Series) -> Bound | None:
+    """Return how much the series may grow; None where it is only told."""
     # A process is named by its part and its id.
-    bound = None if series.what.partition(" ")[0] in UNJUDGED else BOUNDS.get(series.kind)
-    return judged(series, bound)
+    part = series.what.partition(" ")[0]
+    if part in UNJUDGED:
+        return None
+    return (POSTGRES_BOUNDS.get(series.kind) if part == "postgres" else None) or BOUNDS.get(series.kind)
 
 
 def judged(series: Series, bound: Bound | None) -> Judgement:

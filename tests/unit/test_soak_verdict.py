@@ -19,7 +19,7 @@ from benchmarks.soak import bounds, report
 from benchmarks.soak.__main__ import main
 from benchmarks.soak.series import Run, Series, run_of
 from benchmarks.soak.trend import scatter, slope, thirds, trend
-from benchmarks.soak.verdict import BOUNDS, FAULTS, Judgement, bad, judge, judged
+from benchmarks.soak.verdict import BOUNDS, FAULTS, Judgement, bad, bound_of, judge, judged
 from studio.errors import StackError
 
 HOUR = [10.0 * n for n in range(1, 361)]
@@ -103,6 +103,26 @@ def test_scatter_hides_no_leak_that_is_larger() -> None:
 def test_what_leaks_with_each_phase_0_is_found(kind: str) -> None:
     assert verdict(kind, [40 + at // 300 for at in HOUR]) == "GROWS"
     assert verdict(kind, [40 + round(at) // 10 % 3 for at in HOUR]) == "flat"
+
+
+@pytest.mark.parametrize(
+    ("kind", "filled", "leaking"),
+    [
+        ("process", [6 + min(3, at / 1000) for at in HOUR], [6 + 6 * at / 3600 for at in HOUR]),
+        ("descriptors", [1800 + min(300, at / 4) for at in HOUR], [1800 + at / 4 for at in HOUR]),
+    ],
+)
+def test_sessions_of_postgres_fill_their_caches_and_no_more(
+    kind: str, filled: list[float], leaking: list[float]
+) -> None:
+    def of(part: str, values: list[float]) -> str:
+        made = Series(kind, part, "", list(zip(HOUR, values, strict=True)))
+        return judged(made, bound_of(made)).verdict
+
+    assert of("postgres 10730" if kind == "process" else "postgres", filled) == "flat"
+    assert of("postgres 10730" if kind == "process" else "postgres", leaking) == "GROWS"
+    assert of("daemon", filled) == "GROWS"
+    assert bound_of(Series(kind, "load 17", "", [])) is None
 
 
 def test_a_queue_that_gets_longer_is_found() -> None:
