@@ -49,6 +49,7 @@ class Take:
     worker_id: str
     host: str
     pid: int | None
+    process_start: str | None
     taken_at: datetime
     ending: str | None
 
@@ -118,11 +119,17 @@ def forget(db: Database, worker_id: str) -> bool:
     )
 
 
-def take(db: Database, run_id: str, worker_id: str, host: str, pid: int | None) -> bool:
-    """Take a run off the broker; False where somebody has taken it before. A database that is away is waited for."""
+def take(
+    db: Database, run_id: str, worker_id: str, host: str, pid: int | None, process_start: str | None = None
+) -> bool:
+    """Take a run off the broker; False where somebody has taken it before. A database that is away is waited for.
+
+    `process_start` tells the process from a later one with its number: those of containers come again.
+    """
+    who = [worker_id, host, pid, process_start]
 
     def ask() -> bool:
-        row = db.fetch_one("select public.take_run(%s, %s, %s, %s) as taken", [run_id, worker_id, host, pid])
+        row = db.fetch_one("select public.take_run(%s, %s, %s, %s, %s) as taken", [run_id, *who])
         return bool(row and row["taken"])
 
     return patiently(ask)
@@ -141,7 +148,7 @@ def end_take(db: Database, run_id: str, worker_id: str, ending: str) -> bool:
 def take_of(db: Database, run_id: str) -> Take | None:
     """Return who has taken the run; None where nobody has yet."""
     row = db.fetch_one(
-        "select worker_id, host, pid, taken_at, ending from public.run_takes where run_id = %s", [run_id]
+        "select worker_id, host, pid, process_start, taken_at, ending from public.run_takes where run_id = %s", [run_id]
     )
     return Take(**row) if row else None
 
@@ -180,10 +187,14 @@ def prune(db: Database, older_than: timedelta) -> int:
     )
 
 
-def open_takes(db: Database, worker_id: str, host: str) -> list[tuple[str, int | None]]:
-    """Return the runs that a worker has taken on the machine `host` and not ended, each with its process there."""
+def open_takes(db: Database, worker_id: str, host: str) -> list[tuple[str, int | None, str | None]]:
+    """Return the runs that a worker has taken on the machine `host` and not ended, each with the process that has it.
+
+    That is its number there, and what tells it from a later one of that number.
+    """
     rows = db.fetch_all(
-        "select run_id, pid from public.run_takes where worker_id = %s and host = %s and ended_at is null",
+        "select run_id, pid, process_start from public.run_takes"
+        " where worker_id = %s and host = %s and ended_at is null",
         [worker_id, host],
     )
-    return [(row["run_id"], row["pid"]) for row in rows]
+    return [(row["run_id"], row["pid"], row["process_start"]) for row in rows]

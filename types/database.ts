@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: 82c04482ed9ce656eec9afbb547b6d1f6fe2cad11040eb6a635653f5c20a22ba
+// Written by `make types`. Made of: 6dec1a7473fa43261946ebcb80dfded663c8c56ea30b10627e38a9fc93b150a9
 export type Json =
   | string
   | number
@@ -3289,6 +3289,7 @@ export type Database = {
           ending: string | null
           host: string
           pid: number | null
+          process_start: string | null
           run_id: string
           taken_at: string
           worker_id: string
@@ -3298,6 +3299,7 @@ export type Database = {
           ending?: string | null
           host: string
           pid?: number | null
+          process_start?: string | null
           run_id: string
           taken_at?: string
           worker_id: string
@@ -3307,6 +3309,7 @@ export type Database = {
           ending?: string | null
           host?: string
           pid?: number | null
+          process_start?: string | null
           run_id?: string
           taken_at?: string
           worker_id?: string
@@ -4878,6 +4881,7 @@ export type Database = {
         Args: {
           p_host: string
           p_pid?: number
+          p_process_start?: string
           p_run_id: string
           p_worker_id: string
         }

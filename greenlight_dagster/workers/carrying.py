@@ -11,6 +11,7 @@ from dagster._core.code_pointer import CodePointer, ModuleCodePointer
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster._utils.interrupts import capture_interrupts
 
+from greenlight_dagster.launcher.records import Process
 from greenlight_dagster.launcher.worker import execute
 from resources.database import StudioDatabase
 from studio import fleet
@@ -26,7 +27,7 @@ def carry_out(run_id: str, worker_id: str, instance: DagsterInstance) -> str:
     db = StudioDatabase().get()
     with capture_interrupts():
         # Before anything else: a second delivery that went by the run's state would fail the run that goes on.
-        if not fleet.take(db, run_id, worker_id, os.uname().nodename, os.getpid()):
+        if not fleet.take(db, run_id, worker_id, os.uname().nodename, *Process.current()):
             return "Somebody has taken it before."
         try:
             said = _carry_out(run_id, instance)

@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import psutil
 import psycopg
 from dagster import DagsterInstance
 from sqlalchemy.exc import SQLAlchemyError
 
 from greenlight_dagster.instance.shared_logs import DatabaseComputeLogManager
 from greenlight_dagster.launcher import lost_runs
+from greenlight_dagster.launcher.records import Process
 from greenlight_dagster.launcher.sessions import end_group
 from greenlight_dagster.workers.messages import Fallen, Line, Lost, Pulse
 from greenlight_dagster.workers.node import PULSE_SECONDS, Plan
@@ -53,25 +53,13 @@ class _Dying:
 
     since: float
     lost: Lost
-    pid: int | None
+    process: Process | None
 
 
 class Reporter:
-    """Listens to the workers `plans`, by lane, until `stop` is set and the line is silent.
+    """Listens to the workers `plans`, by lane, until `stop` is set and the line is silent."""
 
-    What descends from the process `family` is a worker's, whatever it is called.
-    """
-
-    def __init__(
-        self,
-        plans: Mapping[str, Plan],
-        instance: DagsterInstance,
-        settings: Settings,
-        line: Line,
-        *,
-        family: int | None = None,
-    ) -> None:
-        self._family = family
+    def __init__(self, plans: Mapping[str, Plan], instance: DagsterInstance, settings: Settings, line: Line) -> None:
         self._plans = plans
         self._instance = instance
         self._settings = settings
@@ -183,7 +171,7 @@ class Reporter:
     def _see_who_has_died(self) -> None:
         """Take for lost whose process is gone: the kernel kills it with its worker, after a while on a busy machine."""
         now = time.monotonic()
-        waiting = [one for one in self._dying if one.pid is not None and self._is_ours(one.pid)]
+        waiting = [one for one in self._dying if one.process is not None and one.process.alive()]
         self._lost.extend((now, one.lost) for one in self._dying if one not in waiting)
         # One that lives all the same is another worker's, and no business of ours.
         self._dying = [one for one in waiting if now - one.since < TELL_SECONDS]
@@ -196,27 +184,18 @@ class Reporter:
     def _look_around(self) -> None:
         """Tell of runs whose process is gone without anybody having said so."""
         for plan in self._plans.values():
-            for run_id, pid in self._open_takes(plan):
-                if pid is None or not self._is_ours(pid):
+            for run_id, process in self._open_takes(plan):
+                if process is None or not process.alive():
                     self._lost.append((time.monotonic(), Lost(plan.lane, run_id, "its process is gone")))
 
     def _report_takes_of(self, plan: Plan, why: str) -> None:
-        for run_id, pid in self._open_takes(plan):
-            self._dying.append(_Dying(time.monotonic(), Lost(plan.lane, run_id, why), pid))
+        for run_id, process in self._open_takes(plan):
+            self._dying.append(_Dying(time.monotonic(), Lost(plan.lane, run_id, why), process))
 
-    def _is_ours(self, pid: int) -> bool:
-        """Whether the process exists and is a worker's, as far as its command line and its descent tell."""
+    def _open_takes(self, plan: Plan) -> list[tuple[str, Process | None]]:
         try:
-            process = psutil.Process(pid)
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return False
-            return "worker" in " ".join(process.cmdline()) or self._family in [one.pid for one in process.parents()]
-        except psutil.Error:
-            return False
-
-    def _open_takes(self, plan: Plan) -> list[tuple[str, int | None]]:
-        try:
-            return fleet.open_takes(self._db, plan.worker_id, HOST)
+            found = fleet.open_takes(self._db, plan.worker_id, HOST)
+            return [(run_id, None if pid is None else Process(pid, start or "")) for run_id, pid, start in found]
         except (StudioError, psycopg.Error) as exc:
             log.warning("what worker %s has in its hands cannot be seen: %s", plan.worker_id, exc)
             return []
@@ -232,20 +211,13 @@ def _end_children_of(take: fleet.Take | None) -> None:
     """End what a lost process of this machine has started, as where a run has a process of its own."""
     # A number is not given again while anything is left in its group. So who has it now, perhaps after a restart of the
     # machine, is somebody else, and so is what he has started.
-    if take is not None and take.pid and take.host == HOST and take.ending is None and not _exists(take.pid):
+    if take is not None and take.pid and take.host == HOST and take.ending is None and not Process.of(take.pid).start:
         end_group(take.pid)
-
-
-def _exists(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
 
 
 def serve(plans: Mapping[str, Plan], instance: DagsterInstance, settings: Settings, line: Line) -> None:
     """Report until SIGTERM."""
-    reporter = Reporter(plans, instance, settings, line, family=os.getppid())
+    reporter = Reporter(plans, instance, settings, line)
     signal.signal(signal.SIGTERM, lambda *_: reporter.stop.set())
     # A Ctrl-C goes to everybody of the terminal; the host says when it is over.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -12,12 +12,15 @@ create table public.run_takes (
   worker_id text not null,
   host text not null,
   pid integer,
+  process_start text,
   taken_at timestamptz not null default now(),
   ended_at timestamptz,
   ending text
 );
 comment on table public.run_takes is
   'Which process has taken a Dagster run off the broker. A run is taken once, whatever the broker delivers.';
+comment on column public.run_takes.process_start is
+  'When the process began, in the words of its kernel: another one may come to have its host and its number.';
 comment on column public.run_takes.ending is 'What became of it: done, or how its process was lost.';
 create index run_takes_open on public.run_takes (worker_id) where ended_at is null;
 create index run_takes_by_age on public.run_takes (taken_at);
@@ -41,16 +44,18 @@ alter table public.run_outputs enable row level security;
 revoke all on public.run_outputs from public, anon, authenticated;
 grant all on public.run_outputs to service_role;
 
-create function public.take_run(p_run_id text, p_worker_id text, p_host text, p_pid integer default null)
+create function public.take_run(
+  p_run_id text, p_worker_id text, p_host text, p_pid integer default null, p_process_start text default null)
 returns boolean
 language plpgsql set search_path = public, pg_temp as $$
 begin
-  insert into run_takes (run_id, worker_id, host, pid) values (p_run_id, p_worker_id, p_host, p_pid)
+  insert into run_takes (run_id, worker_id, host, pid, process_start)
+    values (p_run_id, p_worker_id, p_host, p_pid, p_process_start)
     on conflict (run_id) do nothing;
   -- The answer to the insert may have been lost on the way: the same process asks again, and has it.
   return exists (
     select from run_takes where run_id = p_run_id and worker_id = p_worker_id and host = p_host
-      and pid is not distinct from p_pid and ended_at is null);
+      and pid is not distinct from p_pid and process_start is not distinct from p_process_start and ended_at is null);
 end $$;
 comment on function public.take_run is
   'Take a run off the broker; true where it is the caller''s, false where somebody has taken it before.';

@@ -36,20 +36,22 @@ def test_a_run_is_taken_by_one_of_all_that_it_is_delivered_to(database: Database
 
     def take(number: int) -> bool:
         ready.wait()
-        return fleet.take(database, "run-1", "standard@a", "a", number)
+        return fleet.take(database, "run-1", "standard@a", "a", number, "77")
 
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(take, range(8)))
     assert sum(taken) == 1
     winner = taken.index(True)
     # Asked again because the answer was lost, it has it still; when it has ended the run, nobody has.
-    assert fleet.take(database, "run-1", "standard@a", "a", winner)
-    assert fleet.open_takes(database, "standard@a", "a") == [("run-1", winner)]
+    assert fleet.take(database, "run-1", "standard@a", "a", winner, "77")
+    assert fleet.open_takes(database, "standard@a", "a") == [("run-1", winner, "77")]
+    # A container that is started anew has the name and the numbers of the one before.
+    assert not fleet.take(database, "run-1", "standard@a", "a", winner, "78")
     # On another machine of that name the number is another process's.
     assert fleet.open_takes(database, "standard@a", "b") == []
     assert fleet.end_take(database, "run-1", "standard@a", "done")
     assert not fleet.end_take(database, "run-1", "standard@a", "lost")
-    assert not fleet.take(database, "run-1", "standard@a", "a", winner)
+    assert not fleet.take(database, "run-1", "standard@a", "a", winner, "77")
     found = fleet.take_of(database, "run-1")
     assert found is not None
     assert (found.pid, found.ending) == (winner, "done")

@@ -30,9 +30,19 @@ def ending(db: Database, run_id: str) -> str | None:
     return take.ending
 
 
-def test_a_run_that_somebody_has_is_left_to_him(database: Database, instance: DagsterInstance) -> None:
+@pytest.mark.parametrize(
+    "taker",
+    [
+        pytest.param(("standard@there", "there", 1, "1"), id="elsewhere"),
+        # As in a container that was started anew, to which the broker gives what the one before had.
+        pytest.param((WORKER, os.uname().nodename, os.getpid(), "1"), id="an earlier process of the same number"),
+    ],
+)
+def test_a_run_that_somebody_has_is_left_to_him(
+    taker: tuple[str, str, int, str], database: Database, instance: DagsterInstance
+) -> None:
     run_id = created(instance, DagsterRunStatus.STARTED)
-    fleet.take(database, run_id, "standard@there", "there", 1)
+    fleet.take(database, run_id, *taker)
     assert "taken it before" in carrying.carry_out(run_id, WORKER, instance)
     run = instance.get_run_by_id(run_id)
     assert run is not None

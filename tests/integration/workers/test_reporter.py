@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
+from greenlight_dagster.launcher.records import Process
 from greenlight_dagster.workers import reporter
 from greenlight_dagster.workers.messages import Line, Pulse
 from greenlight_dagster.workers.node import Plan
@@ -52,10 +53,10 @@ def reporting(instance: DagsterInstance, line: Line) -> Iterator[None]:
         thread.join(30)
 
 
-def taken(db: Database, instance: DagsterInstance, pid: int) -> str:
+def taken(db: Database, instance: DagsterInstance, pid: int, start: str = "1") -> str:
     """Return a run that goes on, and that the process `pid` of this machine has taken."""
     run = instance.create_run_for_job(job_def=defs.resolve_job_def(JOB_NAME), status=DagsterRunStatus.STARTED)
-    assert fleet.take(db, run.run_id, WORKER, HOST, pid)
+    assert fleet.take(db, run.run_id, WORKER, HOST, pid, start)
     return run.run_id
 
 
@@ -107,13 +108,16 @@ def test_a_lost_run_that_nobody_could_tell_of_is_seen(
         pass
     with reporting(instance, line):
         eventually(lambda: fleet.workers(database, 5.0), what="a reporter at work")
+        at_work = taken(database, instance, *Process.current())
         gone = subprocess.Popen(["true"], start_new_session=True)
         gone.wait()
         run_id = taken(database, instance, gone.pid)
         is_lost(instance, run_id)
-        found = fleet.take_of(database, run_id)
+        found, other = fleet.take_of(database, run_id), fleet.take_of(database, at_work)
     assert found is not None
     assert found.ending == "lost: its process is gone"
+    assert other is not None
+    assert other.ending is None
 
 
 def test_a_worker_without_its_broker_is_no_silent_one(
