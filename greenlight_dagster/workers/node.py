@@ -201,9 +201,22 @@ def _leave_logging_alone(**_: Any) -> None:
     """Keep Celery from replacing the handlers: a receiver of this signal is how it is asked not to."""
 
 
+def _let_go_of_broker() -> None:
+    """Close the node's connections here, in a child: while it lives they would outlive a node that is killed.
+
+    The broker would go on sending messages there, which nobody reads.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for connection in psutil.Process().net_connections("tcp"):
+        # Not freed: the objects that have it would close whatever gets the number next.
+        os.dup2(nowhere, connection.fd)
+    os.close(nowhere)
+
+
 def _begin_process(plan: Plan, instance: DagsterInstance) -> None:
     """Make a freshly forked child ready for its first run, before it has one."""
     signal.signal(HURRY, signal.SIG_IGN)
+    _let_go_of_broker()
     settle()
     priority.lower(NICENESS.get(plan.lane, 0))
     warm(instance)

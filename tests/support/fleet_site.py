@@ -265,7 +265,14 @@ class FleetSite(Site):
 
     def reaches(self, run: DagsterRun, status: DagsterRunStatus) -> None:
         """Wait until `run` has ended, and check how."""
-        assert self.ends(run) is status, self.messages(run)[-5:]
+        try:
+            ended = self.ends(run)
+        except AssertionError as exc:
+            found = self.instance.get_run_by_id(run.run_id)
+            told = "\n".join(log.read_text()[-4000:] for log in self.folder.glob("*/logs/workers.log"))
+            take = fleet.take_of(self.database, run.run_id)
+            raise AssertionError(f"{exc}\n{found and found.status}, {take}, {self.workers()}\n{told}") from exc
+        assert ended is status, self.messages(run)[-5:]
 
     def messages(self, run: DagsterRun) -> list[str]:
         """Return the messages of the run's event log."""

@@ -175,12 +175,41 @@ def test_a_worker_that_is_killed_is_followed_by_another_one(site: FleetSite, wor
     run = site.launch_job("waiting_job")
     pid = site.began(run)
     node = node_of(worker, pid)
+    before = {w.worker_id: w.started_at for w in site.workers()}
     kill(node)
     site.reaches(run, DagsterRunStatus.FAILURE)
     eventually(lambda: not alive(pid), what="the end of its run")
+
+    def followed() -> bool:
+        # The killed one's last heartbeat counts for a while yet.
+        return all(w.started_at > before[w.worker_id] for w in site.workers() if w.worker_id == "standard@here")
+
+    eventually(followed, PATIENCE, "another worker of its name")
     site.takes_runs(worker, "standard@here")
     site.go()
     site.reaches(site.launch_job("waiting_job"), DagsterRunStatus.SUCCESS)
+
+
+def test_a_process_that_was_made_later_has_no_connection_to_the_broker(site: FleetSite, worker: Process) -> None:
+    # It would keep the connection of a killed node open, and what the broker sends there is read by nobody.
+    run = site.launch_job("waiting_job")
+    pid = site.began(run)
+    node = psutil.Process(node_of(worker, pid))
+    kill(pid)
+    site.reaches(run, DagsterRunStatus.FAILURE)
+    site.go()
+    site.reaches(site.launch_job("quick_job"), DagsterRunStatus.SUCCESS)
+
+    def to_broker(process: psutil.Process) -> bool:
+        return any(one.raddr and one.raddr.port == site.broker.port for one in process.net_connections("tcp"))
+
+    def made_again() -> list[psutil.Process]:
+        children = node.children()
+        return children if len(children) == 2 and pid not in [child.pid for child in children] else []
+
+    children = eventually(made_again, PATIENCE, "another process")
+    assert to_broker(node)
+    eventually(lambda: not any(map(to_broker, children)), what="processes without a connection to the broker")
 
 
 def test_a_killed_reporter_is_followed_by_another_one(site: FleetSite, worker: Process) -> None:
