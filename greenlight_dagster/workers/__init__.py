@@ -8,6 +8,7 @@ app           the Celery application of a worker, and its one task
 carrying      what the task does: takes the run, carries it out, says how it ended
 interrupts    a cancel on its way to the process that has the run
 node          the Celery worker of one lane
+pool          its processes, of which it sees at once that one has ended
 host          the workers of one machine: forks them, restarts them, drains them
 reporter      tells the database that they live, and of runs whose process was lost
 

@@ -27,6 +27,7 @@ from greenlight_dagster.launcher.worker import NICENESS, settle, warm
 from greenlight_dagster.workers import interrupts, queues
 from greenlight_dagster.workers.app import make_app, run_of
 from greenlight_dagster.workers.messages import Line, Lost, Pulse
+from greenlight_dagster.workers.pool import WatchfulTaskPool, leave_at_once
 from studio.job_types import Lane
 
 log = logging.getLogger("greenlight.worker")
@@ -61,6 +62,7 @@ def serve(plan: Plan, instance: DagsterInstance, line: Line) -> int:
     app.steps["consumer"].add(Reporting)
     signals.setup_logging.connect(_leave_logging_alone, weak=False)
     signals.worker_process_init.connect(lambda **_: _begin_process(plan, instance), weak=False)
+    signals.worker_process_shutdown.connect(leave_at_once, weak=False)
     signals.task_failure.connect(lambda **told: voice.tell_lost(**told), weak=False)
     drain = _Drain(plan, voice)
     signals.worker_shutting_down.connect(lambda **_: drain.start(), weak=False)
@@ -71,7 +73,7 @@ def serve(plan: Plan, instance: DagsterInstance, line: Line) -> int:
         hostname=plan.worker_id,
         queues=[queues.queue_of_lane(plan.lane)],
         concurrency=plan.slots,
-        pool_cls="prefork",
+        pool_cls=WatchfulTaskPool,
         optimization="fair",
         max_tasks_per_child=plan.max_runs,
         max_memory_per_child=plan.max_mb * 1024,

@@ -5,7 +5,7 @@ come in, one host is cut off, the other one is killed and comes back, the broker
 and both hosts are deployed anew. The story is told once, and each test looks at a part of it.
 
 Part of `make chaos`, with 500 jobs and two minutes without a network. `GREENLIGHT_CHAOS=reduced` tells it with 40 jobs
-in three minutes; without either it is left out, because three hosts take a processor for two of them.
+in some minutes; without either it is left out, because three hosts take a processor for two of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.chaos,
     pytest.mark.skipif(
         os.environ.get("GREENLIGHT_CHAOS") not in ("full", "reduced"),
-        reason="part of `make chaos`: three hosts for minutes (GREENLIGHT_CHAOS=reduced: for three)",
+        reason="part of `make chaos`: three hosts for minutes (GREENLIGHT_CHAOS=reduced: for some)",
     ),
     pytest.mark.timeout(3600 if FULL else 900),
 ]
@@ -43,6 +43,8 @@ pytestmark = [
 SEED = int(os.environ.get("GREENLIGHT_CHAOS_SEED", "20260308"))
 JOBS, LOAD_SECONDS, CUT_SECONDS, LEASE_SECONDS = (500, 420.0, 120.0, 30.0) if FULL else (40, 100.0, 20.0, 12.0)
 AWAY_SECONDS = 3.0
+# How many runs a machine has at least when it is taken away.
+RUNS_AT_STAKE = 2 if FULL else 1
 PATIENCE = 900.0 if FULL else 300.0
 SETTINGS = {
     "GREENLIGHT_LEASE_SECONDS": str(LEASE_SECONDS),
@@ -121,14 +123,14 @@ def _strike(fleet: Fleet, told: Story) -> None:
         told.told.append(f"{time.monotonic() - began:6.1f} s  {what}")
         print(told.told[-1], flush=True)
 
-    _wait_until_busy(fleet, EAST)
+    _wait_until_busy(fleet, EAST, RUNS_AT_STAKE)
     tell("east is cut off")
     fleet.hosts[EAST].cut_off()
     time.sleep(CUT_SECONDS)
     tell("east is reconnected")
     fleet.hosts[EAST].reconnect()
 
-    _wait_until_busy(fleet, WEST)
+    _wait_until_busy(fleet, WEST, RUNS_AT_STAKE)
     tell("west is killed")
     fleet.hosts[WEST].kill()
     time.sleep(AWAY_SECONDS)
@@ -167,8 +169,8 @@ def _strike(fleet: Fleet, told: Story) -> None:
         tell(f"{name} takes runs")
 
 
-def _wait_until_busy(fleet: Fleet, name: str) -> None:
-    eventually(lambda: fleet.busy(name), PATIENCE, f"work on {name}")
+def _wait_until_busy(fleet: Fleet, name: str, runs: int = 1) -> None:
+    eventually(lambda: fleet.busy(name) >= runs, PATIENCE, f"work on {name}")
 
 
 def _ended(load: Load) -> bool:
@@ -202,7 +204,8 @@ def test_every_job_is_completed_but_what_nobody_can_know(story: Story) -> None:
 
 def test_the_blows_were_felt(story: Story) -> None:
     again = [job for job in story.history.jobs if job.claim_no > 1]
-    assert len(again) >= 3, "hardly a job has lost its worker"
+    # One may have ended between the look and the blow.
+    assert len(again) >= (2 * RUNS_AT_STAKE - 1), "hardly a job has lost its worker"
 
 
 def test_wrong_clocks_bend_no_trace(story: Story) -> None:

@@ -149,8 +149,8 @@ class Fleet:
         """Return the workers that the database knows."""
         return fleet.workers(db, self.heartbeat_seconds)
 
-    def busy(self, name: str) -> bool:
-        """Whether a process of the host has a run right now."""
+    def busy(self, name: str) -> int:
+        """Return how many processes of the host have a run right now."""
         with self.database() as db:
             row = db.fetch_one(
                 "select count(*) as n from public.run_takes t join public.agent_jobs j"
@@ -158,7 +158,7 @@ class Fleet:
                 " where t.host = %s and t.ended_at is null",
                 [name],
             )
-        return bool(row and row["n"])
+        return int(row["n"]) if row else 0
 
     def _greenlight(self, host: Host, name: str, arguments: list[str]) -> Program:
         data = {"GREENLIGHT_DATA_DIR": str(host.folder / "data")}
