@@ -1,4 +1,4 @@
-// Written by `make types`. Made of: 6dec1a7473fa43261946ebcb80dfded663c8c56ea30b10627e38a9fc93b150a9
+// Written by `make types`. Made of: 19c9201529683b8651263ca53557182c9d30be84080d36984860b60a3848439a
 export type Json =
   | string
   | number

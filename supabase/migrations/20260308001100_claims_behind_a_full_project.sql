@@ -10,8 +10,8 @@ returns setof public.agent_jobs
 language plpgsql set search_path = public, pg_temp as $$
 declare
   -- How far the plain order is walked: at first so far that the walk stays in the microseconds; then past what two
-  -- projects at their limit may have in the queue, in a millisecond or two; and 0 is project by project, which takes
-  -- the longer the more projects wait.
+  -- projects at their limit may have in the queue, of which the loop sees nothing; and 0 is project by project, which
+  -- takes the longer the more projects wait.
   c_windows constant integer[] := array[200, 2000, 0];
   -- How many jobs whose time has come are let in at once; the next claim lets in the rest.
   c_due constant integer := 500;
@@ -23,6 +23,7 @@ declare
   v_newer jsonb;
   v_before jsonb;
   v_running jsonb;
+  v_full uuid[];
   v_owners jsonb;
   v_owner text;
   v_seen integer;
@@ -55,6 +56,7 @@ begin
     v_free := least(v_free, v_limit);
     continue when v_free <= 0;
 
+    v_full := '{}';
     foreach v_window in array c_windows loop
       v_seen := 0;
       for v_candidate in
@@ -64,6 +66,7 @@ begin
             and lane = v_lane.lane and status = 'queued' and waits_until is null and run_after <= now()
           order by priority desc, created_at, id limit v_window
         ) plain
+        where project_id <> all (v_full)
         union all
         select * from claimable_by_type(v_lane.lane, v_newer, v_window) where v_window > 0 and v_newer is not null
         union all
@@ -94,7 +97,10 @@ begin
           v_owners := jsonb_set(v_owners, array[v_owner], to_jsonb(coalesce((v_owners ->> v_owner)::integer, 0) + 1));
         end if;
       end loop;
-      exit when v_free = 0 or v_seen < v_window;
+      -- Where the walk has passed projects by, it is not known whether it came to the end. If it did, few are left to
+      -- be gone through: any that had room was taken.
+      exit when v_free = 0 or (v_full = '{}' and v_seen < v_window);
+      v_full := array(select key::uuid from jsonb_each_text(v_running) where value::integer >= v_project_limit);
     end loop;
   end loop;
 
