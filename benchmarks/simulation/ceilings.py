@@ -91,7 +91,7 @@ def _kept(measured: Measured, per: Demand) -> Iterator[Ceiling]:
         )
     kept = per.daily(lambda cost: cost.events - cost.deltas) * measured.database["row_bytes"]["agent_job_events"]
     yield Ceiling(
-        "events other than text are kept for ever, as it is set by default",
+        "events other than text, kept by default",
         _TERABYTE / (365 * kept / _PER),
         "a terabyte a year from here on",
         "setting",
