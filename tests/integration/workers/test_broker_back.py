@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import redis
 from dagster import DagsterRunStatus
 
 from tests.support.dagster import DAGSTER_WARNINGS
-from tests.support.fleet_site import FleetSite, fleet_installed
-from tests.support.postgres import TestServer
+from tests.support.fleet_site import FleetSite
 from tests.support.site import PATIENCE
 from tests.support.waiting import eventually
 
 pytest_plugins = ["tests.support.dagster_fixtures"]
 pytestmark = DAGSTER_WARNINGS
-
-
-@pytest.fixture
-def site(
-    postgres: TestServer, database_template: str, dagster_template: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[FleetSite]:
-    with fleet_installed(postgres, database_template, dagster_template) as made:
-        with made.in_this_process(monkeypatch):
-            yield made
 
 
 def lose_all(site: FleetSite) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 from dagster import DagsterRunStatus
@@ -12,20 +11,10 @@ from dagster import DagsterRunStatus
 from studio import fleet
 from tests.support.cli import process
 from tests.support.dagster import DAGSTER_WARNINGS
-from tests.support.fleet_site import FleetSite, fleet_installed, kill_host
-from tests.support.postgres import TestServer
+from tests.support.fleet_site import FleetSite, kill_host
 
 pytest_plugins = ["tests.support.dagster_fixtures"]
 pytestmark = DAGSTER_WARNINGS
-
-
-@pytest.fixture
-def site(
-    postgres: TestServer, database_template: str, dagster_template: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[FleetSite]:
-    with fleet_installed(postgres, database_template, dagster_template) as made:
-        with made.in_this_process(monkeypatch):
-            yield made
 
 
 def test_a_stopped_worker_finishes_what_it_has_and_leaves_the_rest_to_others(site: FleetSite) -> None:
